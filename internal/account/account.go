@@ -1,0 +1,92 @@
+// Package account holds what we know of one credential at one upstream: the
+// secret itself, its limits, and why it may not be used for a while. It does
+// no I/O; the state of accounts is kept by redisstore.
+package account
+
+import (
+	"log/slog"
+	"slices"
+	"time"
+)
+
+// Secret is a credential. It prints as "[secret]" wherever it is formatted,
+// logged or marshaled; only a driver calls Reveal, right where the credential
+// goes onto the wire.
+type Secret struct{ value string }
+
+// NewSecret wraps a credential.
+func NewSecret(value string) Secret { return Secret{value: value} }
+
+// Reveal gives the credential itself.
+func (s Secret) Reveal() string { return s.value }
+
+// IsZero tells whether there is no credential at all.
+func (s Secret) IsZero() bool { return s.value == "" }
+
+const redacted = "[secret]"
+
+// String hides the credential.
+func (s Secret) String() string { return redacted }
+
+// GoString hides the credential from %#v.
+func (s Secret) GoString() string { return redacted }
+
+// LogValue hides the credential from slog.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText hides the credential from JSON and YAML.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// UnmarshalText reads a credential, so that configuration can hold one.
+func (s *Secret) UnmarshalText(b []byte) error {
+	s.value = string(b)
+	return nil
+}
+
+// Account is one credential at one upstream with its limits.
+type Account struct {
+	// ID is stable over restarts and configuration changes. A pooled account
+	// has the id that its operator gave it; an ephemeral one, made from a
+	// caller's own credential, has "own-" and an HMAC of that credential.
+	ID string
+
+	Upstream string // name of the upstream in the configuration
+	Secret   Secret
+
+	// MaxInFlight is how many jobs may hold a slot at once; at least 1.
+	MaxInFlight int
+
+	// Models are the upstream's model ids that this account may use. Empty
+	// means all.
+	Models []string
+
+	// Ephemeral accounts carry a caller's own credential: no other caller's
+	// job runs on them.
+	Ephemeral bool
+}
+
+// Serves tells whether the account may use a model of its upstream.
+func (a Account) Serves(model string) bool {
+	return len(a.Models) == 0 || slices.Contains(a.Models, model)
+}
+
+// Cause is why an account is not used for a while.
+type Cause string
+
+// The causes of a cooldown. Auth and RiskControl hold until an operator acts
+// or the credential changes; the others end by themselves.
+const (
+	Auth        Cause = "auth"         // the upstream does not accept the credential
+	RiskControl Cause = "risk_control" // the upstream wants a human
+	RateLimit   Cause = "rate_limited"
+	Quota       Cause = "quota"
+	Overload    Cause = "overloaded"
+)
+
+// Cooldown takes an account, or one model of it, out of use until a time.
+type Cooldown struct {
+	Account string
+	Model   string // empty: the whole account
+	Cause   Cause
+	For     time.Duration // from now, by the store's clock; zero: until someone acts
+}

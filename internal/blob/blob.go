@@ -1,0 +1,92 @@
+// Package blob is the contract of an object store as this service needs it:
+// write once under a known key and be sure of the bytes, read ranges, delete.
+// The stores are in its subpackages; package blobtest holds the suite that
+// each of them passes.
+package blob
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+)
+
+// ErrNotFound is what Open, Stat and Presign's target return for a key that
+// holds no object. Compare with errors.Is.
+var ErrNotFound = errors.New("blob: no such object")
+
+// UnknownSize is the SizeBytes of a PutRequest whose length is not known.
+const UnknownSize int64 = -1
+
+// PutRequest is one object to be written.
+type PutRequest struct {
+	// Key is the object's name: "/"-separated segments of letters, digits,
+	// '-', '_' and '.', no empty segment, no leading slash. The store puts its
+	// own configured prefix in front.
+	Key string
+
+	// Body is read once, to its end. A Put that fails may have read a part.
+	Body io.Reader
+
+	// SizeBytes is the exact length of Body, or UnknownSize.
+	SizeBytes int64
+
+	// ContentType is stored with the object and served with it.
+	ContentType string
+}
+
+// Object is what a store knows of one object.
+type Object struct {
+	Key         string
+	SizeBytes   int64
+	ContentType string
+	ETag        string // the store's own, opaque; changes when the bytes change
+	ModTime     time.Time
+}
+
+// Reader is an open object, or a range of it. The caller closes it.
+type Reader struct {
+	io.ReadCloser
+	Object Object // of the whole object, whatever the range
+}
+
+// Store keeps objects. Its methods are safe for concurrent use. An error that
+// is not ErrNotFound, a context error or a fault means that the store could
+// not be reached or refused; the call may be repeated.
+type Store interface {
+	// Put writes an object. It returns nil only when the store has shown that
+	// the object it holds has the size and the checksum of the bytes that were
+	// read from Body; whatever fails earlier leaves the key as it was before,
+	// without a partial object and, as far as the store allows, without the
+	// truncated one that a broken upload would make visible. A Body shorter or
+	// longer than SizeBytes is an error. Writing a key again replaces it.
+	Put(ctx context.Context, req PutRequest) (Object, error)
+
+	// Open reads length bytes from offset; length < 0 means to the end. An
+	// offset at or past the end gives an empty reader. A missing key is
+	// ErrNotFound, from Open itself and not from the first Read.
+	Open(ctx context.Context, key string, offset, length int64) (*Reader, error)
+
+	// Stat tells what Open would, without the bytes.
+	Stat(ctx context.Context, key string) (Object, error)
+
+	// Delete removes an object. A missing key is no error.
+	Delete(ctx context.Context, key string) error
+
+	// Sweep removes what uploads that began longer than age ago left behind
+	// without becoming an object, and tells how many. Safe beside live uploads
+	// younger than age.
+	Sweep(ctx context.Context, age time.Duration) (int, error)
+
+	// Check proves with a probe object that the store can be written, read and
+	// cleaned up. Its error is for the operator and names the setting to mend.
+	Check(ctx context.Context) error
+}
+
+// Presigner is a store that can make links which work without a credential.
+type Presigner interface {
+	// Presign makes a GET link for a key that is valid for ttl (at most 7
+	// days). It does not look whether the object exists. filename, if not
+	// empty, is what a browser would save it as.
+	Presign(ctx context.Context, key, filename string, ttl time.Duration) (string, error)
+}
