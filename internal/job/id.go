@@ -1,0 +1,44 @@
+package job
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/binary"
+	"strings"
+	"time"
+)
+
+// ID names a job: 26 lower-case letters and digits, sortable by the time of
+// acceptance, safe in a URL, a Redis key and an object key. 80 of its bits are
+// random, so that nobody can guess one.
+type ID string
+
+// idLen is 16 bytes in base32 without padding.
+const idLen = 26
+
+// encoding sorts like the bytes it encodes.
+var encoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+
+// NewID makes the id of a job accepted at a time: 48 bits of milliseconds, then
+// 80 random bits.
+func NewID(at time.Time) ID {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:8], uint64(max(at.UnixMilli(), 0))<<16) //nolint:gosec // never negative
+	_, _ = rand.Read(b[6:])                                              // never fails: crypto/rand's own promise
+	return ID(encoding.EncodeToString(b[:]))
+}
+
+// ParseID tells whether a string from outside can be a job's id.
+func ParseID(s string) (ID, bool) {
+	if len(s) != idLen {
+		return "", false
+	}
+	_, err := encoding.DecodeString(s)
+	return ID(s), err == nil
+}
+
+// NewSecret makes 130 random bits in the alphabet of an ID: the unguessable
+// part of a media link.
+func NewSecret() string {
+	return strings.ToLower(rand.Text())
+}

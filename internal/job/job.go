@@ -1,0 +1,194 @@
+// Package job is the domain of the service: what a generation job is, which
+// states it passes through and what is written down about it.
+//
+//	queued ──admission──► submitting ──accepted──► running ──ready──► mirroring ──► succeeded
+//	   └───────────────────────┴───────────────────────┴──────────────────┴───────► failed · canceled
+//
+// A job is accepted as Queued and waits in a line until admission gives it a
+// slot on an account. A worker writes a fence, submits it to the upstream once,
+// and from then on the job belongs to that account: it is polled, its media is
+// copied into the bucket, and it ends in one final state. An upstream whose
+// submit call itself returns the media skips Running. Each change appends an
+// [Event]; the log is what callers follow.
+//
+// The package does no I/O and imports only fault and the standard library.
+// redisstore keeps the jobs.
+package job
+
+import (
+	"time"
+
+	"github.com/tintypehq/tintype/internal/fault"
+)
+
+// Kind is what a job makes.
+type Kind string
+
+// The kinds of media.
+const (
+	Image Kind = "image"
+	Video Kind = "video"
+)
+
+// State is how far a job has come. The package comment has the diagram.
+type State string
+
+// The states of a job.
+const (
+	Queued     State = "queued"     // accepted; waiting for a slot, or holding one with the bell rung
+	Submitting State = "submitting" // fence written; the POST may be on the wire
+	Running    State = "running"    // the upstream has it; a worker polls
+	Mirroring  State = "mirroring"  // the media is being copied to our bucket
+	Succeeded  State = "succeeded"  // final; Media is complete
+	Failed     State = "failed"     // final; Failure is set
+	Canceled   State = "canceled"   // final
+)
+
+// Final tells whether a state is one of the three last ones.
+func (s State) Final() bool {
+	switch s {
+	case Succeeded, Failed, Canceled:
+		return true
+	case Queued, Submitting, Running, Mirroring:
+	}
+	return false
+}
+
+// Spec is what the caller asked for, validated and with every default filled
+// in. It never changes once the job is accepted.
+type Spec struct {
+	Kind   Kind   `json:"kind"`
+	Model  string `json:"model"`  // the public name, as the caller wrote it
+	Prompt string `json:"prompt"` // as the caller wrote it
+
+	Upstream      string `json:"upstream"`       // name in the configuration
+	UpstreamModel string `json:"upstream_model"` // the upstream's own model id
+
+	Ratio string `json:"ratio,omitempty"` // "16:9"; empty: the upstream follows the input image
+	Style string `json:"style,omitempty"` // images; empty: none
+
+	// Input is the reference image, already fetched, checked and stored.
+	Input *Input `json:"input,omitempty"`
+}
+
+// Input is a reference image in our bucket.
+type Input struct {
+	Key         string `json:"key"`
+	ContentType string `json:"content_type"`
+	SizeBytes   int64  `json:"size_bytes"`
+	Width       int    `json:"width,omitempty"` // zero if the format hides it
+	Height      int    `json:"height,omitempty"`
+}
+
+// Job is one request for media and all that has become of it, as it stands in
+// the store. Times are UTC to the millisecond and come from the store's clock.
+type Job struct {
+	ID     ID
+	Tenant string // who asked; only this tenant sees the job
+	Spec   Spec
+	State  State
+
+	// Version counts the changes, from 1. It is also the sequence number of
+	// the newest event.
+	Version int64
+
+	// Secret is the unguessable part of the job's media links.
+	Secret string
+
+	// Account holds the job's slot, from admission to the final state; Fence is
+	// the number of the last submission that was begun, zero before the first.
+	Account string
+	Fence   int64
+
+	// UpstreamID is the upstream's own task name, set when the submit was
+	// accepted. Jobs of upstreams that answer at once have a request id or
+	// nothing here.
+	UpstreamID string
+
+	// Phase is the upstream's own word for what it does, of a closed set:
+	// "queued" or "generating". Empty outside of Running.
+	Phase Phase
+
+	// Sources are the upstream's links to the media, set on Mirroring.
+	Sources []Source
+
+	// Media grows while the job is mirrored, in the order of Sources.
+	Media []Media
+
+	Usage   *Usage       // what the upstream says it counted; nil if it said nothing
+	Failure *fault.Error // set in Failed
+
+	CreatedAt   time.Time
+	SubmittedAt time.Time // the upstream accepted; zero before
+	FinishedAt  time.Time // final; zero before
+	Deadline    time.Time // not final by then: failed with fault.GenerationTimeout
+	ExpiresAt   time.Time // the record and its media are kept until then
+}
+
+// Phase is what an upstream does with a job that it accepted.
+type Phase string
+
+// The phases of a running job.
+const (
+	PhaseQueued     Phase = "queued"     // accepted, waiting at the upstream
+	PhaseGenerating Phase = "generating" // being made
+)
+
+// Role is what one stored file is to its job.
+type Role string
+
+// The roles of media.
+const (
+	Primary Role = "primary" // the image or the video itself
+	Cover   Role = "cover"   // a still that stands for a video
+)
+
+// Source is one file at the upstream, waiting to be mirrored.
+type Source struct {
+	Role Role   `json:"role"`
+	URL  string `json:"url,omitempty"` // used verbatim; expires
+
+	// Data is the file itself where the upstream sent bytes instead of a link.
+	// It never reaches the store.
+	Data []byte `json:"-"`
+}
+
+// Media is one stored file with its facts.
+type Media struct {
+	Name        string        `json:"name"` // "image-0.png"; the last segment of its key and its link
+	Key         string        `json:"key"`  // object key in the bucket
+	Role        Role          `json:"role"`
+	ContentType string        `json:"content_type"` // sniffed from the bytes, never the upstream's claim
+	SizeBytes   int64         `json:"size_bytes"`
+	SHA256      string        `json:"sha256"` // lower-case hex
+	Width       int           `json:"width,omitempty"`
+	Height      int           `json:"height,omitempty"`
+	Duration    time.Duration `json:"duration_ns,omitempty"` // zero for an image
+	FPS         float64       `json:"fps,omitempty"`         // zero if unknown
+}
+
+// Usage is what the upstream counted for a job.
+type Usage struct {
+	OutputTokens int64 `json:"output_tokens,omitempty"`
+	TotalTokens  int64 `json:"total_tokens,omitempty"`
+	Images       int64 `json:"images,omitempty"`
+}
+
+// Dir is the folder of a job's objects in the bucket.
+func (id ID) Dir() string { return "jobs/" + string(id) + "/" }
+
+// Primaries are the media that the caller asked for, in order.
+func (j *Job) Primaries() []Media { return j.withRole(Primary) }
+
+// Covers are the stills of the media, in order.
+func (j *Job) Covers() []Media { return j.withRole(Cover) }
+
+func (j *Job) withRole(r Role) []Media {
+	var out []Media
+	for _, m := range j.Media {
+		if m.Role == r {
+			out = append(out, m)
+		}
+	}
+	return out
+}

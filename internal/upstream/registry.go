@@ -1,0 +1,109 @@
+package upstream
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/tintypehq/tintype/internal/fault"
+	"github.com/tintypehq/tintype/internal/job"
+)
+
+// ModelKind is what a model makes: a job's kind, or chat, which is no job.
+type ModelKind string
+
+// The kinds of models.
+const (
+	ChatModel  ModelKind = "chat"
+	ImageModel           = ModelKind(job.Image)
+	VideoModel           = ModelKind(job.Video)
+)
+
+// Model is one public name and what stands behind it.
+type Model struct {
+	Name     string   // as callers write it; may hold spaces
+	Aliases  []string // other names for the same
+	Kind     ModelKind
+	Upstream string // name in the configuration
+	ID       string // the upstream's model id, or an endpoint id
+	Default  bool   // used when a request of this kind names no model
+
+	// Ratios are the aspect ratios that callers may ask for, the default
+	// first. Empty for chat.
+	Ratios []string
+
+	// ReferenceImages is how many input images one request may bring.
+	ReferenceImages int
+
+	Thinking string // chat: see ChatRequest
+}
+
+// Registry finds models by name. It is read-only and safe for concurrent use.
+type Registry struct {
+	models   []Model // in the order of the configuration
+	byName   map[string]*Model
+	defaults map[ModelKind]*Model
+}
+
+// NewRegistry builds a registry. Names and aliases must be unique, and each
+// kind may have one default; a kind with models but no default has the first.
+func NewRegistry(models []Model) (*Registry, error) {
+	r := &Registry{
+		models:   slices.Clone(models),
+		byName:   map[string]*Model{},
+		defaults: map[ModelKind]*Model{},
+	}
+	for i := range r.models {
+		m := &r.models[i]
+		for _, name := range append([]string{m.Name}, m.Aliases...) {
+			if r.byName[name] != nil {
+				return nil, fmt.Errorf("models: %q is named twice", name)
+			}
+			r.byName[name] = m
+		}
+		if d := r.defaults[m.Kind]; d == nil || m.Default && !d.Default {
+			r.defaults[m.Kind] = m
+		}
+	}
+	return r, nil
+}
+
+// Find gives the model of a kind under a name; an empty name gives the kind's
+// default. Its fault names the field "model" and what can be asked instead.
+func (r *Registry) Find(kind ModelKind, name string) (*Model, error) {
+	if name == "" {
+		if m := r.defaults[kind]; m != nil {
+			return m, nil
+		}
+		return nil, fault.Newf(fault.ModelNotFound, "No %s model is configured here.", kind).WithParam("model")
+	}
+	m := r.byName[name]
+	switch {
+	case m == nil:
+		return nil, fault.Newf(fault.ModelNotFound, "The model %q does not exist. GET /v1/models lists the models.", clip(name)).WithParam("model")
+	case m.Kind != kind:
+		return nil, fault.Newf(fault.ModelNotFound, "The model %q makes %s and cannot be used for %s. GET /v1/models lists the models.", m.Name, m.Kind, kind).WithParam("model")
+	}
+	return m, nil
+}
+
+// Get gives the model of any kind under its name or an alias.
+func (r *Registry) Get(name string) (*Model, bool) {
+	m, ok := r.byName[name]
+	return m, ok
+}
+
+// All gives the models in the order of the configuration.
+func (r *Registry) All() []Model { return slices.Clone(r.models) }
+
+// Names gives all names and aliases, sorted.
+func (r *Registry) Names() []string { return slices.Sorted(maps.Keys(r.byName)) }
+
+// clip keeps a caller's own text short in an error message.
+func clip(s string) string {
+	const most = 100
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return s
+}
