@@ -1,0 +1,62 @@
+package tintype
+
+// ImageRequest asks for an image: POST /v1/images/generations.
+type ImageRequest struct {
+	// Model is a public name of GET /v1/models. Empty: the server's default
+	// for images, "Seedream 4.0" unless its operator chose another.
+	Model string `json:"model,omitempty"`
+
+	// Prompt says what to draw. Required; at most 4000 runes unless the
+	// server's operator chose another limit.
+	Prompt string `json:"prompt"`
+
+	// Image is the picture to start from: an http(s) URL, a data URI or bare
+	// base64. Empty: from the prompt alone.
+	Image string `json:"image,omitempty"`
+
+	// Ratio is width to height, like "16:9". Empty: "1:1". The model's entry
+	// in GET /v1/models lists what it can.
+	Ratio string `json:"ratio,omitempty"`
+
+	// Style is one of the server's words, like "通用", "卡通" or "3D".
+	// Empty: "通用", general.
+	Style string `json:"style,omitempty"`
+
+	// Stream asks for chunks instead of one answer. The client's methods set
+	// it themselves, whatever it was.
+	Stream bool `json:"stream,omitempty"`
+
+	// ResponseFormat is what "data" of the answer carries. Empty: links.
+	ResponseFormat ResponseFormat `json:"response_format,omitempty"`
+}
+
+// ResponseFormat is the form in which an image comes back.
+type ResponseFormat string
+
+// The forms of an image. "choices" of the answer holds links in either case.
+const (
+	FormatURL    ResponseFormat = "url"      // a link, the default
+	FormatBase64 ResponseFormat = "b64_json" // the bytes, in base64
+)
+
+// VideoRequest asks for a video: POST /v1/video/generations.
+type VideoRequest struct {
+	// Model is a public name of GET /v1/models. Empty: the server's default
+	// for videos, "doubao-video" unless its operator chose another.
+	Model string `json:"model,omitempty"`
+
+	// Prompt says what to show. Required; at most 4000 runes unless the
+	// server's operator chose another limit.
+	Prompt string `json:"prompt"`
+
+	// Image is the first frame: an http(s) URL, a data URI or bare base64.
+	// Empty: from the prompt alone.
+	Image string `json:"image,omitempty"`
+
+	// Ratio is width to height, like "9:16". Empty: "16:9".
+	Ratio string `json:"ratio,omitempty"`
+
+	// Stream asks for chunks instead of one answer. The client's methods set
+	// it themselves, whatever it was.
+	Stream bool `json:"stream,omitempty"`
+}
