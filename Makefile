@@ -1,0 +1,115 @@
+# Tintype. `make` alone lists the targets.
+#
+# A fresh Debian machine needs Go, git and make. What a target needs beyond
+# that it installs itself (internal/tools/install.sh) and says so.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# What `make demo`, `make run` and `make bench` hand to the program:
+# make run ARGS='--addr 127.0.0.1:9000'
+ARGS ?=
+# How long `make fuzz` spends on each target.
+FUZZTIME ?= 20s
+# Narrow a test run down: make test PKG=./internal/queue/... TESTFLAGS='-run Retry -v'
+PKG ?= ./...
+TESTFLAGS ?=
+
+INSTALL := internal/tools/install.sh
+
+# -count=1: the tests talk to servers and programs that Go's test cache does
+# not see. The timeout is per package, on two slow cores.
+GOTEST := CGO_ENABLED=1 go test -race -count=1 -timeout 10m $(TESTFLAGS)
+
+# Modules of their own below this one, which ./... does not see.
+SUBMODULES := $(patsubst %/go.mod,%,$(shell find internal pkg -name go.mod -not -path 'internal/tools/*'))
+
+# The linter's path; asking for it builds it.
+LINT = $$(cd internal/tools/lint && go tool -n golangci-lint)
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: setup-go ## Make an image, a video and a chat answer on this machine alone, and show them
+	go run ./cmd/tintype demo $(ARGS)
+
+.PHONY: run
+run: setup-go ## Run the whole service in one process on 127.0.0.1:8080, with the simulator
+	go run ./cmd/tintype run $(ARGS)
+
+.PHONY: build
+build: ## Build the programs into bin/
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...
+
+.PHONY: test
+test: setup-test ## All tests with the race detector, on real Redis and S3 servers
+	$(GOTEST) $(PKG)
+	@for dir in $(SUBMODULES); do echo "== $$dir"; (cd $$dir && $(GOTEST) ./...); done
+
+.PHONY: test-minio
+test-minio: setup-minio ## The object store's tests on MinIO as a second S3 server
+	$(GOTEST) -tags minio ./internal/blob/... ./internal/testserver/...
+
+.PHONY: bench
+bench: setup-bench ## Measure speed and memory against floors of the same run
+	go run ./internal/bench $(ARGS)
+
+.PHONY: fuzz
+fuzz: setup-test ## Fuzz each fuzz target for FUZZTIME (20s)
+	@grep -rlE '^func Fuzz' --include='*_test.go' --exclude-dir=tools internal pkg | while read -r file; do \
+		for target in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*).*/\1/p' "$$file"); do \
+			echo "== $$target ($$file)"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")" </dev/null; \
+		done; \
+	done
+
+.PHONY: lint
+lint: setup-lint ## Run the linters
+	lint=$(LINT); $$lint run ./...
+	@lint=$(LINT); for dir in $(SUBMODULES); do echo "== $$dir"; (cd $$dir && "$$lint" run ./...); done
+
+.PHONY: fmt
+fmt: setup-lint ## Format the code
+	lint=$(LINT); $$lint fmt ./...
+
+.PHONY: check
+check: check-fmt check-vet check-tidy lint test ## All that a commit must pass: format, vet, tidy, lint, tests
+
+.PHONY: check-fmt
+check-fmt: setup-lint
+	lint=$(LINT); $$lint fmt --diff ./...
+
+.PHONY: check-vet
+check-vet:
+	go vet ./...
+
+.PHONY: check-tidy
+check-tidy:
+	go mod tidy -diff
+
+.PHONY: setup-go
+setup-go:
+	@$(INSTALL)
+
+.PHONY: setup-test
+setup-test: ## Install what `make test` needs: redis-server, gcc, versitygw
+	@$(INSTALL) redis-server gcc versitygw
+
+.PHONY: setup-minio
+setup-minio:
+	@$(INSTALL) redis-server gcc versitygw minio
+
+.PHONY: setup-lint
+setup-lint:
+	@$(INSTALL) golangci-lint
+
+.PHONY: setup-bench
+setup-bench:
+	@$(INSTALL) redis-server versitygw
+
+.PHONY: clean
+clean: ## Remove what the targets leave in the tree
+	rm -rf bin demo-output

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# install.sh NAME... sees to it that the named programs are here and says what
+# it does. The Makefile calls it; each target names what it needs.
+#
+#   redis-server, gcc                    from Debian's packages, by apt-get
+#   versitygw, minio, golangci-lint      built from the pinned tool modules
+#                                        beside this file into Go's build cache
+set -euo pipefail
+cd "$(dirname "$0")"
+
+say() { printf '== %s\n' "$*"; }
+die() {
+	printf '== %s\n' "$*" >&2
+	exit 1
+}
+
+# apt PACKAGE... installs Debian packages.
+apt() {
+	command -v apt-get >/dev/null || die "not found: $1. This is no Debian: install $* with your system's package manager and run make again."
+	local root=()
+	if [ "$(id -u)" -ne 0 ]; then
+		command -v sudo >/dev/null || die "not found: $1. Run as root: apt-get install --no-install-recommends $*"
+		root=(sudo)
+	fi
+	say "installing $* with ${root[*]:+${root[*]} }apt-get"
+	local get=("${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120)
+	local install=("${get[@]}" install --yes --no-install-recommends "$@")
+	# The package lists may be missing (a fresh container) or out of date.
+	"${install[@]}" >/dev/null 2>&1 || { "${get[@]}" update && "${install[@]}" >/dev/null; } || die "apt-get could not install $*"
+}
+
+# tool NAME MODULE builds a program unless the build cache has it.
+tool() {
+	cd "$2"
+	(
+		sleep 2 >/dev/null 2>&1
+		say "building $1 from its pinned module (once, a minute or three)"
+	) &
+	local note=$!
+	go tool -n "$1" >/dev/null || die "could not build $1 in internal/tools/$2"
+	kill "$note" 2>/dev/null || true
+	wait "$note" 2>/dev/null || true
+	cd ..
+}
+
+# compiles tells whether cgo, which the race detector needs, has a compiler
+# and the C library's headers.
+compiles() { echo '#include <stdlib.h>' | gcc -fsyntax-only -xc - 2>/dev/null; }
+
+command -v go >/dev/null || die "not found: go. Install Go 1.26 or later from https://go.dev/dl/ and run make again."
+for need in "$@"; do
+	case $need in
+	redis-server) command -v redis-server >/dev/null || apt redis-server ;;
+	gcc) compiles || apt gcc libc6-dev ;;
+	versitygw | minio) tool "$need" "$need" ;;
+	golangci-lint) tool golangci-lint lint ;;
+	*) die "install.sh does not know $need" ;;
+	esac
+done
