@@ -81,6 +81,7 @@ const (
 	RateLimit   Cause = "rate_limited"
 	Quota       Cause = "quota"
 	Overload    Cause = "overloaded"
+	NotServed   Cause = "not_served" // the account has not the model
 )
 
 // Cooldown takes an account, or one model of it, out of use until a time.

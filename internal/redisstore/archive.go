@@ -1,0 +1,34 @@
+package redisstore
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/tintypehq/tintype/internal/job"
+)
+
+// Unarchived gives up to most final jobs whose record has been waiting for the
+// archive longer than a worker needs that has just finished one.
+func (s *Store) Unarchived(ctx context.Context, most int64) ([]job.ID, error) {
+	now, err := s.rdb.Time(ctx).Result()
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	ids, err := s.rdb.ZRangeByScore(ctx, s.prefix+"archive", &redis.ZRangeBy{
+		Min: "-inf", Max: strconv.FormatInt(now.UnixMilli(), 10), Count: most,
+	}).Result()
+	return jobIDs(ids), unavailable(err)
+}
+
+// Archived says that a final job's record is in the bucket.
+func (s *Store) Archived(ctx context.Context, id job.ID) error {
+	return unavailable(s.rdb.ZRem(ctx, s.prefix+"archive", string(id)).Err())
+}
+
+// Postpone lets a job wait longer for the archive, after a try that failed.
+func (s *Store) Postpone(ctx context.Context, id job.ID, d time.Duration) error {
+	return unavailable(s.rdb.ZIncrBy(ctx, s.prefix+"archive", float64(d.Milliseconds()), string(id)).Err())
+}

@@ -1,0 +1,161 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/tintypehq/tintype/internal/account"
+	"github.com/tintypehq/tintype/internal/fault"
+	"github.com/tintypehq/tintype/internal/job"
+)
+
+// Claim takes the lease of a job for a stage, under a token that is used for
+// this claim alone. False means that there is nothing to do: another worker has
+// it, or it needs another stage, or it is gone. Claiming again with the same
+// token is fine.
+func (s *Store) Claim(ctx context.Context, id job.ID, stage job.Stage, token string) (bool, error) {
+	states := ""
+	switch stage {
+	case job.StageSubmit:
+		states = ",queued,submitting,"
+	case job.StageMirror:
+		states = ",mirroring,"
+	}
+	word, err := s.run(ctx, s.lua.claim, string(id), token, s.lease.Milliseconds(), states).Text()
+	return word == "ok", unavailable(err)
+}
+
+// ClaimPolls takes up to most running jobs that nobody polls.
+func (s *Store) ClaimPolls(ctx context.Context, token string, most int) ([]job.ID, error) {
+	ids, err := s.run(ctx, s.lua.claimPolls, token, s.lease.Milliseconds(), most).StringSlice()
+	return jobIDs(ids), unavailable(err)
+}
+
+// Lease is the right to act on a job, as long as it is renewed.
+type Lease struct {
+	Job   job.ID
+	Token string
+}
+
+// chunk bounds how many leases one script renews, so that none holds Redis for
+// more than about a millisecond.
+const chunk = 250
+
+// Renew prolongs leases and gives those that are lost: the job is final, or
+// another worker took it over. The holder must stop acting on these.
+func (s *Store) Renew(ctx context.Context, leases []Lease) (lost []job.ID, err error) {
+	for len(leases) > 0 {
+		n := min(chunk, len(leases))
+		args := append([]any{s.lease.Milliseconds()}, leaseArgs(leases[:n])...)
+		ids, err := s.run(ctx, s.lua.renew, args...).StringSlice()
+		if err != nil {
+			return lost, unavailable(err)
+		}
+		lost = append(lost, jobIDs(ids)...)
+		leases = leases[n:]
+	}
+	return lost, nil
+}
+
+// Release gives leases back, so that another worker may act at once. Those
+// that are lost already are passed over.
+func (s *Store) Release(ctx context.Context, leases []Lease) error {
+	for len(leases) > 0 {
+		n := min(chunk, len(leases))
+		if err := s.run(ctx, s.lua.release, leaseArgs(leases[:n])...).Err(); err != nil {
+			return unavailable(err)
+		}
+		leases = leases[n:]
+	}
+	return nil
+}
+
+func leaseArgs(leases []Lease) []any {
+	args := make([]any, 0, 2*len(leases))
+	for _, l := range leases {
+		args = append(args, string(l.Job), l.Token)
+	}
+	return args
+}
+
+func jobIDs(ids []string) []job.ID {
+	out := make([]job.ID, len(ids))
+	for i, id := range ids {
+		out[i] = job.ID(id)
+	}
+	return out
+}
+
+// Swept is what a sweep found.
+type Swept struct {
+	Again    []job.Bell // leases lapsed: their stages must look again
+	Admitted []job.Bell // slots became free
+	Expired  []job.ID   // deadlines passed; these jobs have failed
+}
+
+// Failures of jobs that are not final at their deadline.
+var (
+	errDeadline  = fault.New(fault.GenerationTimeout, "The job was not finished before its deadline.")
+	errUnsettled = fault.New(fault.OutcomeUnknown, "The job's deadline passed while the upstream had not answered its submission. It may have been billed.")
+)
+
+// Sweep heals what others left: lapsed leases, passed deadlines, free slots.
+// Any number of workers may sweep. most bounds the jobs of each sort.
+func (s *Store) Sweep(ctx context.Context, most int) (Swept, error) {
+	deadline, err := encodeFault(errDeadline)
+	if err != nil {
+		return Swept{}, err
+	}
+	unsettled, err := encodeFault(errUnsettled)
+	if err != nil {
+		return Swept{}, err
+	}
+	parts, err := s.run(ctx, s.lua.sweep, most, s.grace(), deadline, unsettled).Slice()
+	if err != nil {
+		return Swept{}, unavailable(err)
+	}
+	return readSwept(parts)
+}
+
+func readSwept(parts []any) (out Swept, err error) {
+	if len(parts) != 3 {
+		return out, errReply
+	}
+	if out.Again, err = readBells(parts[0]); err != nil {
+		return out, err
+	}
+	if out.Admitted, err = readBells(parts[2]); err != nil {
+		return out, err
+	}
+	expired, ok := parts[1].([]any)
+	if !ok {
+		return out, errReply
+	}
+	for _, v := range expired {
+		if id, ok := v.(string); ok {
+			out.Expired = append(out.Expired, job.ID(id))
+		}
+	}
+	return out, nil
+}
+
+// Credential opens the caller's own credential of a job; a fault of
+// CredentialGone if it expired or none of our keys opens it.
+func (s *Store) Credential(ctx context.Context, id job.ID) (account.Secret, error) {
+	gone := fault.New(fault.CredentialGone, "The credential that this job was posted with can no longer be opened. Post the job again.")
+	sealed, err := s.rdb.Get(ctx, s.key("cred:", string(id))).Result()
+	switch {
+	case errors.Is(err, redis.Nil), err == nil && s.keys == nil:
+		return account.Secret{}, gone
+	case err != nil:
+		return account.Secret{}, unavailable(err)
+	}
+	secret, err := s.keys.Open(sealed, string(id))
+	if err != nil {
+		gone.Cause = err
+		return account.Secret{}, gone
+	}
+	return secret, nil
+}

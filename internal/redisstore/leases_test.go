@@ -1,0 +1,288 @@
+package redisstore_test
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/tintypehq/tintype/internal/account"
+	"github.com/tintypehq/tintype/internal/fault"
+	"github.com/tintypehq/tintype/internal/job"
+	"github.com/tintypehq/tintype/internal/redisstore"
+)
+
+var fewTries = redisstore.Retry{Floor: 20 * time.Millisecond, Cap: time.Second, Tries: 3}
+
+func testClaim(t *testing.T, b bench) {
+	id, _ := b.accept(t)
+	for _, tt := range []struct {
+		token string
+		stage job.Stage
+		want  bool
+	}{
+		{"w1", job.StageMirror, false}, // not its stage yet
+		{"w1", job.StageSubmit, true},
+		{"w1", job.StageSubmit, true}, // its reply was lost
+		{"w2", job.StageSubmit, false},
+	} {
+		if got, err := b.Claim(t.Context(), id, tt.stage, tt.token); got != tt.want || err != nil {
+			t.Errorf("claim of %s by %s = %v, %v", tt.stage, tt.token, got, err)
+		}
+	}
+	if fence, err := b.Begin(t.Context(), id, "w2"); fence != 0 || err != nil {
+		t.Errorf("begin without the lease = %d, %v", fence, err)
+	}
+	if got, err := b.Claim(t.Context(), job.NewID(time.Now()), job.StageSubmit, "w1"); got || err != nil {
+		t.Errorf("claim of an unknown job = %v, %v", got, err)
+	}
+}
+
+func testLapse(t *testing.T, b bench) {
+	id, bells := b.accept(t)
+	b.begin(t, id, "w1")
+	var again job.Bell
+	b.sweepUntil(t, func(s redisstore.Swept) bool {
+		i := slices.IndexFunc(s.Again, func(r job.Bell) bool { return r.Job == id })
+		if i >= 0 {
+			again = s.Again[i]
+		}
+		return i >= 0
+	})
+	if again.Stage != job.StageSubmit || again.N <= bells[0].N {
+		t.Errorf("rung again with %+v after %+v", again, bells[0])
+	}
+	if ok, err := b.Claim(t.Context(), id, job.StageSubmit, "w2"); !ok || err != nil {
+		t.Fatalf("the lapsed job cannot be taken over: %v, %v", ok, err)
+	}
+	if j := b.wantState(t, id, job.Submitting); j.Fence != 1 {
+		t.Errorf("fence = %d, want that of the first worker", j.Fence)
+	}
+	if fence, err := b.Begin(t.Context(), id, "w2"); fence != 0 || err != nil {
+		t.Errorf("a second submission could begin: fence %d, %v", fence, err)
+	}
+}
+
+func testFence(t *testing.T, b bench) {
+	id, _ := b.accept(t)
+	first := b.begin(t, id, "w1")
+	if again, err := b.Begin(t.Context(), id, "w1"); again != first || err != nil {
+		t.Errorf("begin repeated = %d, %v; want %d", again, err, first)
+	}
+	must(t, redisstore.Written)(b.NotSent(t.Context(), id, "w1", first, fewTries))
+	second := b.begin(t, id, "w2")
+	if second <= first {
+		t.Errorf("fence went from %d to %d", first, second)
+	}
+	must(t, redisstore.Stale)(firstTwo(b.Accepted(t.Context(), id, first, "old", nil, nil)))
+	must(t, redisstore.Stale)(b.NotSent(t.Context(), id, "w1", first, fewTries))
+	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, second, "new", nil, nil)))
+	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, second, "new", nil, nil))) // its reply was lost
+	if j := b.wantState(t, id, job.Running); j.UpstreamID != "new" || j.Version != 3 {
+		t.Errorf("job = %+v", j)
+	}
+}
+
+func testLateAnswer(t *testing.T, b bench) {
+	id, _ := b.accept(t)
+	fence := b.begin(t, id, "w1")
+	b.sweepUntil(t, func(s redisstore.Swept) bool { return len(s.Again) == 1 })
+	if ok, err := b.Claim(t.Context(), id, job.StageSubmit, "w2"); !ok || err != nil {
+		t.Fatalf("claim = %v, %v", ok, err)
+	}
+	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, fence, "late", nil, nil))) // by the first worker
+	b.wantState(t, id, job.Running)
+
+	other, _ := b.accept(t)
+	fence = b.begin(t, other, "w1")
+	must(t, redisstore.Written)(firstTwo(b.Fail(t.Context(), other, "w1", fault.New(fault.OutcomeUnknown, "?"))))
+	must(t, redisstore.Late)(firstTwo(b.Accepted(t.Context(), other, fence, "later", nil, nil)))
+	if j := b.wantState(t, other, job.Failed); j.UpstreamID != "later" {
+		t.Errorf("the late id was not kept: %+v", j)
+	}
+}
+
+func testNotSent(t *testing.T, b bench) {
+	id, _ := b.accept(t)
+	for try := range fewTries.Tries {
+		token := string(rune('a' + try))
+		fence := b.begin(t, id, token)
+		want := redisstore.Written
+		if try == fewTries.Tries-1 {
+			want = redisstore.Spent
+		}
+		must(t, want)(b.NotSent(t.Context(), id, token, fence, fewTries))
+		if want == redisstore.Written {
+			b.wantState(t, id, job.Queued)
+			b.sweepUntil(t, func(s redisstore.Swept) bool { return len(s.Again) == 1 })
+		}
+	}
+	b.wantState(t, id, job.Submitting) // the worker that has the lease fails it
+}
+
+func cooldown(cause account.Cause, d time.Duration) account.Cooldown {
+	return account.Cooldown{Account: "a", Cause: cause, For: d}
+}
+
+func testRejected(t *testing.T, b bench) {
+	pool(t, b.Store, acct("a", 1), acct("b", 1))
+	id, _ := b.accept(t)
+	fence := b.begin(t, id, "w1")
+	s, bells, err := b.Rejected(t.Context(), id, "w1", fence, cooldown(account.RateLimit, 200*time.Millisecond), fewTries)
+	must(t, redisstore.Written)(s, err)
+	if len(bells) != 1 || bells[0].Job != id || b.get(t, id).Account != "b" {
+		t.Errorf("bells = %v, account = %q; want the job on b", bells, b.get(t, id).Account)
+	}
+	waiting, _ := b.accept(t)
+	if got := b.get(t, waiting).Account; got != "" {
+		t.Errorf("a cooling account was used: %q", got)
+	}
+	b.sweepUntil(t, func(s redisstore.Swept) bool { return len(s.Admitted) == 1 && s.Admitted[0].Job == waiting })
+}
+
+func testRejectedPlace(t *testing.T, b bench) {
+	pool(t, b.Store, acct("a", 1))
+	first, _ := b.accept(t)
+	second, _ := b.accept(t)
+	fence := b.begin(t, first, "w1")
+	must(t, redisstore.Written)(firstTwo(b.Rejected(t.Context(), first, "w1", fence, cooldown(account.Overload, 0), fewTries)))
+	var order []job.ID
+	b.sweepUntil(t, func(s redisstore.Swept) bool {
+		for _, bell := range s.Admitted {
+			order = append(order, bell.Job)
+		}
+		return len(order) > 0
+	})
+	if !reflect.DeepEqual(order, []job.ID{first}) {
+		t.Errorf("admitted %v, want %s before %s", order, first, second)
+	}
+}
+
+func testParked(t *testing.T, b bench) {
+	pool(t, b.Store, acct("a", 1), acct("b", 1))
+	id, _ := b.accept(t)
+	fence := b.begin(t, id, "w1")
+	must(t, redisstore.Written)(firstTwo(b.Rejected(t.Context(), id, "w1", fence, cooldown(account.Auth, 0), fewTries)))
+	fence = b.begin(t, id, "w2") // on the other account now
+	must(t, redisstore.Spent)(firstTwo(b.Rejected(t.Context(), id, "w2", fence, cooldown(account.Auth, 0), fewTries)))
+	must(t, redisstore.Written)(firstTwo(b.Fail(t.Context(), id, "w2", fault.New(fault.PoolExhausted, "no"))))
+	_, _, err := b.Accept(t.Context(), newJob())
+	wantFault(t, err, fault.PoolExhausted)
+	changed := acct("a", 1)
+	changed.Secret = account.NewSecret("another key")
+	pool(t, b.Store, changed, acct("b", 1))
+	revived, _ := b.accept(t)
+	if got := b.get(t, revived).Account; got != "a" {
+		t.Errorf("account = %q, want a with its new credential", got)
+	}
+}
+
+func testPolls(t *testing.T, b bench) {
+	id := b.toRunning(t)
+	for i, want := range []int{1, 0} {
+		if ids, err := b.ClaimPolls(t.Context(), "p1", 10); len(ids) != want || err != nil {
+			t.Errorf("claim %d = %v, %v", i, ids, err)
+		}
+	}
+	if ok, err := b.Progress(t.Context(), id, "p2", job.PhaseGenerating); ok || err != nil {
+		t.Errorf("progress by another = %v, %v", ok, err)
+	}
+	if err := b.Release(t.Context(), []redisstore.Lease{{Job: id, Token: "p1"}, {Job: id, Token: "p9"}}); err != nil {
+		t.Fatal(err)
+	}
+	if ids, err := b.ClaimPolls(t.Context(), "p2", 10); len(ids) != 1 || err != nil {
+		t.Errorf("after the release = %v, %v", ids, err)
+	}
+	b.sweepUntil(t, func(redisstore.Swept) bool { // p2's lease lapses
+		ids, err := b.ClaimPolls(t.Context(), "p3", 10)
+		return err == nil && len(ids) == 1
+	})
+	must(t, redisstore.Stale)(firstTwo(b.Ready(t.Context(), id, "p2", []job.Source{{URL: "x"}}, nil)))
+}
+
+func testRenew(t *testing.T, b bench) {
+	held := b.toRunning(t)
+	if _, err := b.ClaimPolls(t.Context(), "p1", 10); err != nil {
+		t.Fatal(err)
+	}
+	final := b.toMirroring(t)
+	must(t, redisstore.Written)(firstTwo(b.Succeed(t.Context(), final, "m")))
+	gone := job.NewID(time.Now())
+	leases := []redisstore.Lease{{Job: held, Token: "p1"}, {Job: held, Token: "p2"}, {Job: final, Token: "m"}, {Job: gone, Token: "p1"}}
+	lost, err := b.Renew(t.Context(), leases)
+	if err != nil || !reflect.DeepEqual(lost, []job.ID{held, final, gone}) {
+		t.Errorf("lost = %v, %v", lost, err)
+	}
+}
+
+func testDeadline(t *testing.T, b bench) {
+	short := func(n *redisstore.NewJob) { n.Deadline = 100 * time.Millisecond }
+	first, _ := b.accept(t, short)
+	b.begin(t, first, "w1")
+	second, _ := b.accept(t, short)
+	waiting, _ := b.accept(t)
+	expired := map[job.ID]bool{}
+	b.sweepUntil(t, func(s redisstore.Swept) bool {
+		for _, id := range s.Expired {
+			expired[id] = true
+		}
+		return len(expired) == 2
+	})
+	if got := b.wantState(t, first, job.Failed).Failure.Code; got != fault.OutcomeUnknown {
+		t.Errorf("a job being submitted failed with %s", got)
+	}
+	if got := b.wantState(t, second, job.Failed).Failure.Code; got != fault.GenerationTimeout {
+		t.Errorf("a job in line failed with %s", got)
+	}
+	if b.get(t, waiting).Account == "" {
+		t.Error("the slots of expired jobs were not given on")
+	}
+}
+
+func testArchive(t *testing.T, b bench) {
+	id := b.toMirroring(t)
+	must(t, redisstore.Written)(firstTwo(b.Succeed(t.Context(), id, "m")))
+	pending := func(redisstore.Swept) bool {
+		ids, err := b.Unarchived(t.Context(), 10)
+		return err == nil && reflect.DeepEqual(ids, []job.ID{id})
+	}
+	b.sweepUntil(t, pending)
+	if err := b.Postpone(t.Context(), id, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if ids, err := b.Unarchived(t.Context(), 10); len(ids) != 0 || err != nil {
+		t.Errorf("postponed: %v, %v", ids, err)
+	}
+	if err := b.Archived(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	if n := b.rdb.ZCard(t.Context(), "{tt}:archive").Val(); n != 0 {
+		t.Errorf("%d jobs still wait for the archive", n)
+	}
+}
+
+func testNews(t *testing.T, b bench) {
+	news := b.NewNews(discard())
+	ctx, cancel := contextWithCancel(t)
+	done := make(chan error, 1)
+	id, _ := b.accept(t)
+	changed, stop := news.Listen(id)
+	defer stop()
+	go func() { done <- news.Run(ctx) }()
+	wait := func(what string) {
+		t.Helper()
+		select {
+		case <-changed:
+		case <-time.After(5 * time.Second):
+			t.Fatalf("no news of %s", what)
+		}
+	}
+	wait("the subscription itself")
+	b.begin(t, id, "w1")
+	must(t, redisstore.Written)(firstTwo(b.Fail(t.Context(), id, "w1", fault.New(fault.GenerationFailed, "no"))))
+	wait("the failure")
+	cancel()
+	if err := <-done; err == nil {
+		t.Error("Run ended without a cause")
+	}
+}

@@ -1,0 +1,31 @@
+-- accept saves a new job with its first event, puts it into its line and
+-- admits what can be admitted.
+-- ARGV: id, pool, model, tenant, spec, secret, deadline ms, retention ms,
+--       grace ms, kind, account ("" for the pool's own accounts), its limit,
+--       sealed credential ("" for none), upstream
+-- Returns {"ok", bells}, {"unusable"} when no account could ever serve the
+-- job, or {"exists"} when the id is taken: the reply of an earlier try was lost.
+local id, pool, model = ARGV[1], ARGV[2], ARGV[3]
+local grace = tonumber(ARGV[9])
+if redis.call('EXISTS', job_key(id)) == 1 then return { 'exists', {} } end
+if ARGV[11] ~= '' then
+  local keep = tonumber(ARGV[7]) + tonumber(ARGV[8])
+  local acct = P .. 'acct:' .. ARGV[11]
+  redis.call('HSET', acct, 'enabled', 1, 'models', '', 'max', ARGV[12])
+  redis.call('ZADD', P .. 'pool:' .. pool, 'NX', 0, ARGV[11])
+  redis.call('PEXPIRE', acct, keep)
+  redis.call('PEXPIRE', P .. 'pool:' .. pool, keep)
+  redis.call('SET', P .. 'cred:' .. id, ARGV[13], 'PX', keep)
+elseif not usable(pool, model) then
+  return { 'unusable', {} }
+end
+local ticket = tick()
+local deadline = now + tonumber(ARGV[7])
+redis.call('HSET', job_key(id), 'id', id, 'tenant', ARGV[4], 'spec', ARGV[5], 'secret', ARGV[6],
+  'pool', pool, 'model', model, 'kind', ARGV[10], 'upstream', ARGV[14], 'own', ARGV[11] ~= '' and 1 or 0, 'state', 'queued', 'phase', '',
+  'ticket', ticket, 'ver', 0, 'fence', 0, 'bell', 0, 'tries', 0, 'account', '', 'owner', '',
+  'created', now, 'deadline', deadline, 'retention', ARGV[8], 'expires', deadline + tonumber(ARGV[8]))
+redis.call('ZADD', P .. 'deadlines', deadline, id)
+event(id, 'job.queued')
+stand(id, pool, model, ticket)
+return { 'ok', admit(pool, 16, grace, {}) }

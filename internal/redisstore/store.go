@@ -1,0 +1,166 @@
+// Package redisstore keeps the jobs, their events, leases and slots in Redis.
+// Every key and every Lua script of ours lives here; lua/prelude.lua lists the
+// keys. All times come from Redis, never from a process's own clock.
+//
+// Every change is one script that checks the job's state and who may change it
+// (the lease's token, or the fence of a submission), and that may run twice: a
+// client repeats a command whose reply was lost, and the second run finds the
+// first one's work done.
+//
+// It needs Redis 6.2 or later with maxmemory-policy noeviction and, for the
+// promises to hold over a crash of Redis, appendfsync always.
+package redisstore
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/tintypehq/tintype/internal/account"
+	"github.com/tintypehq/tintype/internal/fault"
+	"github.com/tintypehq/tintype/internal/job"
+)
+
+// DefaultTag is the hash tag of our keys.
+const DefaultTag = "tt"
+
+// Config is what a Store needs.
+type Config struct {
+	// Client is closed by whoever made it.
+	Client redis.UniversalClient
+
+	// Tag is the hash tag that keeps all our keys on one node of a Cluster.
+	// Empty: DefaultTag. Services with different tags may share a Redis.
+	Tag string
+
+	// Lease is how long a worker may act on a job without renewing. Zero: 15 s.
+	Lease time.Duration
+
+	// Keys seals callers' own credentials. May be nil if none is ever accepted.
+	Keys *account.KeyRing
+}
+
+// Store is the jobs in Redis. It is safe for concurrent use. Its errors are
+// faults: Unavailable when Redis does not answer.
+type Store struct {
+	rdb    redis.UniversalClient
+	prefix string
+	lease  time.Duration
+	keys   *account.KeyRing
+	lua    scripts
+}
+
+// New makes a store. It opens no connection.
+func New(c Config) *Store {
+	s := &Store{rdb: c.Client, lease: c.Lease, keys: c.Keys, lua: loadScripts()}
+	if s.lease == 0 {
+		s.lease = 15 * time.Second
+	}
+	tag := c.Tag
+	if tag == "" {
+		tag = DefaultTag
+	}
+	s.prefix = "{" + tag + "}:"
+	return s
+}
+
+// Lease is how long a claim lasts without renewal.
+func (s *Store) Lease() time.Duration { return s.lease }
+
+// Ping tells whether Redis answers.
+func (s *Store) Ping(ctx context.Context) error {
+	return unavailable(s.rdb.Ping(ctx).Err())
+}
+
+func (s *Store) key(kind, name string) string { return s.prefix + kind + name }
+
+//go:embed lua/*.lua
+var luaFiles embed.FS
+
+// scripts are the Lua scripts, each with the prelude in front.
+type scripts struct {
+	accept, claim, begin, accepted, notSent, rejected, finish,
+	progress, ready, stored, claimPolls, renew, release, sweep, accounts *redis.Script
+}
+
+func loadScripts() scripts {
+	prelude := luaFile("prelude")
+	load := func(name string) *redis.Script { return redis.NewScript(prelude + luaFile(name)) }
+	return scripts{
+		accept: load("accept"), claim: load("claim"), begin: load("begin"), accepted: load("accepted"),
+		notSent: load("not_sent"), rejected: load("rejected"), finish: load("finish"), progress: load("progress"),
+		ready: load("ready"), stored: load("stored"), claimPolls: load("claim_polls"), renew: load("renew"),
+		release: load("release"), sweep: load("sweep"), accounts: load("accounts"),
+	}
+}
+
+func luaFile(name string) string {
+	b, err := luaFiles.ReadFile("lua/" + name + ".lua")
+	if err != nil {
+		panic("redisstore: " + err.Error()) // embedded at build time
+	}
+	return string(b)
+}
+
+// run runs a script. Its arguments are ARGV.
+func (s *Store) run(ctx context.Context, script *redis.Script, args ...any) *redis.Cmd {
+	return script.Run(ctx, s.rdb, []string{s.prefix}, args...)
+}
+
+// unavailable turns an error of the client into a fault.
+func unavailable(err error) error {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return fault.Wrap(fault.Unavailable, "The job store cannot be reached. Try again in a moment.", err)
+}
+
+// reply is what the scripts that may ring return: a word and bells.
+type reply struct {
+	word  string
+	bells []job.Bell
+}
+
+var errReply = errors.New("redisstore: a script's reply has the wrong form")
+
+func readReply(cmd *redis.Cmd) (reply, error) {
+	parts, err := cmd.Slice()
+	if err != nil {
+		return reply{}, unavailable(err)
+	}
+	if len(parts) != 2 {
+		return reply{}, errReply
+	}
+	word, ok := parts[0].(string)
+	if !ok {
+		return reply{}, errReply
+	}
+	bells, err := readBells(parts[1])
+	return reply{word, bells}, err
+}
+
+// readBells reads a list of {id, stage, number}.
+func readBells(v any) ([]job.Bell, error) {
+	rows, ok := v.([]any)
+	if !ok {
+		return nil, errReply
+	}
+	bells := make([]job.Bell, 0, len(rows))
+	for _, row := range rows {
+		cells, ok := row.([]any)
+		if !ok || len(cells) != 3 {
+			return nil, errReply
+		}
+		id, ok1 := cells[0].(string)
+		stage, ok2 := cells[1].(string)
+		n, ok3 := cells[2].(int64)
+		if !ok1 || !ok2 || !ok3 {
+			return nil, errReply
+		}
+		bells = append(bells, job.Bell{Job: job.ID(id), Stage: job.Stage(stage), N: n})
+	}
+	return bells, nil
+}

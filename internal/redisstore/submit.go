@@ -1,0 +1,125 @@
+package redisstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/tintypehq/tintype/internal/account"
+	"github.com/tintypehq/tintype/internal/fault"
+	"github.com/tintypehq/tintype/internal/job"
+)
+
+// Begin writes the fence of a submission and gives it: from here on the job
+// may have been paid for. Zero means that the job is not this token's to
+// submit. It also renews the lease.
+func (s *Store) Begin(ctx context.Context, id job.ID, token string) (fence int64, err error) {
+	fence, err = s.run(ctx, s.lua.begin, string(id), token, s.lease.Milliseconds()).Int64()
+	return fence, unavailable(err)
+}
+
+// Settled is what became of a write under a fence.
+type Settled string
+
+// The ways in which a write may settle.
+const (
+	Written Settled = "ok"    // written now, or by an earlier try
+	Late    Settled = "late"  // the job was given up meanwhile; the upstream's id is kept
+	Stale   Settled = "stale" // the job has moved on without this worker
+	Spent   Settled = "spent" // no further try is allowed: the caller fails the job
+)
+
+// settled reads the first word of a script's reply.
+func settled(word string) Settled {
+	if word == "done" {
+		return Written
+	}
+	return Settled(word)
+}
+
+// Accepted writes what the upstream answered to the submission of a fence,
+// whoever holds the lease by now. With sources the job goes on to the mirror,
+// without them it is polled.
+func (s *Store) Accepted(ctx context.Context, id job.ID, fence int64, upstreamID string, sources []job.Source, usage *job.Usage) (Settled, []job.Bell, error) {
+	links, counted, err := encodeResult(sources, usage)
+	if err != nil {
+		return "", nil, err
+	}
+	r, err := readReply(s.run(ctx, s.lua.accepted, string(id), fence, upstreamID, links, counted, s.grace()))
+	return settled(r.word), r.bells, err
+}
+
+func encodeResult(sources []job.Source, usage *job.Usage) (links, counted string, err error) {
+	if len(sources) > 0 {
+		if links, err = encode(sources); err != nil {
+			return "", "", err
+		}
+	}
+	if usage != nil {
+		counted, err = encode(usage)
+	}
+	return links, counted, err
+}
+
+// Retry bounds the tries of a job whose submission created nothing.
+type Retry struct {
+	Floor time.Duration // the first delay or cooldown; doubles with each further one
+	Cap   time.Duration // the longest
+	Tries int           // the last try fails the job
+}
+
+// NotSent takes a submission back that never left. The job keeps its slot and
+// is rung for again after a while; Spent after the last try.
+func (s *Store) NotSent(ctx context.Context, id job.ID, token string, fence int64, r Retry) (Settled, error) {
+	parts, err := s.run(ctx, s.lua.notSent, string(id), token, fence, r.Floor.Milliseconds(), r.Tries).Slice()
+	if err != nil {
+		return "", unavailable(err)
+	}
+	if len(parts) != 2 {
+		return "", errReply
+	}
+	word, _ := parts[0].(string)
+	return settled(word), nil
+}
+
+// parked is the length of a cooldown that an operator must end.
+const parked = -1
+
+// Rejected takes a submission back that created nothing because of its
+// account, which cools. The job returns to its place in the line. Spent: after
+// the last try, or when no account is left that could serve the job.
+func (s *Store) Rejected(ctx context.Context, id job.ID, token string, fence int64, c account.Cooldown, r Retry) (Settled, []job.Bell, error) {
+	scope, cool := "account", c.For.Milliseconds()
+	if c.Model != "" {
+		scope = "model"
+	}
+	switch c.Cause {
+	case account.Auth, account.RiskControl:
+		cool = parked
+	case account.RateLimit, account.Quota, account.Overload, account.NotServed:
+	}
+	rep, err := readReply(s.run(ctx, s.lua.rejected, string(id), token, fence, string(c.Cause), scope, cool,
+		r.Floor.Milliseconds(), r.Cap.Milliseconds(), r.Tries, s.grace()))
+	return settled(rep.word), rep.bells, err
+}
+
+// Fail ends a job with a failure. The token must hold its lease.
+func (s *Store) Fail(ctx context.Context, id job.ID, token string, f *fault.Error) (Settled, []job.Bell, error) {
+	return s.finish(ctx, id, token, job.Failed, job.EventFailed, f)
+}
+
+// Succeed ends a job whose media are all stored. The token must hold its lease.
+func (s *Store) Succeed(ctx context.Context, id job.ID, token string) (Settled, []job.Bell, error) {
+	return s.finish(ctx, id, token, job.Succeeded, job.EventSucceeded, nil)
+}
+
+func (s *Store) finish(ctx context.Context, id job.ID, token string, state job.State, event job.EventType, f *fault.Error) (Settled, []job.Bell, error) {
+	why := ""
+	if f != nil {
+		var err error
+		if why, err = encodeFault(f); err != nil {
+			return "", nil, err
+		}
+	}
+	r, err := readReply(s.run(ctx, s.lua.finish, string(id), token, string(state), string(event), why, s.grace()))
+	return settled(r.word), r.bells, err
+}
