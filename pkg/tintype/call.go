@@ -1,0 +1,129 @@
+package tintype
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+)
+
+// MaxAnswerBytes is the longest answer that is taken into memory. It leaves
+// room for some images in base64.
+const MaxAnswerBytes = 64 << 20
+
+// ErrTooLarge is returned for an answer over [MaxAnswerBytes], or an event of a
+// stream over 4 MiB.
+var ErrTooLarge = errors.New("tintype: the answer is too large")
+
+// errForeign is returned for JSON that is not what was asked for.
+var errForeign = errors.New("tintype: the answer is not the API's; is the base URL right?")
+
+// The media types of answers.
+const (
+	typeJSON   = "application/json"
+	typeStream = "text/event-stream"
+)
+
+// request makes a request to a path of the API, which may have escapes.
+func (c *Client) request(ctx context.Context, method, path, accept string, body any) (*http.Request, error) {
+	var content io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			return nil, fmt.Errorf("tintype: encode the request: %w", err)
+		}
+		content = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.base.String()+path, content)
+	if err != nil {
+		return nil, fmt.Errorf("tintype: %w", err)
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", typeJSON)
+	}
+	req.Header.Set("Accept", accept)
+	c.sign(req)
+	return req, nil
+}
+
+// sign says who asks; the key is for the server's own origin.
+func (c *Client) sign(req *http.Request) {
+	req.Header.Set("User-Agent", c.userAgent)
+	if c.key != "" && c.own(req.URL) {
+		req.Header.Set("Authorization", "Bearer "+c.key)
+	}
+}
+
+// do sends a request. An answer other than 2xx is an *APIError. The caller
+// closes the body of the answer.
+func (c *Client) do(req *http.Request) (*http.Response, error) {
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("tintype: %w", shorten(err))
+	}
+	if resp.StatusCode/100 == 2 {
+		return resp, nil
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBytes)) // what there is of it
+	return nil, newAPIError(resp, body)
+}
+
+// shorten cuts the query off the address in an error of net/http: it may hold
+// a signature.
+func shorten(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		if u, parseErr := url.Parse(e.URL); parseErr == nil {
+			u.RawQuery = ""
+			e.URL = u.Redacted()
+		}
+	}
+	return err
+}
+
+// exchange sends a request and reads its JSON answer into out.
+func (c *Client) exchange(req *http.Request, out any) error {
+	resp, err := c.do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := readAnswer(resp)
+	if err != nil {
+		return err
+	}
+	return decodeAnswer(resp, body, out)
+}
+
+// readAnswer reads a whole body, which may begin with the spaces that keep the
+// connection alive.
+func readAnswer(resp *http.Response) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxAnswerBytes+1))
+	if err != nil {
+		return nil, incomplete(resp, err)
+	}
+	if len(body) > MaxAnswerBytes {
+		return nil, ErrTooLarge
+	}
+	return bytes.TrimSpace(body), nil
+}
+
+// decodeAnswer reads the body of a 2xx answer, which may tell of a failure all
+// the same: the status was sent while the outcome was still open.
+func decodeAnswer(resp *http.Response, body []byte, out any) error {
+	if detail := failureIn(body); detail != nil {
+		return apiErrorFrom(resp, *detail)
+	}
+	err := json.Unmarshal(body, out)
+	if err == nil {
+		return nil
+	}
+	if e, ok := errors.AsType[*json.SyntaxError](err); ok && e.Offset >= int64(len(body)) {
+		return incomplete(resp, io.ErrUnexpectedEOF)
+	}
+	return fmt.Errorf("tintype: the answer (%s) is not the API's: %w", contentType(resp), err)
+}

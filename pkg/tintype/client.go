@@ -1,0 +1,129 @@
+package tintype
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// KeyPooled is the key that asks a server for an account of its own pool, where
+// its operator allows that.
+const KeyPooled = "pooled"
+
+const defaultUserAgent = "tintype-go"
+
+// defaultSilence is six heartbeats of a server that is left as it comes.
+const defaultSilence = time.Minute
+
+// Client speaks to one server. Make one with [NewClient]; it is safe for
+// concurrent use and never changes.
+//
+// It sets no time limit of its own: the context of each call rules. A context
+// that ends while a job runs ends the wait, not the job.
+type Client struct {
+	base      *url.URL // without a trailing slash and without /v1
+	http      *http.Client
+	key       string
+	userAgent string
+
+	// silence is how long a stream of events may bring nothing at all, not
+	// even a heartbeat, before its connection counts as lost.
+	silence time.Duration
+}
+
+// Option changes how a Client works.
+type Option func(*Client)
+
+// WithKey sets the credential: a key of the server's gateway, the caller's own
+// credential at the upstream, or [KeyPooled]. Without it no credential is sent.
+// It goes to the server's own origin only, never along with a redirect to
+// another.
+func WithKey(key string) Option {
+	return func(c *Client) { c.key = key }
+}
+
+// WithHTTPClient sets the HTTP client whose transport, cookies and redirect
+// rules are used. Its Timeout should be zero: it would cut streams and long
+// waits short. The default is a client of Go's default transport. Nil changes
+// nothing.
+func WithHTTPClient(h *http.Client) Option {
+	return func(c *Client) {
+		if h != nil {
+			c.http = h
+		}
+	}
+}
+
+// WithUserAgent sets the User-Agent header. The default is "tintype-go".
+func WithUserAgent(name string) Option {
+	return func(c *Client) { c.userAgent = name }
+}
+
+// NewClient makes a client of the server at baseURL, like
+// "http://127.0.0.1:8080" or "https://example.com/media"; a trailing "/v1", as
+// OpenAI's clients want it, does no harm. It fails if baseURL is no absolute
+// http or https address, and does not connect.
+func NewClient(baseURL string, options ...Option) (*Client, error) {
+	base, err := parseBase(baseURL)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{base: base, http: &http.Client{}, userAgent: defaultUserAgent, silence: defaultSilence}
+	for _, set := range options {
+		set(c)
+	}
+	c.http = c.guarded(c.http)
+	return c, nil
+}
+
+func parseBase(baseURL string) (*url.URL, error) {
+	u, err := url.Parse(baseURL)
+	if err != nil {
+		return nil, fmt.Errorf("tintype: base URL: %w", err)
+	}
+	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, fmt.Errorf("tintype: base URL %q: want http://host or https://host", baseURL)
+	}
+	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return nil, errors.New("tintype: base URL: want no user, query or fragment; give the key by WithKey")
+	}
+	path := strings.TrimRight(u.Path, "/")
+	u.Path, u.RawPath = strings.TrimRight(strings.TrimSuffix(path, "/v1"), "/"), ""
+	return u, nil
+}
+
+// maxRedirects is how far a GET is led on. Net/http's own limit is the same.
+const maxRedirects = 10
+
+// guarded returns a copy of h that does not send a POST again after a redirect,
+// since that could pay twice, and keeps the key from other origins: net/http
+// would show it to another port of the same host, and a presigned link that
+// comes with a key is refused by some object stores.
+func (c *Client) guarded(h *http.Client) *http.Client {
+	safe := *h
+	theirs := h.CheckRedirect
+	safe.CheckRedirect = func(next *http.Request, via []*http.Request) error {
+		if via[0].Method != http.MethodGet {
+			return http.ErrUseLastResponse
+		}
+		if !c.own(next.URL) {
+			next.Header.Del("Authorization")
+		}
+		if theirs != nil {
+			return theirs(next, via)
+		}
+		if len(via) >= maxRedirects {
+			return fmt.Errorf("stopped after %d redirects", maxRedirects)
+		}
+		return nil
+	}
+	return &safe
+}
+
+// own tells whether u is on the server's own origin.
+func (c *Client) own(u *url.URL) bool {
+	return strings.EqualFold(u.Scheme, c.base.Scheme) && strings.EqualFold(u.Host, c.base.Host)
+}
