@@ -148,8 +148,12 @@ type Source struct {
 	Role Role   `json:"role"`
 	URL  string `json:"url,omitempty"` // used verbatim; expires
 
-	// Data is the file itself where the upstream sent bytes instead of a link.
-	// It never reaches the store.
+	// Key is where the file waits in our own bucket, for upstreams that send
+	// bytes instead of a link. Then URL is empty.
+	Key string `json:"key,omitempty"`
+
+	// Data is the file as such an upstream sent it. It is put under Key before
+	// anything is written down, and never reaches the store of jobs.
 	Data []byte `json:"-"`
 }
 

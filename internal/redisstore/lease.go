@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -70,6 +71,21 @@ func (s *Store) Release(ctx context.Context, leases []Lease) error {
 		leases = leases[n:]
 	}
 	return nil
+}
+
+// Defer gives a lease back for a while: its stage is rung again after d.
+func (s *Store) Defer(ctx context.Context, id job.ID, token string, d time.Duration) error {
+	return unavailable(s.run(ctx, s.lua.postpone, string(id), token, d.Milliseconds()).Err())
+}
+
+// Unsettled asks what to do with a job whose submission was begun by another
+// worker, which may be alive and write its answer late. Until patience has
+// passed since the submission began, the lease is given back and wait is true;
+// the stage is rung again then. Afterwards over is true and the lease is kept.
+// Neither: the job is settled.
+func (s *Store) Unsettled(ctx context.Context, id job.ID, token string, patience time.Duration) (wait, over bool, err error) {
+	left, err := s.run(ctx, s.lua.unsettled, string(id), token, patience.Milliseconds()).Int64()
+	return left > 0, left == 0 && err == nil, unavailable(err)
 }
 
 func leaseArgs(leases []Lease) []any {

@@ -102,6 +102,40 @@ func testLateAnswer(t *testing.T, b bench) {
 	}
 }
 
+func testUnsettled(t *testing.T, b bench) {
+	id, _ := b.accept(t)
+	fence := b.begin(t, id, "w1")
+	b.sweepUntil(t, func(s redisstore.Swept) bool { return len(s.Again) == 1 })
+	takeOver := func(token string) {
+		t.Helper()
+		if ok, err := b.Claim(t.Context(), id, job.StageSubmit, token); !ok || err != nil {
+			t.Fatalf("claim = %v, %v", ok, err)
+		}
+	}
+	takeOver("w2")
+	if wait, over, err := b.Unsettled(t.Context(), id, "w2", 600*time.Millisecond); !wait || over || err != nil {
+		t.Fatalf("while the answer may come: wait %v, over %v, %v", wait, over, err)
+	}
+	b.sweepUntil(t, func(s redisstore.Swept) bool { return len(s.Again) == 1 })
+	takeOver("w3")
+	if wait, over, err := b.Unsettled(t.Context(), id, "w3", 600*time.Millisecond); wait || !over || err != nil {
+		t.Fatalf("when it cannot come any more: wait %v, over %v, %v", wait, over, err)
+	}
+	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, fence, "at last", nil, nil)))
+	if wait, over, err := b.Unsettled(t.Context(), id, "w3", time.Hour); wait || over || err != nil {
+		t.Errorf("when it has come: wait %v, over %v, %v", wait, over, err)
+	}
+}
+
+func testDefer(t *testing.T, b bench) {
+	id := b.toMirroring(t)
+	if err := b.Defer(t.Context(), id, "m", 100*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	must(t, redisstore.Stale)(b.Stored(t.Context(), id, "m", 0, job.Media{}))
+	b.sweepUntil(t, func(s redisstore.Swept) bool { return len(s.Again) == 1 && s.Again[0].Stage == job.StageMirror })
+}
+
 func testNotSent(t *testing.T, b bench) {
 	id, _ := b.accept(t)
 	for try := range fewTries.Tries {

@@ -20,25 +20,25 @@ type Running struct {
 	Own         bool // the account is the caller's own
 	UpstreamID  string
 	Phase       job.Phase
-	SubmittedAt time.Time
-	Deadline    time.Time
+	Age         time.Duration // since the upstream accepted it, by the store's clock
 }
 
-var runningFields = []string{"kind", "upstream", "account", "own", "upstream_id", "phase", "submitted", "deadline"}
+var runningFields = []string{"kind", "upstream", "account", "own", "upstream_id", "phase", "submitted"}
 
 // Running reads jobs for polling. Jobs that are gone are left out.
 func (s *Store) Running(ctx context.Context, ids []job.ID) ([]Running, error) {
 	pipe := s.rdb.Pipeline()
+	clock := pipe.Time(ctx)
 	cmds := make([]*redis.SliceCmd, len(ids))
 	for i, id := range ids {
 		cmds[i] = pipe.HMGet(ctx, s.key("job:", string(id)), runningFields...)
 	}
-	if _, err := pipe.Exec(ctx); err != nil && len(ids) > 0 {
+	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, unavailable(err)
 	}
 	out := make([]Running, 0, len(ids))
 	for i, cmd := range cmds {
-		var f [8]string
+		var f [7]string
 		for k, v := range cmd.Val() {
 			f[k], _ = v.(string)
 		}
@@ -47,7 +47,7 @@ func (s *Store) Running(ctx context.Context, ids []job.ID) ([]Running, error) {
 		}
 		out = append(out, Running{
 			ID: ids[i], Kind: job.Kind(f[0]), Upstream: f[1], Account: f[2], Own: f[3] == "1", UpstreamID: f[4],
-			Phase: job.Phase(f[5]), SubmittedAt: instant(f[6]), Deadline: instant(f[7]),
+			Phase: job.Phase(f[5]), Age: clock.Val().Sub(instant(f[6])),
 		})
 	}
 	return out, nil

@@ -83,7 +83,7 @@ var luaFiles embed.FS
 // scripts are the Lua scripts, each with the prelude in front.
 type scripts struct {
 	accept, claim, begin, accepted, notSent, rejected, finish,
-	progress, ready, stored, claimPolls, renew, release, sweep, accounts *redis.Script
+	progress, ready, stored, claimPolls, renew, release, sweep, accounts, postpone, unsettled *redis.Script
 }
 
 func loadScripts() scripts {
@@ -94,6 +94,7 @@ func loadScripts() scripts {
 		notSent: load("not_sent"), rejected: load("rejected"), finish: load("finish"), progress: load("progress"),
 		ready: load("ready"), stored: load("stored"), claimPolls: load("claim_polls"), renew: load("renew"),
 		release: load("release"), sweep: load("sweep"), accounts: load("accounts"),
+		postpone: load("defer"), unsettled: load("unsettled"),
 	}
 }
 

@@ -44,6 +44,8 @@ var suite = []struct {
 	{"LapsedLeaseIsRungAgain", testLapse},
 	{"FenceGuardsTheSubmission", testFence},
 	{"LateAnswerIsAdopted", testLateAnswer},
+	{"AnswerIsWaitedFor", testUnsettled},
+	{"DeferredIsRungLater", testDefer},
 	{"NotSentComesBack", testNotSent},
 	{"RejectedCoolsAndMovesOn", testRejected},
 	{"RejectedKeepsItsPlace", testRejectedPlace},

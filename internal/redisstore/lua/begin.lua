@@ -7,6 +7,6 @@ local j = get(id, 'state', 'owner', 'fence', 'fence_by')
 -- took the lease over must never get a fence that may have been used.
 if j[1] == 'submitting' and j[2] == ARGV[2] and j[4] == ARGV[2] then return tonumber(j[3]) end
 if j[1] ~= 'queued' or j[2] ~= ARGV[2] then return 0 end
-redis.call('HSET', job_key(id), 'state', 'submitting', 'fence_by', ARGV[2])
+redis.call('HSET', job_key(id), 'state', 'submitting', 'fence_by', ARGV[2], 'submit_began', now)
 redis.call('ZADD', P .. 'bells', now + tonumber(ARGV[3]), id)
 return redis.call('HINCRBY', job_key(id), 'fence', 1)
