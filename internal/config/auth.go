@@ -1,0 +1,74 @@
+package config
+
+import "github.com/tintypehq/tintype/internal/account"
+
+// Auth is who may call the API.
+type Auth struct {
+	// PassThrough lets callers bring an upstream's own credential. A deployment
+	// with it needs TenantSecret and security.keys.
+	PassThrough bool `yaml:"pass_through" default:"true"`
+
+	// AllowPooled is whether the word "pooled" is a credential for the
+	// configured accounts: always, never, or auto: only while server.addr is on
+	// loopback.
+	AllowPooled AllowPooled `yaml:"allow_pooled" default:"auto"`
+
+	// Keys are the gateway keys: credentials of our own for the configured
+	// accounts.
+	Keys []GatewayKey `yaml:"keys"`
+
+	// TenantSecret turns a passed-through credential into the name of its
+	// tenant (HMAC), at least 16 bytes, the same in every API process. Whoever
+	// changes it hides the jobs that pass-through callers have. Empty: made
+	// anew at each start of `tintype run`.
+	TenantSecret account.Secret `yaml:"tenant_secret"`
+}
+
+// AllowPooled is when the credential "pooled" works.
+type AllowPooled string
+
+// When the credential "pooled" works.
+const (
+	PooledAuto   AllowPooled = "auto"
+	PooledAlways AllowPooled = "always"
+	PooledNever  AllowPooled = "never"
+)
+
+func (AllowPooled) values() []string { return texts(PooledAuto, PooledAlways, PooledNever) }
+
+// GatewayKey is one credential of our own.
+type GatewayKey struct {
+	// Name is the tenant in logs and metrics; unique.
+	Name string `yaml:"name"`
+
+	// Key is the credential itself: "tt_" and at least 13 more characters.
+	Key account.Secret `yaml:"key"`
+
+	// SHA256 is the credential's SHA-256 in hexadecimal, instead of Key, so
+	// that the configuration holds nothing secret.
+	SHA256 string `yaml:"sha256"`
+
+	// WaitMode is wait.mode for this key. Empty: wait.mode.
+	WaitMode WaitMode `yaml:"wait_mode"`
+}
+
+// PooledOpen tells whether the credential "pooled" works.
+func (c *Config) PooledOpen() bool {
+	switch c.Auth.AllowPooled {
+	case PooledAlways:
+		return true
+	case PooledAuto:
+		return c.Server.Loopback()
+	case PooledNever:
+	}
+	return false
+}
+
+// Security is how secrets at rest are kept.
+type Security struct {
+	// Keys seal passed-through credentials while their jobs need them: texts
+	// "id:base64", 32 bytes each. The first one seals, all of them open, so a
+	// new key goes in front and the old one stays for the length of a job.
+	// Empty: one made anew at each start of `tintype run`.
+	Keys []account.Secret `yaml:"keys"`
+}

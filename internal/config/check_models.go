@@ -1,0 +1,100 @@
+package config
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+var ratio = regexp.MustCompile(`^[1-9]\d{0,3}:[1-9]\d{0,3}$`)
+
+func (l *loader) checkModels() {
+	names, defaults := unique{}, map[ModelKind]string{}
+	for i, m := range l.cfg.Models {
+		path := index("models", i)
+		if l.require(path+".name", m.Name == "", "") {
+			names.check(l, path+".name", m.Name)
+		}
+		for j, alias := range m.Aliases {
+			names.check(l, index(path+".aliases", j), alias)
+		}
+		l.require(path+".id", m.ID == "", "")
+		if l.require(path+".kind", m.Kind == "", " (chat, image or video)") && m.ID != "" {
+			l.checkFamily(path, m)
+			l.checkModelOptions(path, m)
+		}
+		l.checkModelUpstream(path, m)
+		if first, ok := defaults[m.Kind]; ok && m.Default {
+			l.report(path+".default", "is the second for %s models; %s is their default", m.Kind, first)
+		} else if m.Default {
+			defaults[m.Kind] = path
+		}
+	}
+}
+
+func (l *loader) checkModelUpstream(path string, m Model) {
+	var names []string
+	for _, u := range l.cfg.Upstreams {
+		names = append(names, u.Name)
+	}
+	switch {
+	case slices.Contains(names, m.Upstream):
+	case m.Upstream == "":
+		l.report(path+".upstream", "is required where there is not exactly one upstream; %s", oneOf("upstream", names))
+	default:
+		l.report(path+".upstream", "is no upstream's name; %s", oneOf("upstream", names))
+	}
+}
+
+func (l *loader) checkFamily(path string, m Model) {
+	switch {
+	case m.Family == "":
+		l.report(path+".family", "cannot be told from the id; set it to one of %s", strings.Join(familiesOf(m.Kind), ", "))
+	case m.Family.Kind() != m.Kind:
+		l.report(path+".family", "is a family of %s models, but this model's kind is %s", m.Family.Kind(), m.Kind)
+	}
+}
+
+func familiesOf(kind ModelKind) []string {
+	var names []string
+	for _, name := range Family("").values() {
+		if Family(name).Kind() == kind {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// checkModelOptions reports options that another kind of model has.
+func (l *loader) checkModelOptions(path string, m Model) {
+	foreign := map[ModelKind][]string{
+		ChatModel:  {"ratios", "resolution", "duration", "generate_audio"},
+		ImageModel: {"duration", "generate_audio", "thinking"},
+		VideoModel: {"thinking"},
+	}
+	for _, name := range foreign[m.Kind] {
+		if at := path + "." + name; l.isSet(at) {
+			l.report(at, "has no effect on %s models", m.Kind)
+		}
+	}
+	for i, r := range m.Ratios {
+		if !ratio.MatchString(r) {
+			l.report(index(path+".ratios", i), "must be two whole numbers, such as \"16:9\"")
+		}
+	}
+	sizes := resolutions(m.Kind)
+	if m.Resolution != "" && !slices.Contains(sizes, m.Resolution) {
+		l.report(path+".resolution", "must be one of %s for %s models", strings.Join(sizes, ", "), m.Kind)
+	}
+}
+
+func resolutions(kind ModelKind) []string {
+	switch kind {
+	case ImageModel:
+		return []string{"1K", "2K", "3K", "4K"}
+	case VideoModel:
+		return []string{"480p", "720p", "1080p", "4k"}
+	case ChatModel:
+	}
+	return nil
+}

@@ -1,0 +1,68 @@
+package config
+
+import "time"
+
+// Image is the timing of image jobs.
+type Image struct {
+	// Deadline is when a job that is not final fails.
+	Deadline time.Duration `yaml:"deadline" default:"10m" range:"10s..1d"`
+
+	// SubmitTimeout is the time for one submit call. Ark makes the image within
+	// it, so short ones turn paid images into unknown outcomes.
+	SubmitTimeout time.Duration `yaml:"submit_timeout" default:"180s" range:"5s..30m"`
+}
+
+// Video is the timing of video jobs.
+type Video struct {
+	// Deadline is when a job that is not final fails.
+	Deadline time.Duration `yaml:"deadline" default:"60m" range:"1m..3d"`
+
+	// SubmitTimeout is the time for one submit call.
+	SubmitTimeout time.Duration `yaml:"submit_timeout" default:"60s" range:"5s..30m"`
+
+	Poll Cadence `yaml:"poll"`
+}
+
+// Cadence is when a running job is asked after.
+type Cadence struct {
+	// First is the wait before the first question.
+	First time.Duration `yaml:"first" default:"3s" range:"100ms..10m"`
+
+	// Interval is the wait before the second.
+	Interval time.Duration `yaml:"interval" default:"3s" range:"100ms..10m"`
+
+	// Growth is by how much each wait is longer than the one before.
+	Growth float64 `yaml:"growth" default:"1.2" range:"1..10"`
+
+	// MaxInterval is the longest wait; at least Interval.
+	MaxInterval time.Duration `yaml:"max_interval" default:"10s" range:"100ms..1h"`
+
+	// Jitter is the share of a wait that is random: 0.1 is ±10 %.
+	Jitter float64 `yaml:"jitter" default:"0.1" range:"0..0.5"`
+
+	// Timeout is the time for one status call.
+	Timeout time.Duration `yaml:"timeout" default:"20s" range:"1s..5m"`
+}
+
+// Chat is the timing of chat calls.
+type Chat struct {
+	// HeaderTimeout is the wait for the upstream's first byte.
+	HeaderTimeout time.Duration `yaml:"header_timeout" default:"120s" range:"1s..30m"`
+
+	// IdleTimeout is the longest pause within a stream.
+	IdleTimeout time.Duration `yaml:"idle_timeout" default:"120s" range:"1s..30m"`
+}
+
+// Sim is the built-in simulator of `tintype run`.
+type Sim struct {
+	// Enabled starts it. The default of `tintype run` is true as long as no
+	// upstream is configured; the deployed programs have no simulator.
+	Enabled bool `yaml:"enabled" default:"false"`
+
+	// Addr is where it listens, host:port, on loopback.
+	Addr string `yaml:"addr" default:"127.0.0.1:0"`
+
+	// ImageTime and VideoTime are how long it takes for one.
+	ImageTime time.Duration `yaml:"image_time" default:"2s" range:"0s..1h"`
+	VideoTime time.Duration `yaml:"video_time" default:"6s" range:"0s..1h"`
+}

@@ -1,0 +1,156 @@
+package config
+
+import (
+	"time"
+
+	"github.com/tintypehq/tintype/internal/account"
+)
+
+// DefaultArkURL is Ark's API in mainland China.
+const DefaultArkURL = "https://ark.cn-beijing.volces.com/api/v3"
+
+// Upstream is one service that generates.
+type Upstream struct {
+	// Name is how models refer to it; unique.
+	Name string `yaml:"name"`
+
+	// Driver is the protocol: ark, or sim for the built-in simulator of
+	// `tintype run`.
+	Driver Driver `yaml:"driver" default:"ark"`
+
+	// BaseURL is the root of its API. Empty: DefaultArkURL for ark; the
+	// simulator's own for sim, known only once it runs.
+	BaseURL string `yaml:"base_url"`
+
+	// AllowPrivate lets its API and its media links be on private addresses,
+	// and its API speak plain HTTP.
+	AllowPrivate bool `yaml:"allow_private" default:"false"`
+
+	// PassThroughMaxInFlight is how many jobs one passed-through credential may
+	// run at once.
+	PassThroughMaxInFlight int `yaml:"pass_through_max_in_flight" default:"2" range:"1..1000"`
+
+	OnUnknown OnUnknown `yaml:"on_unknown"`
+
+	// Accounts are the pool. Empty: only passed-through credentials work.
+	Accounts []Account `yaml:"accounts"`
+}
+
+// Driver is a protocol of an upstream.
+type Driver string
+
+// The drivers.
+const (
+	ArkDriver Driver = "ark"
+	SimDriver Driver = "sim" // the ark protocol, spoken to our own simulator
+)
+
+func (Driver) values() []string { return texts(ArkDriver, SimDriver) }
+
+// OnUnknown is what happens to a job whose submission may or may not have
+// been accepted.
+type OnUnknown struct {
+	// Image and Video are fail (say so) or resubmit (maybe paying twice).
+	Image OnUnknownMode `yaml:"image" default:"fail"`
+	Video OnUnknownMode `yaml:"video" default:"fail"`
+}
+
+// OnUnknownMode is what happens after an unknown outcome.
+type OnUnknownMode string
+
+// What happens after an unknown outcome.
+const (
+	Fail     OnUnknownMode = "fail"
+	Resubmit OnUnknownMode = "resubmit"
+)
+
+func (OnUnknownMode) values() []string { return texts(Fail, Resubmit) }
+
+// Account is one credential of the pool.
+type Account struct {
+	// ID names the account in logs, metrics and jobs; unique over all
+	// upstreams and stable, since running jobs refer to it.
+	ID string `yaml:"id"`
+
+	// Key is the credential.
+	Key account.Secret `yaml:"key"`
+
+	// MaxInFlight is how many jobs it may run at once.
+	MaxInFlight int `yaml:"max_in_flight" default:"10" range:"1..1000"`
+
+	// Models are the upstream's model ids that it may use. Empty: all.
+	Models []string `yaml:"models"`
+
+	// Enabled false keeps the account for the jobs that it has and gives it no
+	// new ones.
+	Enabled bool `yaml:"enabled" default:"true"`
+}
+
+// Model is one public name and what stands behind it.
+type Model struct {
+	// Name is how callers write it; unique. It may hold spaces.
+	Name string `yaml:"name"`
+
+	// Aliases are other names for the same.
+	Aliases []string `yaml:"aliases"`
+
+	// Kind is chat, image or video. Required.
+	Kind ModelKind `yaml:"kind"`
+
+	// Upstream is the name of one. Empty: the only one there is.
+	Upstream string `yaml:"upstream"`
+
+	// ID is the upstream's model id, or an endpoint id (ep-…). Required.
+	ID string `yaml:"id"`
+
+	// Family is which model this is, as far as its abilities go. Empty: told
+	// from ID; an endpoint id does not tell it.
+	Family Family `yaml:"family"`
+
+	// Default makes this the model of requests that name none. Without one,
+	// the first of its kind is.
+	Default bool `yaml:"default" default:"false"`
+
+	// Ratios are the aspect ratios that callers may ask for, such as 16:9, the
+	// default first. Empty: all of the family. Not for chat.
+	Ratios []string `yaml:"ratios"`
+
+	// Resolution is the size that is asked for: 1K, 2K, 3K or 4K for images,
+	// 480p, 720p, 1080p or 4k for videos. Empty: the family's default.
+	Resolution string `yaml:"resolution"`
+
+	// Duration is the length of videos, whole seconds. 0s: the family's default.
+	Duration time.Duration `yaml:"duration" default:"0s" range:"0s..30s"`
+
+	// GenerateAudio gives videos sound where the family can; Ark charges about
+	// double for it.
+	GenerateAudio bool `yaml:"generate_audio" default:"false"`
+
+	// Thinking is for chat: disabled, enabled or auto, where the request does
+	// not say.
+	Thinking Thinking `yaml:"thinking" default:"disabled"`
+}
+
+// ModelKind is what a model makes.
+type ModelKind string
+
+// The kinds of models.
+const (
+	ChatModel  ModelKind = "chat"
+	ImageModel ModelKind = "image"
+	VideoModel ModelKind = "video"
+)
+
+func (ModelKind) values() []string { return texts(ChatModel, ImageModel, VideoModel) }
+
+// Thinking is whether a chat model thinks before it answers.
+type Thinking string
+
+// Whether a chat model thinks.
+const (
+	ThinkingDisabled Thinking = "disabled"
+	ThinkingEnabled  Thinking = "enabled"
+	ThinkingAuto     Thinking = "auto"
+)
+
+func (Thinking) values() []string { return texts(ThinkingDisabled, ThinkingEnabled, ThinkingAuto) }
