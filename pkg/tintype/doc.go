@@ -18,6 +18,7 @@
 //
 //	import (
 //		"context"
+//		"errors"
 //		"fmt"
 //		"log"
 //		"os"
@@ -57,12 +58,11 @@
 //		if err != nil {
 //			return err
 //		}
-//		defer file.Close()
 //		sum, _, err := client.Download(ctx, job.Media[0].URL, file)
 //		if err == nil && sum != job.Media[0].SHA256 {
-//			err = fmt.Errorf("cat.mp4: the file is not what the server stored")
+//			err = errors.New("cat.mp4 is not the file that the server stored")
 //		}
-//		return err
+//		return errors.Join(err, file.Close())
 //	}
 //
 // # Time

@@ -1,0 +1,208 @@
+package tintype_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tintypehq/tintype/pkg/tintype"
+)
+
+func TestMediaAnswers(t *testing.T) {
+	t.Parallel()
+	const spaces = "   \n\t "
+	image := &tintype.MediaResponse{
+		ID: "job-1", Model: "Seedream 4.0", Object: tintype.ObjectCompletion, Created: 1763985148,
+		Choices: []tintype.Choice{{FinishReason: "stop", Message: tintype.Message{
+			Role: "assistant", Content: "以下是为您生成的图片：\n![image](https://h/1.jpg)", Images: tintype.Links{"https://h/1.jpg"},
+		}}},
+		Data: []tintype.DataItem{{URL: "https://h/1.jpg"}},
+	}
+	video := &tintype.MediaResponse{
+		ID: "job-2", Model: "doubao-video", Object: tintype.ObjectCompletion, Created: 1763985200,
+		Choices: []tintype.Choice{{FinishReason: "stop", Message: tintype.Message{
+			Role: "assistant", Content: "![视频封面](https://h/cover.jpg)\n视频链接: https://h/video.mp4",
+			Videos: []tintype.Video{{VID: "v02834g1", Cover: "https://h/cover.jpg", URL: "https://h/video.mp4"}},
+		}}},
+		Data: []tintype.DataItem{{URL: "https://h/video.mp4", Cover: "https://h/cover.jpg", VID: "v02834g1"}},
+	}
+	for _, tt := range []struct {
+		name, body string
+		want       *tintype.MediaResponse
+	}{
+		{"image", imageAnswer, image},
+		{"image after spaces", spaces + imageAnswer + "\n", image},
+		{"video", videoAnswer, video},
+		{"video after many spaces", strings.Repeat(" ", 10_000) + videoAnswer, video},
+		{"an error that is null is none", `{"error":null,` + imageAnswer[1:], image},
+		{"unknown fields", `{"future":[1],` + imageAnswer[1:], image},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c := serve(t, answer(http.StatusOK, tt.body))
+			got, err := c.Image(t.Context(), tintype.ImageRequest{Prompt: "cat"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			equal(t, "answer", got, tt.want)
+		})
+	}
+}
+
+func TestChatAnswer(t *testing.T) {
+	t.Parallel()
+	c := serve(t, answer(http.StatusOK, "  "+chatAnswer))
+	got, err := c.Chat(t.Context(), tintype.ChatRequest{Messages: []tintype.ChatMessage{tintype.UserMessage("hi")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "text", got.Text(), "你好")
+	equal(t, "usage", got.Usage, tintype.Usage{PromptTokens: 1, CompletionTokens: 1, TotalTokens: 2})
+}
+
+// A blocking call sends its status and then spaces while the job runs.
+func TestSpacesComeSlowly(t *testing.T) {
+	t.Parallel()
+	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		for _, piece := range []string{" ", " ", " ", imageAnswer[:40], imageAnswer[40:]} {
+			_, _ = w.Write([]byte(piece))
+			_ = http.NewResponseController(w).Flush()
+		}
+	})
+	if got, err := c.Image(t.Context(), tintype.ImageRequest{Prompt: "cat"}); err != nil || got.ID != "job-1" {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// An answer that does not come to its end names the job and says why.
+func TestAnswerBreaksOff(t *testing.T) {
+	t.Parallel()
+	named := func(w http.ResponseWriter) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("X-Job-Id", "job-9")
+	}
+	for _, tt := range []struct {
+		name   string
+		h      http.HandlerFunc
+		cause  error
+		within time.Duration
+	}{
+		{"only spaces", func(w http.ResponseWriter, _ *http.Request) {
+			named(w)
+			_, _ = w.Write([]byte("    "))
+		}, io.ErrUnexpectedEOF, time.Minute},
+		{"half a body", func(w http.ResponseWriter, _ *http.Request) {
+			named(w)
+			_, _ = w.Write([]byte(imageAnswer[:60]))
+		}, io.ErrUnexpectedEOF, time.Minute},
+		{"shorter than announced", func(w http.ResponseWriter, _ *http.Request) {
+			named(w)
+			w.Header().Set("Content-Length", "1000")
+			_, _ = w.Write([]byte("  "))
+		}, io.ErrUnexpectedEOF, time.Minute},
+		{"connection cut", func(w http.ResponseWriter, _ *http.Request) {
+			named(w)
+			_, _ = w.Write([]byte(" "))
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		}, io.ErrUnexpectedEOF, time.Minute},
+		{"context ends", func(w http.ResponseWriter, r *http.Request) {
+			named(w)
+			_, _ = w.Write([]byte(" "))
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		}, context.DeadlineExceeded, 100 * time.Millisecond},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithTimeout(t.Context(), tt.within)
+			defer cancel()
+			_, err := serve(t, tt.h).Video(ctx, tintype.VideoRequest{Prompt: "cat"})
+			broken, ok := errors.AsType[*tintype.IncompleteError](err)
+			if !ok || broken.JobID != "job-9" || !errors.Is(err, tt.cause) {
+				t.Errorf("error is %v", err)
+			}
+		})
+	}
+}
+
+func TestContextBeforeAnyAnswer(t *testing.T) {
+	t.Parallel()
+	c := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.ReadAll(r.Body) // only then does the server see the client leave
+		<-r.Context().Done()
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := c.Video(ctx, tintype.VideoRequest{Prompt: "cat"}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("error is %v", err)
+	}
+}
+
+// What is not the API's answer is an error and never an empty result.
+func TestForeignAnswers(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{`{}`, `[]`, `"ok"`, `null`, `{"status":"ok"}`, `<html>`, `{"id":7}`} {
+		for _, tt := range calls() {
+			if tt.name == "Models" && strings.HasPrefix(body, "{") || tt.name == "Models" && body == "null" {
+				continue // a list may be empty
+			}
+			t.Run(tt.name+" "+body, func(t *testing.T) {
+				t.Parallel()
+				if err := tt.do(t.Context(), serve(t, answer(http.StatusOK, body))); err == nil {
+					t.Error("no error")
+				}
+			})
+		}
+	}
+}
+
+// A server that hands out the job unasked has not lost it.
+func TestJobInsteadOfMedia(t *testing.T) {
+	t.Parallel()
+	_, err := serve(t, answer(http.StatusAccepted, jobAnswer)).Image(t.Context(), tintype.ImageRequest{Prompt: "cat"})
+	broken, ok := errors.AsType[*tintype.IncompleteError](err)
+	if !ok || broken.JobID != "job-1" {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestMediaInsteadOfJob(t *testing.T) {
+	t.Parallel()
+	var posts atomic.Int64
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			posts.Add(1)
+			answer(http.StatusOK, imageAnswer)(w, r)
+			return
+		}
+		equal(t, "path", r.URL.Path, "/v1/jobs/job-1")
+		answer(http.StatusOK, `{"id":"job-1","object":"job","status":"succeeded"}`)(w, r)
+	})
+	job, err := c.SubmitImage(t.Context(), tintype.ImageRequest{Prompt: "cat"})
+	if err != nil || job.Status != tintype.StatusSucceeded || posts.Load() != 1 {
+		t.Errorf("%v, %v after %d posts", job, err, posts.Load())
+	}
+}
+
+func TestAnswerTooLarge(t *testing.T) {
+	t.Parallel()
+	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		block := []byte(strings.Repeat(" ", 1<<20))
+		for range tintype.MaxAnswerBytes/len(block) + 1 {
+			if _, err := w.Write(block); err != nil {
+				return
+			}
+		}
+	})
+	if _, err := c.Models(t.Context()); !errors.Is(err, tintype.ErrTooLarge) {
+		t.Errorf("error is %v", err)
+	}
+}
