@@ -1,0 +1,203 @@
+// Package ark is the driver for Volcengine Ark and BytePlus ModelArk: Doubao
+// chat, Seedream images and Seedance video, over the official API with an API
+// key.
+//
+// Images are made while the submit call waits and come back with it; a video is
+// a task that is asked after with the key that created it. Links to media expire
+// after 24 hours and are handed on verbatim.
+//
+// # Paid once
+//
+// net/http sends a request again by itself in three cases: a client follows a
+// redirect, a request with GetBody or an Idempotency-Key header meets a reused
+// connection that died, or HTTP/2 is told that a stream was refused. None can
+// happen to a submission here: it goes to the transport itself and not through a
+// client, has a body without GetBody and no such header, speaks HTTP/1.1, and
+// every submission has a fresh connection of its own. The last also means that a
+// submission never dies of a connection that the upstream was just closing,
+// which nobody could tell from one that was accepted.
+//
+// Only a submission that never got a connection is called not sent. From then on
+// it is ambiguous until a complete answer says otherwise.
+package ark
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tintypehq/tintype/internal/account"
+	"github.com/tintypehq/tintype/internal/upstream"
+)
+
+// BaseURL is where the API of the Chinese region is.
+const BaseURL = "https://ark.cn-beijing.volces.com/api/v3"
+
+// Config is what a driver needs. Zero durations mean the default.
+type Config struct {
+	// BaseURL is the API's root with its version, without a slash at the end.
+	// Empty means the constant BaseURL.
+	BaseURL string
+
+	// ImageTimeout and VideoTimeout bound a submission from the first lookup to
+	// the last byte of the answer. An image is made meanwhile. Defaults: 3 min
+	// and 1 min.
+	ImageTimeout, VideoTimeout time.Duration
+
+	StatusTimeout time.Duration // one status call or check; default 20 s
+
+	// ChatHeaderTimeout is how long the first byte of a chat answer may take;
+	// an answer that is not streamed comes all at once, when it is complete.
+	// Default 5 min. ChatIdleTimeout is the longest silence within an answer.
+	// Default 2 min.
+	ChatHeaderTimeout, ChatIdleTimeout time.Duration
+
+	// Families names the family of models whose ids do not tell it, such as
+	// endpoint ids.
+	Families map[string]Family
+
+	// Settings changes what is asked of single models, by their ids.
+	Settings map[string]Settings
+
+	// Network replaces parts of the connections.
+	Network Network
+}
+
+// Settings are the choices that callers do not have. Zero values mean the
+// family's default.
+type Settings struct {
+	Resolution string // video: "480p", "720p", "1080p", "4k"
+	Seconds    int    // video: length; -1 lets the model choose, where it can
+
+	// Audio asks for a video with sound, which costs more on some models. It
+	// must be false for families without sound.
+	Audio bool
+
+	// Size replaces the size of every image of this model: "2K", "2048x2048".
+	Size string
+}
+
+// Driver speaks to one installation of Ark. It is safe for concurrent use.
+type Driver struct {
+	base     string
+	cfg      Config
+	profiles map[string]Profile // by model id, of the configured ones
+	families map[Family]Profile
+	submits  *http.Transport // a fresh connection for each request
+	pooled   *http.Transport
+	now      func() time.Time
+}
+
+var _ upstream.Driver = (*Driver)(nil)
+
+// New makes a driver. Its errors name the setting at fault.
+func New(cfg Config) (*Driver, error) {
+	cfg = cfg.withDefaults()
+	base, err := parseBase(cfg.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	d := &Driver{base: base, cfg: cfg, profiles: map[string]Profile{}, families: profiles(), now: time.Now}
+	d.submits, d.pooled = cfg.Network.transports()
+	for id, family := range cfg.Families {
+		p, ok := ProfileOf(id, family)
+		if !ok {
+			return nil, fmt.Errorf("the family %q of model %q is unknown; known are %v", family, id, Families())
+		}
+		d.profiles[id] = p
+	}
+	for id, s := range cfg.Settings {
+		if err := d.checkSettings(id, s); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+// Close ends idle connections. Calls that are running go on.
+func (d *Driver) Close() {
+	d.submits.CloseIdleConnections()
+	d.pooled.CloseIdleConnections()
+}
+
+func (c Config) withDefaults() Config {
+	if c.BaseURL == "" {
+		c.BaseURL = BaseURL
+	}
+	for _, s := range []struct {
+		value *time.Duration
+		def   time.Duration
+	}{
+		{&c.ImageTimeout, 3 * time.Minute},
+		{&c.VideoTimeout, time.Minute},
+		{&c.StatusTimeout, 20 * time.Second},
+		{&c.ChatHeaderTimeout, 5 * time.Minute},
+		{&c.ChatIdleTimeout, 2 * time.Minute},
+	} {
+		if *s.value <= 0 {
+			*s.value = s.def
+		}
+	}
+	return c
+}
+
+// parseBase checks the API's root: what is wrong with it should be known before
+// the first job.
+func parseBase(s string) (string, error) {
+	u, err := url.Parse(strings.TrimRight(s, "/"))
+	switch {
+	case err != nil:
+		return "", errors.New("base_url is not a URL") // the cause would show what is in it
+	case u.Scheme != "https" && u.Scheme != "http", u.Host == "":
+		return "", errors.New("base_url must begin with https:// or http:// and a host")
+	case u.User != nil, u.RawQuery != "", u.Fragment != "":
+		return "", errors.New("base_url must not hold a user, a query or a fragment")
+	}
+	return u.String(), nil
+}
+
+// checkSettings compares settings with what the model's family can do.
+func (d *Driver) checkSettings(id string, s Settings) error {
+	p, known := d.lookup(id)
+	if !known {
+		return nil // the upstream will say
+	}
+	v := p.Video
+	switch {
+	case s.Resolution != "" && !slices.Contains(v.Resolutions, s.Resolution):
+		return fmt.Errorf("model %q: resolution %q is not one of %v", id, s.Resolution, v.Resolutions)
+	case s.Seconds == -1 && !v.AutoSeconds:
+		return fmt.Errorf("model %q cannot choose the length of a video itself", id)
+	case s.Seconds != 0 && s.Seconds != -1 && (s.Seconds < v.MinSeconds || s.Seconds > v.MaxSeconds):
+		return fmt.Errorf("model %q: a video of %d s is outside of %d to %d s", id, s.Seconds, v.MinSeconds, v.MaxSeconds)
+	case s.Audio && !v.Audio:
+		return fmt.Errorf("model %q makes no sound", id)
+	}
+	return nil
+}
+
+// lookup finds a model's profile without building the table again.
+func (d *Driver) lookup(id string) (Profile, bool) {
+	if p, ok := d.profiles[id]; ok {
+		return p, true
+	}
+	p, ok := d.families[familyOf(id)]
+	return p, ok
+}
+
+// profile gives what to ask of a model, also of one that nobody knows.
+func (d *Driver) profile(id string, kind upstream.ModelKind) Profile {
+	if p, ok := d.lookup(id); ok && p.Kind == kind {
+		return p
+	}
+	return fallback(kind)
+}
+
+// usable tells whether a credential can be a header's value at all.
+func usable(s account.Secret) bool {
+	return !s.IsZero() && strings.IndexFunc(s.Reveal(), func(r rune) bool { return r <= ' ' || r > '~' }) < 0
+}

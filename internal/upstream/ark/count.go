@@ -1,0 +1,74 @@
+package ark
+
+import "unicode/utf8"
+
+// countText estimates the tokens of a text for an answer that came without
+// usage: four letters of a Latin script to a token, three characters of another
+// to two.
+func countText(b []byte) int64 {
+	var latin, other int64
+	for i := 0; i < len(b); {
+		if b[i] < utf8.RuneSelf {
+			latin++
+			i++
+			continue
+		}
+		_, n := utf8.DecodeRune(b[i:])
+		other++
+		i += n
+	}
+	return (latin+3)/4 + (other*2+2)/3
+}
+
+// countMessages estimates the tokens of a request's texts. Images count nothing.
+func countMessages(messages []byte) int64 {
+	var n int64
+	for message := range elements(messages) {
+		for key, value := range fields(message) {
+			if string(key) == "content" {
+				n += countContent(value)
+			}
+		}
+	}
+	return max(n, 1)
+}
+
+// countContent reads a string, or the text parts of a list.
+func countContent(content []byte) int64 {
+	if len(content) > 1 && content[0] == '"' {
+		return countText(content[1 : len(content)-1])
+	}
+	var n int64
+	for part := range elements(content) {
+		for key, value := range fields(part) {
+			if string(key) == "text" && len(value) > 1 {
+				n += countText(value[1 : len(value)-1])
+			}
+		}
+	}
+	return n
+}
+
+// countChoices estimates the tokens of what the model said, in an answer or in
+// a chunk.
+func countChoices(choices []byte) int64 {
+	var n int64
+	for choice := range elements(choices) {
+		for key, said := range fields(choice) {
+			if string(key) == "delta" || string(key) == "message" {
+				n += countSaid(said)
+			}
+		}
+	}
+	return n
+}
+
+func countSaid(said []byte) int64 {
+	var n int64
+	for key, value := range fields(said) {
+		if (string(key) == "content" || string(key) == "reasoning_content") && len(value) > 2 && value[0] == '"' {
+			n += countText(value[1 : len(value)-1])
+		}
+	}
+	return n
+}

@@ -1,0 +1,250 @@
+package ark
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tintypehq/tintype/internal/fault"
+	"github.com/tintypehq/tintype/internal/upstream"
+)
+
+// operation is what a call was for; it decides how the caller's fields are
+// named and what an error may be called.
+type operation string
+
+const (
+	opImage  operation = "image"
+	opVideo  operation = "video"
+	opStatus operation = "status"
+	opChat   operation = "chat"
+	opCheck  operation = "check"
+)
+
+// apiError is the upstream's error object. Task and image errors have only a
+// code and a message.
+type apiError struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Param   string `json:"param"`
+}
+
+// parseEnvelope reads {"error":{…}}. It is false for anything else, also for an
+// envelope without a code.
+func parseEnvelope(body []byte) (apiError, bool) {
+	var env struct {
+		Error *apiError `json:"error"`
+	}
+	if json.Unmarshal(body, &env) != nil || env.Error == nil || env.Error.Code == "" {
+		return apiError{}, false
+	}
+	return *env.Error, true
+}
+
+// classify makes the driver's error from an upstream's one. The status is zero
+// for an error inside a 200. The outcome is left to the caller, who knows
+// whether anything was paid.
+func (d *Driver) classify(c call, status int, h http.Header, e apiError) *upstream.Error {
+	r := ruleFor(status, e)
+	if r.class == upstream.Lost && c.op != opStatus {
+		r.class, r.code, r.message = upstream.Unknown, fault.Upstream, saysGarbled
+	}
+	f := r.fault(c.op, e)
+	wait := d.retryAfter(r.class, h, e.Message)
+	if wait > 0 {
+		f = f.WithRetryAfter(wait)
+	}
+	return &upstream.Error{Class: r.class, Fault: f, RetryAfter: wait, Cause: c.cause(status, e)}
+}
+
+// cause is for the log alone, and yet never quotes the credential.
+func (c call) cause(status int, e apiError) error {
+	const most = 500
+	text := fmt.Sprintf("status %d, code %q, param %q: %q", status, cut(e.Code, most), cut(e.Param, most), cut(e.Message, most))
+	return errors.New(strings.ReplaceAll(text, c.secret.Reveal(), c.secret.String()))
+}
+
+func cut(s string, most int) string {
+	if len(s) > most {
+		return strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return s
+}
+
+// fault makes what the caller reads.
+func (r rule) fault(op operation, e apiError) *fault.Error {
+	switch r.field {
+	case named:
+		return namedFault(op, e)
+	case inputText:
+		return fault.New(r.code, r.message).WithParam(textParam(op))
+	case inputImage:
+		return fault.New(r.code, r.message).WithParam(imageParam(op))
+	case inputModel:
+		return fault.New(r.code, r.message).WithParam("model")
+	}
+	return fault.New(r.code, r.message)
+}
+
+func textParam(op operation) string {
+	if op == opChat {
+		return "messages"
+	}
+	return "prompt"
+}
+
+func imageParam(op operation) string {
+	if op == opChat {
+		return "messages"
+	}
+	return "image"
+}
+
+// namedFault blames the field that the upstream's error names, by the name that
+// our caller knows.
+func namedFault(op operation, e apiError) *fault.Error {
+	param := e.named()
+	ours := mediaField(param)
+	if op == opChat {
+		ours = chatField(param)
+	}
+	switch {
+	case ours == "":
+		return settingFault(param)
+	case ours == "image":
+		return fault.New(fault.InvalidImage, "The upstream does not accept this image for this model. Send it in another format, size or shape.").WithParam(ours)
+	case strings.HasPrefix(e.Code, "MissingParameter"):
+		return fault.Newf(fault.Invalid, "The upstream wants %s for this model.", ours).WithParam(ours)
+	}
+	return fault.Newf(fault.Invalid, "The upstream does not accept this value of %s for this model.", ours).WithParam(ours)
+}
+
+// named gives the parameter that an error is about, wherever it says so.
+func (e apiError) named() string {
+	if e.Param != "" {
+		return e.Param
+	}
+	if m := paramInMessage().FindStringSubmatch(e.Message); m != nil {
+		return m[1]
+	}
+	_, detail, _ := strings.Cut(e.Code, ".")
+	return detail
+}
+
+// settingFault speaks of what the caller did not choose: a parameter that the
+// configuration sets, or none that we know.
+func settingFault(param string) *fault.Error {
+	name := param[strings.LastIndexByte(param, '.')+1:]
+	switch name {
+	case "duration", "resolution", "generate_audio":
+		return fault.Newf(fault.Upstream, "The upstream does not accept the %s that this service is configured to ask for with this model.", name)
+	}
+	return fault.New(fault.Invalid, saysRequest)
+}
+
+// paramInMessage finds the parameter in a message like "The parameter `size`
+// specified in the request is not valid".
+func paramInMessage() *regexp.Regexp {
+	return regexp.MustCompile("parameter `([A-Za-z0-9_.\\[\\]]{1,100})`")
+}
+
+// mediaField gives our name for an upstream's parameter of an image or video
+// request; empty if callers have no such field.
+func mediaField(param string) string {
+	if rest, ok := strings.CutPrefix(strings.Replace(param, "contents[", "content[", 1), "content["); ok {
+		return contentField(rest)
+	}
+	head, _, _ := strings.Cut(param, "[")
+	switch head {
+	case "prompt", "text":
+		return "prompt"
+	case "image", "image_url", "image_urls":
+		return "image"
+	case "size", "ratio":
+		return "ratio"
+	case "model":
+		return "model"
+	}
+	return ""
+}
+
+// contentField reads what follows "content[": "0].text", "1].image_url.url",
+// "0].text.duration".
+func contentField(rest string) string {
+	index, path, _ := strings.Cut(rest, "]")
+	switch {
+	case strings.HasPrefix(path, ".image_url"):
+		return "image"
+	case path == ".text.ratio":
+		return "ratio"
+	case strings.HasPrefix(path, ".text."):
+		return ""
+	case index == "0":
+		return "prompt"
+	}
+	return "image"
+}
+
+// chatField lets through the parameters of a chat request: there the caller's
+// names are the upstream's.
+func chatField(param string) string {
+	head := param
+	if i := strings.IndexAny(param, ".["); i >= 0 {
+		head = param[:i]
+	}
+	switch {
+	case head != "model" && head != "messages" && !isChatField(head):
+		return ""
+	case len(param) > 100 || strings.Trim(param, paramChars) != "":
+		return head
+	}
+	return param
+}
+
+// paramChars are what a parameter's path is made of.
+const paramChars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.[]"
+
+// retryAfter reads when the upstream wants to be asked again: from its message
+// for a used-up allowance, else from the header. Zero if it says nothing.
+func (d *Driver) retryAfter(class upstream.Class, h http.Header, message string) time.Duration {
+	const mostReset, mostHeader = 31 * 24 * time.Hour, time.Minute
+	switch class {
+	case upstream.RateLimited, upstream.Quota, upstream.Overloaded:
+	case upstream.Auth, upstream.RiskControl, upstream.ContentRejected, upstream.InvalidInput, upstream.NotServed,
+		upstream.Transient, upstream.Empty, upstream.Timeout, upstream.Lost, upstream.Unknown:
+		return 0
+	}
+	if at, ok := resetTime(message); ok {
+		return min(max(at.Sub(d.now()), time.Second), mostReset)
+	}
+	s := h.Get("Retry-After")
+	if n, err := strconv.ParseUint(s, 10, 31); err == nil {
+		return min(time.Duration(n)*time.Second, mostHeader) //nolint:gosec // 31 bits
+	}
+	if at, err := http.ParseTime(s); err == nil {
+		return min(max(at.Sub(d.now()), 0), mostHeader)
+	}
+	return 0
+}
+
+// resetTime finds "reset at 2026-09-13 22:36:33 +0800" in a message.
+func resetTime(message string) (time.Time, bool) {
+	const words, layout = "reset at ", "2006-01-02 15:04:05 -0700"
+	_, rest, ok := strings.Cut(message, words)
+	if !ok || len(rest) < len(layout) {
+		return time.Time{}, false
+	}
+	at, err := time.Parse(layout, rest[:len(layout)])
+	return at, err == nil
+}
+
+// refused is an error of ours: the request cannot be sent as it is, and nothing
+// was.
+func refused(f *fault.Error) *upstream.Error {
+	return &upstream.Error{Class: upstream.InvalidInput, Outcome: upstream.Rejected, Fault: f, Cause: errors.New("refused by the driver itself")}
+}

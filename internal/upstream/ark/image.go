@@ -1,0 +1,187 @@
+package ark
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/tintypehq/tintype/internal/account"
+	"github.com/tintypehq/tintype/internal/fault"
+	"github.com/tintypehq/tintype/internal/job"
+	"github.com/tintypehq/tintype/internal/upstream"
+)
+
+func (d *Driver) submitImage(ctx context.Context, a account.Account, s upstream.Submission) (upstream.Submitted, *upstream.Error) {
+	body, refusal := d.imageBody(s)
+	if refusal != nil {
+		return upstream.Submitted{}, refusal
+	}
+	c := d.submission(opImage, a, s, "/images/generations", body)
+	ans, raw, failure := c.do(ctx, d.cfg.ImageTimeout, imageAnswerBytes)
+	switch {
+	case failure != nil:
+		return upstream.Submitted{}, failure
+	case ans.StatusCode/100 != 2:
+		return upstream.Submitted{}, d.refusal(ans, raw)
+	}
+	return d.images(ans, raw)
+}
+
+// imageBody writes the request: only fields that every model of the family
+// takes.
+func (d *Driver) imageBody(s upstream.Submission) ([]byte, *upstream.Error) {
+	spec := s.Spec
+	p := d.profile(spec.UpstreamModel, upstream.ImageModel)
+	if err := p.checkImage(len(s.Image) > 0); err != nil {
+		return nil, err
+	}
+	size, ok := p.size(spec.Ratio, len(s.Image) > 0)
+	if !ok {
+		return nil, refused(fault.New(fault.Invalid, "This model cannot make that ratio. GET /v1/models lists the ratios of each model.").WithParam("ratio"))
+	}
+	if own := d.cfg.Settings[spec.UpstreamModel].Size; own != "" {
+		size = own
+	}
+	o := newObject(len(spec.Prompt) + base64.StdEncoding.EncodedLen(len(s.Image)) + 1<<10)
+	o.str("model", spec.UpstreamModel)
+	o.str("prompt", withStyle(spec.Prompt, spec.Style))
+	if len(s.Image) > 0 {
+		o.key("image").dataURI(inputType(s), s.Image)
+	}
+	o.str("size", size)
+	o.str("response_format", "url")
+	o.boolean("watermark", false) // the upstream's default is true
+	if p.Image.Groups {
+		o.str("sequential_image_generation", "disabled")
+		o.boolean("stream", false)
+	}
+	return o.done(), nil
+}
+
+// checkImage refuses an image where the model takes none, and the lack of one
+// where it needs one. The door does so too, with more words.
+func (p Profile) checkImage(has bool) *upstream.Error {
+	switch {
+	case has && p.ReferenceImages == 0:
+		return refused(fault.New(fault.Invalid, "This model takes no image.").WithParam("image"))
+	case !has && p.NeedsImage:
+		return refused(fault.New(fault.Invalid, "This model needs an image.").WithParam("image"))
+	}
+	return nil
+}
+
+func inputType(s upstream.Submission) string {
+	if s.Spec.Input != nil && s.Spec.Input.ContentType != "" {
+		return imageType(s.Spec.Input.ContentType)
+	}
+	return imageType(http.DetectContentType(s.Image))
+}
+
+// imageAnswer is a 200. An error can be in the place of each image, and beside
+// all of them.
+type imageAnswer struct {
+	Data []struct {
+		URL   string    `json:"url"`
+		B64   string    `json:"b64_json"`
+		Error *apiError `json:"error"`
+	} `json:"data"`
+	Error *apiError `json:"error"`
+	Usage *struct {
+		Images       number `json:"generated_images"`
+		OutputTokens number `json:"output_tokens"`
+		TotalTokens  number `json:"total_tokens"`
+	} `json:"usage"`
+}
+
+// images reads a complete 200. Whatever cannot be read may have been paid.
+func (d *Driver) images(a answer, raw []byte) (upstream.Submitted, *upstream.Error) {
+	var ans imageAnswer
+	if len(raw) == 0 {
+		return upstream.Submitted{}, ambiguous(upstream.Empty, saysEmpty, errors.New("an empty 200"))
+	}
+	if err := json.Unmarshal(raw, &ans); err != nil {
+		return upstream.Submitted{}, ambiguous(upstream.Unknown, saysGarbled, err)
+	}
+	sources, first, err := ans.sources()
+	switch {
+	case err != nil:
+		return upstream.Submitted{}, ambiguous(upstream.Unknown, saysGarbled, err)
+	case len(sources) > 0:
+		return upstream.Submitted{UpstreamID: requestID(a.Header), Sources: sources, Usage: ans.usage()}, nil
+	case first == nil:
+		return upstream.Submitted{}, ambiguous(upstream.Empty, saysEmpty, errors.New("a 200 without images"))
+	}
+	e := d.classify(a.call, 0, a.Header, *first)
+	e.Outcome = outcomeOfClass(e.Class)
+	return upstream.Submitted{}, e
+}
+
+// sources gives the images, and the first error in any of the places.
+func (ans imageAnswer) sources() (sources []job.Source, first *apiError, err error) {
+	for _, item := range ans.Data {
+		switch {
+		case item.URL != "":
+			sources = append(sources, job.Source{Role: job.Primary, URL: item.URL})
+		case item.B64 != "":
+			b, err := decodeBase64(item.B64)
+			if err != nil {
+				return nil, nil, err
+			}
+			sources = append(sources, job.Source{Role: job.Primary, Data: b})
+		case item.Error != nil && first == nil:
+			first = item.Error
+		}
+	}
+	if first == nil {
+		first = ans.Error
+	}
+	return sources, first, nil
+}
+
+func decodeBase64(s string) ([]byte, error) {
+	if strings.HasPrefix(s, "data:") {
+		_, s, _ = strings.Cut(s, ",")
+	}
+	return base64.StdEncoding.DecodeString(s)
+}
+
+func (ans imageAnswer) usage() *job.Usage {
+	if ans.Usage == nil {
+		return nil
+	}
+	u := ans.Usage
+	return &job.Usage{OutputTokens: int64(u.OutputTokens), TotalTokens: int64(u.TotalTokens), Images: int64(u.Images)}
+}
+
+// requestID gives the upstream's name for an answer, for its support.
+func requestID(h http.Header) string {
+	const most = 128
+	id := h.Get("X-Request-Id")
+	if len(id) > most || strings.IndexFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0 {
+		return ""
+	}
+	return id
+}
+
+// ambiguous is an answer that came and does not say what was created.
+func ambiguous(class upstream.Class, message string, cause error) *upstream.Error {
+	return &upstream.Error{
+		Class: class, Outcome: upstream.Ambiguous,
+		Fault: fault.New(fault.Upstream, message), Cause: cause,
+	}
+}
+
+// outcomeOfClass tells what an error inside a 200 says about the request: a
+// refusal is one wherever it stands, a failure on the way may have been paid.
+func outcomeOfClass(c upstream.Class) upstream.Outcome {
+	switch c {
+	case upstream.Auth, upstream.RiskControl, upstream.RateLimited, upstream.Quota, upstream.ContentRejected,
+		upstream.InvalidInput, upstream.NotServed, upstream.Overloaded:
+		return upstream.Rejected
+	case upstream.Transient, upstream.Empty, upstream.Timeout, upstream.Lost, upstream.Unknown:
+	}
+	return upstream.Ambiguous
+}

@@ -1,0 +1,181 @@
+package ark
+
+import "github.com/tintypehq/tintype/internal/upstream"
+
+// The sizes that the documentation recommends, by ratio, at the tier that we
+// ask each family for. 2K is the one that 4.0, 4.5 and 5.0 share.
+func sizes2K() map[string]string {
+	return map[string]string{
+		"1:1": "2048x2048", "4:3": "2304x1728", "3:4": "1728x2304",
+		"16:9": "2848x1600", "9:16": "1600x2848",
+		"3:2": "2496x1664", "2:3": "1664x2496", "21:9": "3136x1344",
+	}
+}
+
+func sizesPro2K() map[string]string {
+	return map[string]string{
+		"1:1": "2048x2048", "4:3": "2368x1776", "3:4": "1776x2368",
+		"16:9": "2816x1584", "9:16": "1584x2816",
+		"3:2": "2496x1664", "2:3": "1664x2496", "21:9": "3136x1344",
+	}
+}
+
+func sizes3() map[string]string {
+	return map[string]string{
+		"1:1": "1024x1024", "4:3": "1152x864", "3:4": "864x1152",
+		"16:9": "1280x720", "9:16": "720x1280",
+		"3:2": "1248x832", "2:3": "832x1248", "21:9": "1512x648",
+	}
+}
+
+func imageRatios() []string {
+	return []string{"1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3", "21:9"}
+}
+
+func videoRatios() []string {
+	return []string{"16:9", "9:16", "1:1", "4:3", "3:4", "21:9", ratioAdaptive}
+}
+
+// ratioAdaptive leaves a video's shape to the model: that of its first frame.
+const ratioAdaptive = "adaptive"
+
+const mebi = 1 << 20
+
+// imageInput are the limits of an image model's input. The documentation says
+// 30 MB, and said 10 MB until mid-2026: we keep to what both allow.
+func imageInput(types ...string) InputLimits {
+	return InputLimits{
+		Types:    append([]string{"image/jpeg", "image/png"}, types...),
+		MaxBytes: 10 * mebi, MaxPixels: 36_000_000, MinSide: 15,
+		MinAspect: 1.0 / 16, MaxAspect: 16,
+	}
+}
+
+func videoInput(types ...string) InputLimits {
+	return InputLimits{
+		Types:    append([]string{"image/jpeg", "image/png", "image/webp", "image/bmp", "image/tiff", "image/gif"}, types...),
+		MaxBytes: 30*mebi - 1, MinSide: 300, MaxSide: 6000,
+		MinAspect: 0.4, MaxAspect: 2.5,
+	}
+}
+
+// profiles is the table of families. It is a function so that nobody can change
+// what another reads; it is asked when a driver is made, not per request.
+func profiles() map[Family]Profile {
+	return map[Family]Profile{
+		Seedream5Pro: seedream(Seedream5Pro, 10, ImageProfile{
+			Sizes: sizesPro2K(), MinPixels: 921_600, MaxPixels: 4_624_220, FollowSize: "2K",
+		}),
+		Seedream5: seedream(Seedream5, 14, ImageProfile{
+			Sizes: sizes2K(), MinPixels: 3_686_400, MaxPixels: 10_404_496, FollowSize: "2K", Groups: true,
+		}),
+		Seedream45: seedream(Seedream45, 14, ImageProfile{
+			Sizes: sizes2K(), MinPixels: 3_686_400, MaxPixels: 16_777_216, FollowSize: "2K", Groups: true,
+		}),
+		Seedream4: seedream(Seedream4, 14, ImageProfile{
+			Sizes: sizes2K(), MinPixels: 921_600, MaxPixels: 16_777_216, FollowSize: "2K", Groups: true,
+		}),
+		Seedream3: {
+			Family: Seedream3, Kind: upstream.ImageModel, Ratios: imageRatios(),
+			Image: ImageProfile{Sizes: sizes3()},
+		},
+		Seededit3:       seededit(),
+		Seedance25:      seedance25(),
+		Seedance2:       seedance2(Seedance2, "480p", "720p", "1080p", "4k"),
+		Seedance2Fast:   seedance2(Seedance2Fast, "480p", "720p"),
+		Seedance2Mini:   seedance2(Seedance2Mini, "480p", "720p"),
+		Seedance15Pro:   seedance15(),
+		Seedance1Pro:    seedance1(Seedance1Pro, "1080p"),
+		Seedance1ProFst: seedance1(Seedance1ProFst, "1080p"),
+		Seedance1T2V:    seedanceT2V(),
+		Seedance1I2V:    seedanceI2V(),
+	}
+}
+
+func seedream(f Family, refs int, p ImageProfile) Profile {
+	return Profile{
+		Family: f, Kind: upstream.ImageModel, Ratios: imageRatios(), ReferenceImages: refs,
+		Input: imageInput("image/webp", "image/bmp", "image/tiff", "image/gif"), Image: p,
+	}
+}
+
+// seededit changes a picture and keeps its shape.
+func seededit() Profile {
+	in := imageInput()
+	in.MinAspect, in.MaxAspect = 1.0/3, 3
+	return Profile{
+		Family: Seededit3, Kind: upstream.ImageModel, ReferenceImages: 1, NeedsImage: true,
+		Input: in, Image: ImageProfile{FollowSize: "adaptive"},
+	}
+}
+
+func seedance(f Family, v VideoProfile, types ...string) Profile {
+	return Profile{
+		Family: f, Kind: upstream.VideoModel, Ratios: videoRatios(), ReferenceImages: 1,
+		Input: videoInput(types...), Video: v,
+	}
+}
+
+// seedance25 would choose a length of 4 to 30 s by itself, and be paid for it:
+// we ask for 5 s unless the configuration says otherwise.
+func seedance25() Profile {
+	return seedance(Seedance25, VideoProfile{
+		Resolutions: []string{"480p", "720p", "1080p"}, Resolution: "720p",
+		MinSeconds: 4, MaxSeconds: 30, Seconds: 5, AutoSeconds: true,
+		Audio: true, Identifier: true,
+	}, "image/heic", "image/heif")
+}
+
+func seedance2(f Family, resolutions ...string) Profile {
+	return seedance(f, VideoProfile{
+		Resolutions: resolutions, Resolution: "720p",
+		MinSeconds: 4, MaxSeconds: 15, Seconds: 5, AutoSeconds: true,
+		Audio: true, Identifier: true, RatioWithImage: true,
+	}, "image/heic", "image/heif")
+}
+
+func seedance15() Profile {
+	return seedance(Seedance15Pro, VideoProfile{
+		Resolutions: []string{"480p", "720p", "1080p"}, Resolution: "720p",
+		MinSeconds: 4, MaxSeconds: 12, Seconds: 5, AutoSeconds: true,
+		Audio: true, RatioWithImage: true,
+	}, "image/heic", "image/heif")
+}
+
+func seedance1(f Family, resolution string) Profile {
+	return seedance(f, VideoProfile{
+		Resolutions: []string{"480p", "720p", "1080p"}, Resolution: resolution,
+		MinSeconds: 2, MaxSeconds: 12, Seconds: 5, RatioWithImage: true,
+	})
+}
+
+func seedanceT2V() Profile {
+	p := seedance1(Seedance1T2V, "720p")
+	p.ReferenceImages, p.Input = 0, InputLimits{}
+	return p
+}
+
+func seedanceI2V() Profile {
+	p := seedance1(Seedance1I2V, "720p")
+	p.NeedsImage = true
+	return p
+}
+
+// fallback is what we ask of a model whose family nobody named: only what every
+// model of its kind takes.
+func fallback(kind upstream.ModelKind) Profile {
+	switch kind {
+	case upstream.ImageModel:
+		return Profile{
+			Kind: kind, Ratios: imageRatios(), ReferenceImages: 1, Input: imageInput(),
+			Image: ImageProfile{Sizes: sizes2K(), MinPixels: 3_686_400, MaxPixels: 10_404_496, FollowSize: "2K"},
+		}
+	case upstream.VideoModel:
+		return Profile{
+			Kind: kind, Ratios: videoRatios(), ReferenceImages: 1, Input: videoInput(),
+			Video: VideoProfile{RatioWithImage: true},
+		}
+	case upstream.ChatModel:
+	}
+	return Profile{Kind: kind}
+}

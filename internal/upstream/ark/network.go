@@ -1,0 +1,60 @@
+package ark
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Network is how the driver connects. The zero value is right but for tests and
+// private certificates.
+type Network struct {
+	// Dial opens connections; nil means the system's dialer with a limit of
+	// 10 s.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+
+	// TLS is copied; nil means the system's certificates.
+	TLS *tls.Config
+}
+
+const (
+	connectTimeout   = 10 * time.Second // dialing, and again for TLS
+	keepAlive        = 30 * time.Second
+	poolConns        = 512              // idle connections to the upstream
+	poolIdle         = 30 * time.Second // shorter than any server's own limit is likely to be
+	headerLimitBytes = 64 << 10
+)
+
+// transports gives one that never uses a connection twice, for what is paid,
+// and one that keeps them, for chat and for questions. Both speak HTTP/1.1
+// alone, ask for no compression (it would hold back the chunks of a stream) and
+// use no proxy.
+func (n Network) transports() (submits, pooled *http.Transport) {
+	submits, pooled = n.transport(), n.transport()
+	submits.DisableKeepAlives = true
+	submits.WriteBufferSize = 64 << 10 // images are sent inside of the request
+	pooled.MaxIdleConns, pooled.MaxIdleConnsPerHost = poolConns, poolConns
+	pooled.IdleConnTimeout = poolIdle
+	return submits, pooled
+}
+
+func (n Network) transport() *http.Transport {
+	dial := n.Dial
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: connectTimeout, KeepAlive: keepAlive}).DialContext
+	}
+	t := &http.Transport{
+		DialContext:            dial,
+		TLSHandshakeTimeout:    connectTimeout,
+		DisableCompression:     true,
+		MaxResponseHeaderBytes: headerLimitBytes,
+		Protocols:              new(http.Protocols),
+	}
+	t.Protocols.SetHTTP1(true)
+	if n.TLS != nil {
+		t.TLSClientConfig = n.TLS.Clone()
+	}
+	return t
+}

@@ -1,0 +1,213 @@
+package ark
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/tintypehq/tintype/internal/fault"
+	"github.com/tintypehq/tintype/internal/upstream"
+	"github.com/tintypehq/tintype/internal/upstream/sse"
+)
+
+const (
+	// streamLineBytes is the longest event that is read.
+	streamLineBytes = 4 << 20
+
+	// drainTime is how long Close waits for the end of a finished answer, so
+	// that the connection can be used again.
+	drainTime = 50 * time.Millisecond
+)
+
+// chatStream is one streamed answer. It starts no goroutine: each chunk is read,
+// rewritten and handed on by whoever calls Next.
+type chatStream struct {
+	driver  *Driver
+	ctx     context.Context //nolint:containedctx // of the call whose answer this is; it ends with Close
+	call    call
+	watch   *watch
+	body    *guarded
+	events  *sse.Reader
+	request upstream.ChatRequest
+	model   []byte // the public name as a JSON string
+
+	first    []byte // the chunk that ChatStream has waited for
+	firstErr error
+	hasFirst bool
+
+	buf       []byte // of the chunk that was given out last
+	last      chatObject
+	choices   int   // chunks with choices so far
+	tokens    int64 // estimate of what was said so far
+	finished  bool  // a finish_reason was seen
+	usageSeen bool
+	done      bool // [DONE] was read
+	err       error
+}
+
+// Next implements [upstream.ChatStream].
+func (s *chatStream) Next() ([]byte, error) {
+	if s.hasFirst {
+		s.hasFirst = false
+		return s.first, s.firstErr
+	}
+	return s.read()
+}
+
+func (s *chatStream) read() ([]byte, error) {
+	if s.err != nil {
+		return nil, s.err
+	}
+	for {
+		chunk, err := s.event()
+		if err != nil {
+			s.err = err
+			return nil, err
+		}
+		if chunk != nil {
+			return chunk, nil
+		}
+	}
+}
+
+// event reads one event. It gives nil for one that the caller need not see.
+func (s *chatStream) event() ([]byte, error) {
+	if s.done {
+		return nil, io.EOF
+	}
+	e, err := s.events.Next()
+	if err != nil {
+		return s.ended(err)
+	}
+	if string(e.Data) == "[DONE]" {
+		s.done = true
+		return s.closing()
+	}
+	if !json.Valid(e.Data) || bytes.TrimLeft(e.Data, " \t\n")[0] != '{' {
+		return nil, broken(upstream.Unknown, saysGarbled, errors.New("a chunk that is no JSON object"))
+	}
+	return s.chunk(oneLine(e.Data))
+}
+
+// oneLine takes the line ends out of an event that had several lines of data.
+func oneLine(data []byte) []byte {
+	if bytes.IndexByte(data, '\n') < 0 {
+		return data
+	}
+	var b bytes.Buffer
+	_ = json.Compact(&b, data) // it is valid
+	return b.Bytes()
+}
+
+// chunk makes OpenAI's chunk of the upstream's.
+func (s *chatStream) chunk(raw []byte) ([]byte, error) {
+	in := readChat(raw)
+	if in.failed {
+		return nil, s.failure(raw)
+	}
+	said, counted := hasElement(in.choices), !isNull(in.usage)
+	wanted := counted && s.request.IncludeUsage
+	if !said && counted && !wanted {
+		return nil, nil
+	}
+	o := s.begin(in)
+	o.key("choices")
+	if o.choices(in.choices) {
+		s.finished = true
+	}
+	if wanted {
+		o.raw("usage", in.usage)
+		s.usageSeen = true
+	}
+	if said {
+		s.choices++
+	}
+	if s.request.IncludeUsage && !s.usageSeen {
+		s.tokens += countChoices(in.choices)
+	}
+	return s.emit(o), nil
+}
+
+// begin starts a chunk in the buffer of the one before, and remembers the id and
+// the time for a chunk that has none.
+func (s *chatStream) begin(in chatObject) *object {
+	if isNull(in.id) {
+		in.id = s.last.id
+	} else {
+		s.last.id = append(s.last.id[:0], in.id...)
+	}
+	if isNull(in.created) {
+		in.created = s.last.created
+	} else {
+		s.last.created = append(s.last.created[:0], in.created...)
+	}
+	o := &object{append(s.buf[:0], '{')}
+	o.head(in, "chat.completion.chunk", s.model, s.driver.now())
+	return o
+}
+
+func (s *chatStream) emit(o *object) []byte {
+	s.buf = o.done()
+	return s.buf
+}
+
+// closing ends a stream that the upstream has ended properly. Where usage was
+// asked for and did not come, it is estimated.
+func (s *chatStream) closing() ([]byte, error) {
+	switch {
+	case s.choices == 0:
+		return nil, broken(upstream.Empty, saysEmpty, errors.New("a stream without choices"))
+	case !s.request.IncludeUsage || s.usageSeen:
+		return nil, io.EOF
+	}
+	s.usageSeen = true
+	o := s.begin(chatObject{})
+	o.raw("choices", []byte("[]"))
+	o.usage(countMessages(s.request.Body["messages"]), s.tokens)
+	return s.emit(o), nil
+}
+
+// ended is for a stream without [DONE]: whole if the model had finished, broken
+// off if not.
+func (s *chatStream) ended(err error) ([]byte, error) {
+	end := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	switch {
+	case end && s.finished:
+		s.done = true
+		return s.closing()
+	case errors.Is(err, sse.ErrTooLong):
+		return nil, broken(upstream.Unknown, saysGarbled, err)
+	case isTimeout(s.ctx, err):
+		return nil, broken(upstream.Timeout, saysNoAnswer, err)
+	}
+	return nil, broken(upstream.Transient, saysBrokeOff, err)
+}
+
+// failure reads the upstream's error inside a stream.
+func (s *chatStream) failure(raw []byte) error {
+	env, ok := parseEnvelope(raw)
+	if !ok {
+		return broken(upstream.Unknown, saysGarbled, errors.New("an error without a code"))
+	}
+	return s.driver.classify(s.call, 0, nil, env)
+}
+
+func broken(class upstream.Class, message string, cause error) *upstream.Error {
+	return &upstream.Error{Class: class, Fault: fault.New(fault.Upstream, message), Cause: cause}
+}
+
+// Close implements [upstream.ChatStream].
+func (s *chatStream) Close() error {
+	if s.done {
+		s.watch.within(drainTime)
+		_, _ = io.CopyN(io.Discard, s.body.ReadCloser, smallAnswerBytes)
+	} else {
+		s.watch.stop() // ends the call at the upstream
+	}
+	err := s.body.Close()
+	s.watch.stop()
+	return err
+}

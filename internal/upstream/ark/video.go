@@ -1,0 +1,128 @@
+package ark
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"slices"
+
+	"github.com/tintypehq/tintype/internal/account"
+	"github.com/tintypehq/tintype/internal/fault"
+	"github.com/tintypehq/tintype/internal/upstream"
+)
+
+const tasksPath = "/contents/generations/tasks"
+
+func (d *Driver) submitVideo(ctx context.Context, a account.Account, s upstream.Submission) (upstream.Submitted, *upstream.Error) {
+	body, refusal := d.videoBody(s)
+	if refusal != nil {
+		return upstream.Submitted{}, refusal
+	}
+	c := d.submission(opVideo, a, s, tasksPath, body)
+	ans, raw, failure := c.do(ctx, d.cfg.VideoTimeout, smallAnswerBytes)
+	switch {
+	case failure != nil:
+		return upstream.Submitted{}, failure
+	case ans.StatusCode/100 != 2:
+		return upstream.Submitted{}, d.refusal(ans, raw)
+	}
+	return d.created(ans, raw)
+}
+
+// created reads a complete 200 of a create call.
+func (d *Driver) created(a answer, raw []byte) (upstream.Submitted, *upstream.Error) {
+	var ans struct {
+		ID    string    `json:"id"`
+		Error *apiError `json:"error"`
+	}
+	if len(raw) == 0 {
+		return upstream.Submitted{}, ambiguous(upstream.Empty, saysEmpty, errors.New("an empty 200"))
+	}
+	err := json.Unmarshal(raw, &ans)
+	switch {
+	case err != nil:
+		return upstream.Submitted{}, ambiguous(upstream.Unknown, saysGarbled, err)
+	case ans.ID != "":
+		return upstream.Submitted{UpstreamID: ans.ID}, nil
+	case ans.Error == nil || ans.Error.Code == "":
+		return upstream.Submitted{}, ambiguous(upstream.Empty, saysEmpty, errors.New("a 200 without an id"))
+	}
+	e := d.classify(a.call, 0, a.Header, *ans.Error)
+	e.Outcome = outcomeOfClass(e.Class)
+	return upstream.Submitted{}, e
+}
+
+// videoBody writes the request. Settings go into fields, never into the text.
+func (d *Driver) videoBody(s upstream.Submission) ([]byte, *upstream.Error) {
+	spec := s.Spec
+	p := d.profile(spec.UpstreamModel, upstream.VideoModel)
+	if err := p.checkImage(len(s.Image) > 0); err != nil {
+		return nil, err
+	}
+	ratio, ok := p.ratio(spec.Ratio, len(s.Image) > 0)
+	if !ok {
+		return nil, refused(fault.New(fault.Invalid, "Videos are made as 16:9, 4:3, 1:1, 3:4, 9:16, 21:9 or adaptive.").WithParam("ratio"))
+	}
+	o := newObject(len(spec.Prompt) + base64.StdEncoding.EncodedLen(len(s.Image)) + 1<<10)
+	o.str("model", spec.UpstreamModel)
+	o.content(withoutFlags(withStyle(spec.Prompt, spec.Style)), s)
+	if ratio != "" {
+		o.str("ratio", ratio)
+	}
+	o.videoSettings(p.Video, d.cfg.Settings[spec.UpstreamModel])
+	o.boolean("watermark", false)
+	o.boolean("return_last_frame", true) // the cover
+	if p.Video.Identifier {
+		o.str("safety_identifier", attempt(s))
+	}
+	return o.done(), nil
+}
+
+// content adds the text and the first frame.
+func (o *object) content(prompt string, s upstream.Submission) {
+	o.key("content").text(`[{"type":"text","text":`)
+	o.buf = appendString(o.buf, prompt)
+	o.text("}")
+	if len(s.Image) > 0 {
+		o.text(`,{"type":"image_url","image_url":{"url":`)
+		o.dataURI(inputType(s), s.Image)
+		o.text(`},"role":"first_frame"}`)
+	}
+	o.text("]")
+}
+
+// videoSettings adds what the configuration, or else the family, decides.
+func (o *object) videoSettings(v VideoProfile, s Settings) {
+	if s.Resolution == "" {
+		s.Resolution = v.Resolution
+	}
+	if s.Seconds == 0 {
+		s.Seconds = v.Seconds
+	}
+	if s.Resolution != "" {
+		o.str("resolution", s.Resolution)
+	}
+	if s.Seconds != 0 {
+		o.integer("duration", int64(s.Seconds))
+	}
+	if v.Audio || s.Audio {
+		o.boolean("generate_audio", s.Audio) // the upstream's default is true, at a higher price
+	}
+}
+
+// ratio gives the value of the field "ratio"; empty means to leave it out. It is
+// false for a ratio that no video has.
+func (p Profile) ratio(ratio string, withImage bool) (string, bool) {
+	switch {
+	case ratio != "" && !slices.Contains(videoRatios(), ratio):
+		return "", false
+	case withImage && !p.Video.RatioWithImage:
+		return "", true
+	case ratio == "" && withImage:
+		return ratioAdaptive, true
+	case ratio == "":
+		return videoRatios()[0], true
+	}
+	return ratio, true
+}
