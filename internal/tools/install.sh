@@ -25,21 +25,29 @@ apt() {
 	say "installing $* with ${root[*]:+${root[*]} }apt-get"
 	local get=("${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120)
 	local install=("${get[@]}" install --yes --no-install-recommends "$@")
-	# The package lists may be missing (a fresh container) or out of date.
-	"${install[@]}" >/dev/null 2>&1 || { "${get[@]}" update && "${install[@]}" >/dev/null; } || die "apt-get could not install $*"
+	# The package lists may be missing (a fresh container) or out of date; only
+	# what fails after an update is worth showing.
+	local output
+	"${install[@]}" >/dev/null 2>&1 && return
+	output=$("${get[@]}" update 2>&1 && "${install[@]}" 2>&1) || {
+		printf '%s\n' "$output" >&2
+		die "apt-get could not install $*"
+	}
 }
 
 # tool NAME MODULE builds a program unless the build cache has it.
 tool() {
 	cd "$2"
 	(
-		sleep 2 >/dev/null 2>&1
+		sleep 1 >/dev/null 2>&1
 		say "building $1 from its pinned module (once, a minute or three)"
 	) &
 	local note=$!
-	go tool -n "$1" >/dev/null || die "could not build $1 in internal/tools/$2"
+	local built=0
+	go tool -n "$1" >/dev/null || built=$?
 	kill "$note" 2>/dev/null || true
 	wait "$note" 2>/dev/null || true
+	[ "$built" -eq 0 ] || die "could not build $1 in internal/tools/$2"
 	cd ..
 }
 
