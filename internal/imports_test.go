@@ -47,24 +47,25 @@ var allowed = map[string][]string{
 	"internal/upstream/sim/...":      {"internal/fault", "internal/probe", "internal/upstream/sim/..."},
 	"internal/upstream/upstreamtest": {"internal/account", "internal/fault", "internal/job", "internal/upstream", "internal/upstream/sim/..."},
 
-	// The stores.
+	// The stores, and the archive of final jobs in one of them.
+	"internal/archive":    {"internal/blob", "internal/fault", "internal/job"},
 	"internal/queue":      {"internal/fault", "internal/job"},
 	"internal/redisstore": {"internal/account", "internal/fault", "internal/job"},
 
 	// The two halves of the service, which do not know each other.
 	"internal/server": {
-		"internal/account", "internal/blob", "internal/fault", "internal/fetch", "internal/job", "internal/probe",
+		"internal/account", "internal/archive", "internal/blob", "internal/fault", "internal/fetch", "internal/job", "internal/probe",
 		"internal/queue", "internal/redisstore", "internal/telemetry", "internal/upstream", "pkg/tintype",
 	},
 	"internal/worker": {
-		"internal/account", "internal/blob", "internal/fault", "internal/fetch", "internal/job", "internal/probe",
+		"internal/account", "internal/archive", "internal/blob", "internal/fault", "internal/fetch", "internal/job", "internal/probe",
 		"internal/queue", "internal/redisstore", "internal/telemetry", "internal/upstream",
 	},
 
 	// The wiring: settings, the parts made from them, and the programs.
 	"internal/config": {"internal/account", "internal/fault", "internal/job", "internal/upstream"},
 	"internal/app": {
-		"internal/account", "internal/blob", "internal/blob/fileblob", "internal/blob/s3blob", "internal/config",
+		"internal/account", "internal/archive", "internal/blob", "internal/blob/fileblob", "internal/blob/s3blob", "internal/config",
 		"internal/fault", "internal/fetch", "internal/job", "internal/queue", "internal/redisstore", "internal/server",
 		"internal/telemetry", "internal/upstream", "internal/upstream/ark", "internal/upstream/sim/...", "internal/worker",
 	},
