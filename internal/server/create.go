@@ -1,0 +1,141 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/tintypehq/tintype/internal/fault"
+	"github.com/tintypehq/tintype/internal/job"
+	"github.com/tintypehq/tintype/internal/redisstore"
+	"github.com/tintypehq/tintype/pkg/tintype"
+)
+
+// create serves POST /v1/images/generations and POST /v1/video/generations.
+func (s *Server) create(kind job.Kind) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		who, err := s.authenticate(c)
+		if err != nil {
+			return err
+		}
+		wish, err := readPreference(c.Request().Header)
+		if err != nil {
+			return err
+		}
+		j, req, err := s.submit(c, who, kind)
+		if err != nil {
+			return err
+		}
+		markAccepted(c, j.ID)
+		s.metrics.accepted.WithLabelValues(string(kind)).Inc()
+		switch {
+		case req.stream:
+			return s.streamChunks(c, j)
+		case wish.given():
+			return s.answerAsWished(c, j, wish, req.format)
+		}
+		return s.answerBlocking(c, j, who.mode, req.format)
+	}
+}
+
+// answerStyle is what the answer needs to know of the request. The request itself,
+// which may hold megabytes of image, is let go before the waiting begins.
+type answerStyle struct {
+	stream bool
+	format tintype.ResponseFormat
+}
+
+// submit turns a request into a job. Whatever is wrong with the request shows
+// here, before anything is queued or paid.
+func (s *Server) submit(c echo.Context, who caller, kind job.Kind) (*job.Job, answerStyle, error) {
+	var none answerStyle
+	body, err := s.readObject(c)
+	if err != nil {
+		return nil, none, err
+	}
+	req, err := s.readMediaRequest(kind, body)
+	if err != nil {
+		return nil, none, err
+	}
+	ctx := c.Request().Context()
+	own := s.ownAccount(who, req.spec.Upstream)
+	if err := s.checkCredential(ctx, own); err != nil {
+		return nil, none, err
+	}
+	j, err := s.accept(ctx, redisstore.NewJob{
+		ID: job.NewID(time.Now()), Tenant: who.tenant, Spec: req.spec, Secret: job.NewSecret(),
+		Deadline: s.cfg.Jobs.deadline(kind), Retention: s.cfg.Jobs.Retention, Own: own,
+	}, req.image)
+	return j, answerStyle{req.stream, req.format}, err
+}
+
+// accept stores the input image, then the job, and rings the bells.
+func (s *Server) accept(ctx context.Context, n redisstore.NewJob, image string) (*job.Job, error) {
+	if image != "" {
+		pic, err := s.readImage(ctx, n.Spec.Kind, image, "image")
+		if err != nil {
+			return nil, err
+		}
+		if n.Spec.Input, err = s.keepImage(ctx, n.ID, pic); err != nil {
+			return nil, err
+		}
+	}
+	if err := ctx.Err(); err != nil { // the caller went away in time: nothing to make
+		s.dropImage(ctx, n)
+		return nil, err
+	}
+	// From here on the request goes through, or a caller that goes away now
+	// would leave behind a job that nobody has heard of.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storePatience)
+	defer cancel()
+	j, bells, err := s.cfg.Store.Accept(ctx, n)
+	if err != nil {
+		if j = s.acceptedAfterAll(ctx, n); j == nil {
+			return nil, err
+		}
+	}
+	if err := s.cfg.Ring(ctx, bells...); err != nil {
+		s.cfg.Log.WarnContext(ctx, "cannot ring, the sweeper will", "job_id", n.ID, "err", err)
+	}
+	return j, nil
+}
+
+// storePatience bounds what is done for a request whose caller may be gone.
+const storePatience = 10 * time.Second
+
+// acceptedAfterAll looks whether a job is there although Accept failed: its
+// reply may have been lost. If surely not, the input image is taken back.
+func (s *Server) acceptedAfterAll(ctx context.Context, n redisstore.NewJob) *job.Job {
+	j, err := s.cfg.Store.Get(ctx, n.ID)
+	if fault.Is(err, fault.NotFound) {
+		s.dropImage(ctx, n)
+	}
+	if err != nil {
+		return nil
+	}
+	return j
+}
+
+// dropImage takes back the input image of a job that was not accepted.
+func (s *Server) dropImage(ctx context.Context, n redisstore.NewJob) {
+	if n.Spec.Input == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storePatience)
+	defer cancel()
+	if err := s.cfg.Blobs.Delete(ctx, n.Spec.Input.Key); err != nil {
+		s.cfg.Log.WarnContext(ctx, "cannot delete the input image of a job that was not accepted", "job_id", n.ID, "err", err)
+	}
+}
+
+// deadline is what a kind of job is given.
+func (t JobTimes) deadline(k job.Kind) time.Duration {
+	switch k {
+	case job.Image:
+		return t.ImageDeadline
+	case job.Video:
+		return t.VideoDeadline
+	}
+	return t.VideoDeadline
+}

@@ -1,0 +1,214 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/tintypehq/tintype/internal/fault"
+)
+
+// maxDepth bounds how deep a request's JSON may nest. Tool definitions of chat
+// reach about 20.
+const maxDepth = 100
+
+// firstBuffer is how much is set aside for a body before a byte of it came,
+// whatever its Content-Length promises.
+const firstBuffer = 512 << 10
+
+// fields is a request's JSON object, one level of it taken apart. Names match
+// exactly; of a name that is there twice the last one counts.
+type fields map[string]json.RawMessage
+
+// readObject reads a request's body, which must be one JSON object.
+func (s *Server) readObject(c echo.Context) (fields, error) {
+	if err := checkEncoding(c.Request().Header); err != nil {
+		return nil, err
+	}
+	body, err := s.readBody(c)
+	if err != nil {
+		return nil, err
+	}
+	return decodeObject(body)
+}
+
+// checkEncoding refuses bodies that cannot be plain JSON. Any other
+// Content-Type is let through: curl's default is one of them.
+func checkEncoding(h http.Header) error {
+	if e := h.Get(echo.HeaderContentEncoding); e != "" && !strings.EqualFold(e, "identity") {
+		return fault.New(fault.Invalid, "Content-Encoding: compressed request bodies are not read; send plain JSON.").WithParam("Content-Encoding")
+	}
+	kind, _, err := mime.ParseMediaType(h.Get(echo.HeaderContentType))
+	if err == nil && strings.HasPrefix(kind, "multipart/") {
+		return fault.New(fault.Invalid, "Content-Type: this path takes a JSON body (application/json), not a form.").WithParam("Content-Type")
+	}
+	return nil
+}
+
+// readBody reads the whole body, within the limits of size and of pace.
+func (s *Server) readBody(c echo.Context) ([]byte, error) {
+	r := c.Request()
+	most := s.cfg.Limits.BodyBytes
+	if r.ContentLength > most {
+		return nil, errBodyTooLarge(most)
+	}
+	var buf bytes.Buffer
+	if n := min(r.ContentLength, firstBuffer); n > 0 {
+		buf.Grow(int(n) + bytes.MinRead)
+	}
+	ctl := http.NewResponseController(c.Response())
+	_, err := buf.ReadFrom(io.LimitReader(paced{r.Body, ctl, s.cfg.Limits.ReadStall}, most+1))
+	_ = ctl.SetReadDeadline(time.Time{}) // else the watch for a caller that goes away would end with it
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, fault.Wrap(fault.Invalid, "The request body stopped coming. Send it again over a steadier connection.", err)
+	case err != nil:
+		return nil, fault.Wrap(fault.Invalid, "The request body broke off before its end.", err)
+	case int64(buf.Len()) > most:
+		return nil, errBodyTooLarge(most)
+	}
+	return buf.Bytes(), nil
+}
+
+func errBodyTooLarge(most int64) error {
+	return fault.Newf(fault.TooLarge, "The request body is over the limit of %s. Send a large image as a URL, or smaller.", humanBytes(most))
+}
+
+// paced reads a body whose sender may not pause for longer than stall.
+type paced struct {
+	body  io.Reader
+	ctl   *http.ResponseController
+	stall time.Duration
+}
+
+func (p paced) Read(b []byte) (int, error) {
+	_ = p.ctl.SetReadDeadline(time.Now().Add(p.stall)) // not every test's writer can
+	return p.body.Read(b)
+}
+
+// decodeObject takes a JSON object apart.
+func decodeObject(body []byte) (fields, error) {
+	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")) // a byte order mark, as some editors write it
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil, fault.New(fault.Invalid, "The request body is empty; it must be a JSON object.")
+	}
+	if !utf8.Valid(body) {
+		return nil, fault.New(fault.Invalid, "The request body is not valid UTF-8.")
+	}
+	if tooDeep(body) {
+		return nil, fault.Newf(fault.Invalid, "The request body nests more than %d levels deep.", maxDepth)
+	}
+	var f fields
+	err := json.Unmarshal(body, &f)
+	if at, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return nil, fault.Newf(fault.Invalid, "The request body is not valid JSON: %s, at %s.", at.Error(), position(body, at.Offset))
+	}
+	if err != nil || f == nil {
+		return nil, fault.New(fault.Invalid, "The request body must be a JSON object.")
+	}
+	return f, nil
+}
+
+// tooDeep tells whether brackets outside of strings nest beyond maxDepth.
+func tooDeep(body []byte) bool {
+	depth, quoted, escaped := 0, false, false
+	for _, b := range body {
+		switch {
+		case escaped:
+			escaped = false
+		case quoted:
+			escaped = b == '\\'
+			quoted = b != '"'
+		case b == '"':
+			quoted = true
+		case b == '{' || b == '[':
+			if depth++; depth > maxDepth {
+				return true
+			}
+		case b == '}' || b == ']':
+			depth--
+		}
+	}
+	return false
+}
+
+// position tells a person where in the body a byte stands.
+func position(body []byte, offset int64) string {
+	at := min(max(offset, 0), int64(len(body)))
+	before := body[:at]
+	line := bytes.Count(before, []byte("\n")) + 1
+	column := len(before) - (bytes.LastIndexByte(before, '\n') + 1)
+	return fmt.Sprintf("line %d, column %d", line, max(column, 1))
+}
+
+// missing tells whether a field is absent or null.
+func (f fields) missing(name string) bool {
+	v, ok := f[name]
+	return !ok || string(v) == "null"
+}
+
+// text gives a string field; "" if it is absent.
+func (f fields) text(name string) (string, error) {
+	var v string
+	return v, f.read(name, "a string", &v)
+}
+
+// flag gives a boolean field; false if it is absent.
+func (f fields) flag(name string) (bool, error) {
+	var v bool
+	return v, f.read(name, "true or false", &v)
+}
+
+func (f fields) read(name, kind string, into any) error {
+	if f.missing(name) {
+		return nil
+	}
+	if json.Unmarshal(f[name], into) != nil {
+		return wrongType(name, kind, f[name])
+	}
+	return nil
+}
+
+// wrongType names a field of the wrong type.
+func wrongType(name, want string, got json.RawMessage) *fault.Error {
+	return fault.Newf(fault.Invalid, "%s: must be %s, not %s.", name, want, kindOf(got)).WithParam(name)
+}
+
+// kindOf names the type of a JSON value.
+func kindOf(v json.RawMessage) string {
+	if len(v) == 0 {
+		return "nothing"
+	}
+	switch v[0] {
+	case '{':
+		return "an object"
+	case '[':
+		return "an array"
+	case '"':
+		return "a string"
+	case 't', 'f':
+		return "a boolean"
+	case 'n':
+		return "null"
+	}
+	return "a number"
+}
+
+// humanBytes writes a limit as people say it.
+func humanBytes(n int64) string {
+	const mib = 1 << 20
+	if n >= mib && n%mib == 0 {
+		return fmt.Sprintf("%d MiB", n/mib)
+	}
+	return fmt.Sprintf("%d bytes", n)
+}

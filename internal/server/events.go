@@ -1,0 +1,58 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/tintypehq/tintype/internal/job"
+	"github.com/tintypehq/tintype/pkg/tintype"
+)
+
+// jobEvents serves GET /v1/jobs/{id}/events: a job's log for EventSource and
+// for our own client.
+func (s *Server) jobEvents(c echo.Context) error {
+	j, err := s.findJob(c)
+	if err != nil {
+		return err
+	}
+	from, err := readCursor(c)
+	if err != nil {
+		return err
+	}
+	return s.follow(c, j, from, &eventDialect{origin: s.origin(c)}, true)
+}
+
+// eventDialect speaks of jobs: named events with the whole job in each.
+type eventDialect struct {
+	origin string
+}
+
+var _ dialect = (*eventDialect)(nil)
+
+// begin says how soon to come back after a lost connection.
+func (d *eventDialect) begin(b *bytes.Buffer) { b.WriteString("retry: 2000\n\n") }
+
+func (d *eventDialect) event(b *bytes.Buffer, then *job.Job, log []job.Event, i int) {
+	e := log[i]
+	d.write(b, tintype.Event{Seq: e.Seq, Type: tintype.EventType(e.Type), Time: e.Time, Job: viewJob(d.origin, then, log[:i+1])})
+}
+
+func (d *eventDialect) gap(b *bytes.Buffer, j *job.Job, log []job.Event) {
+	d.write(b, tintype.Event{Seq: j.Version, Type: tintype.EventGap, Time: lastChange(j, log), Job: viewJob(d.origin, j, log)})
+}
+
+func (d *eventDialect) write(b *bytes.Buffer, e tintype.Event) {
+	data, err := encodeJSON(e)
+	if err != nil {
+		return // a job that was read from JSON can be written as JSON
+	}
+	fmt.Fprintf(b, "id: %d\nevent: %s\ndata: %s\n\n", e.Seq, e.Type, data)
+}
+
+// beat is a comment: EventSource passes over it.
+func (d *eventDialect) beat(_ context.Context, b *bytes.Buffer, _ *job.Job) {
+	b.WriteString(": still here\n\n")
+}

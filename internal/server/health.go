@@ -1,0 +1,84 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+)
+
+// healthz says that the process lives. It looks at nothing else: a restart
+// would not mend Redis.
+func (s *Server) healthz(c echo.Context) error {
+	s.writeJSON(c, http.StatusOK, map[string]string{"status": "ok", "version": s.cfg.Version})
+	return nil
+}
+
+// readiness is what /readyz says, for an operator: which part is away, not why.
+type readiness struct {
+	Status string `json:"status"` // "ready" or "not_ready"
+	Redis  string `json:"redis,omitempty"`
+	Bucket string `json:"bucket,omitempty"`
+	Server string `json:"server,omitempty"`
+}
+
+// readyz says whether calls should be sent here.
+func (s *Server) readyz(c echo.Context) error {
+	const patience = 3 * time.Second
+	ctx, cancel := context.WithTimeout(c.Request().Context(), patience)
+	defer cancel()
+	is := readiness{Status: "ready"}
+	down := func(part *string, word, why string, err error) {
+		is.Status, *part = "not_ready", word
+		if err != nil {
+			s.cfg.Log.WarnContext(ctx, "not ready", "part", why, "err", err)
+		}
+	}
+	if s.stopping.Load() {
+		down(&is.Server, "stopping", "server", nil)
+	}
+	if err := s.cfg.Store.Ping(ctx); err != nil {
+		down(&is.Redis, "unreachable", "redis", err)
+	}
+	if err := s.bucket.ok(ctx); err != nil {
+		down(&is.Bucket, "unreachable", "bucket", err)
+	}
+	status := http.StatusOK
+	if is.Status != "ready" {
+		status = http.StatusServiceUnavailable
+	}
+	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
+	s.writeJSON(c, status, is)
+	return nil
+}
+
+// bucketCheck remembers how the bucket was, since a look at it writes a probe
+// object. Safe for concurrent use: one caller looks, the others wait for it.
+type bucketCheck struct {
+	check func(context.Context) error
+	mu    sync.Mutex
+	at    time.Time
+	err   error
+}
+
+// How long a look at the bucket holds.
+const (
+	bucketGood = 30 * time.Second
+	bucketBad  = 3 * time.Second
+)
+
+func (b *bucketCheck) ok(ctx context.Context) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	holds := bucketGood
+	if b.err != nil {
+		holds = bucketBad
+	}
+	if b.at.IsZero() || time.Since(b.at) > holds {
+		b.err = b.check(ctx)
+		b.at = time.Now()
+	}
+	return b.err
+}

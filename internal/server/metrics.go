@@ -1,0 +1,83 @@
+package server
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// metrics are what the server counts. No label holds a tenant, a prompt or a
+// credential.
+type metrics struct {
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+	waiters  *prometheus.GaugeVec
+	accepted *prometheus.CounterVec
+	resumes  prometheus.Counter
+	attempts *prometheus.CounterVec
+	sent     prometheus.Counter
+	page     http.Handler
+}
+
+func newMetrics(r *prometheus.Registry) (*metrics, error) {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tintype_http_requests_total", Help: "Requests answered, by route and status.",
+		}, []string{"method", "route", "status"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "tintype_http_request_duration_seconds", Help: "Time from a request's arrival to the end of its answer. Blocking calls and streams last as long as their job.",
+			Buckets: []float64{.001, .005, .025, .1, .5, 2, 10, 30, 120, 600, 1800},
+		}, []string{"route"}),
+		waiters: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "tintype_http_waiters", Help: "Callers that wait for a job at the moment, by the way they wait.",
+		}, []string{"kind"}),
+		accepted: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tintype_jobs_accepted_total", Help: "Jobs accepted by this process.",
+		}, []string{"kind"}),
+		resumes: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "tintype_stream_resumes_total", Help: "Streams that went on from a cursor.",
+		}),
+		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tintype_chat_attempts_total", Help: "Chat calls sent to an upstream, by how they ended.",
+		}, []string{"upstream", "outcome"}),
+		sent: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "tintype_media_sent_bytes_total", Help: "Bytes of media sent through this process.",
+		}),
+		page: promhttp.HandlerFor(r, promhttp.HandlerOpts{}),
+	}
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.waiters, m.accepted, m.resumes, m.attempts, m.sent} {
+		if err := r.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+func (m *metrics) observe(c echo.Context, took time.Duration) {
+	route := c.Path()
+	if route == "" {
+		route = "none" // a path that does not exist must not become a label
+	}
+	m.requests.WithLabelValues(knownMethod(c.Request().Method), route, strconv.Itoa(c.Response().Status)).Inc()
+	m.seconds.WithLabelValues(route).Observe(took.Seconds())
+}
+
+// knownMethod keeps invented methods from becoming labels.
+func knownMethod(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return method
+	}
+	return "other"
+}
+
+// waiting counts a caller that waits, until the returned func is called.
+func (m *metrics) waiting(kind string) func() {
+	g := m.waiters.WithLabelValues(kind)
+	g.Inc()
+	return g.Dec
+}

@@ -1,0 +1,133 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/tintypehq/tintype/internal/fault"
+	"github.com/tintypehq/tintype/internal/job"
+)
+
+// observe is around every handler: it names the request, turns panics and
+// errors into answers, and writes the one line of log that a request has.
+func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		began := time.Now()
+		c.Response().Header().Set(headerRequestID, requestID(c.Request().Header.Get(headerRequestID)))
+		err := s.contain(next, c)
+		if err != nil {
+			s.answerError(err, c)
+		}
+		took := time.Since(began)
+		s.metrics.observe(c, took)
+		s.logRequest(c, took, err)
+		return nil
+	}
+}
+
+// contain turns a panic into an error. The stack is logged here, once.
+func (s *Server) contain(next echo.HandlerFunc, c echo.Context) (err error) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		if p == http.ErrAbortHandler { //nolint:errorlint // the documented way to compare
+			panic(p)
+		}
+		s.cfg.Log.ErrorContext(c.Request().Context(), "panic in a handler",
+			"route", c.Path(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()),
+			"request_id", c.Response().Header().Get(headerRequestID))
+		err = fault.New(fault.Internal, "Internal error. The service's log has the cause under this request's id.")
+	}()
+	return next(c)
+}
+
+// logRequest writes one line. Bodies, queries and credentials are not in it.
+func (s *Server) logRequest(c echo.Context, took time.Duration, err error) {
+	r, w := c.Request(), c.Response()
+	level := levelOf(c, err)
+	ctx := context.WithoutCancel(r.Context())
+	if !s.cfg.Log.Enabled(ctx, level) {
+		return
+	}
+	attrs := make([]slog.Attr, 0, 9)
+	attrs = append(attrs,
+		slog.String("method", r.Method), slog.String("route", c.Path()), slog.Int("status", statusFor(c, err)),
+		slog.String("took", took.Round(10*time.Microsecond).String()), slog.Int64("sent_bytes", w.Size),
+		slog.String("request_id", w.Header().Get(headerRequestID)))
+	if id := w.Header().Get(headerJobID); id != "" {
+		attrs = append(attrs, slog.String("job_id", id))
+	}
+	if err != nil {
+		attrs = append(attrs, slog.Any("err", err))
+	}
+	s.cfg.Log.LogAttrs(ctx, level, "request", attrs...)
+}
+
+// statusFor is the status that the caller saw, or would have seen had it stayed.
+func statusFor(c echo.Context, err error) int {
+	if err != nil && !c.Response().Committed || errors.Is(err, context.Canceled) {
+		return statusClientGone
+	}
+	return c.Response().Status
+}
+
+// levelOf: what an operator must look at is an error, what an upstream or a
+// caller did is not, and probes are noise.
+func levelOf(c echo.Context, err error) slog.Level {
+	if err == nil {
+		if strings.HasPrefix(c.Request().URL.Path, "/v1/") {
+			return slog.LevelInfo
+		}
+		return slog.LevelDebug
+	}
+	switch code := toFault(err).Code; {
+	case code == fault.Internal || code == fault.Unavailable:
+		return slog.LevelError
+	case statusOf(code) >= http.StatusInternalServerError:
+		return slog.LevelWarn
+	}
+	return slog.LevelInfo
+}
+
+// requestID is the caller's own name for the request, if it is harmless in a
+// header and a log, else a new one.
+func requestID(sent string) string {
+	const longest = 128
+	clean := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.:/+=@", r) {
+			return r
+		}
+		return -1
+	}, sent)
+	if clean == "" {
+		return "req_" + strings.ToLower(rand.Text())
+	}
+	return clean[:min(len(clean), longest)]
+}
+
+// acceptedKey holds the id of the job that this request has created.
+const acceptedKey = "tintype.accepted"
+
+// markAccepted marks a request as one whose job exists from now on, whatever happens
+// to the answer.
+func markAccepted(c echo.Context, id job.ID) {
+	c.Set(acceptedKey, id)
+	c.Response().Header().Set(headerJobID, string(id))
+}
+
+// acceptedJob is the id of the job that this request has created, or "".
+func acceptedJob(c echo.Context) job.ID {
+	id, _ := c.Get(acceptedKey).(job.ID)
+	return id
+}

@@ -1,0 +1,39 @@
+package server
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/tintypehq/tintype/internal/job"
+)
+
+// routes is the list of all paths.
+func (s *Server) routes() *echo.Echo {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.HTTPErrorHandler = s.answerError
+	e.Use(s.observe, s.cors)
+
+	e.POST("/v1/chat/completions", s.createChat)
+	e.POST("/v1/images/generations", s.create(job.Image))
+	e.POST("/v1/video/generations", s.create(job.Video))
+
+	e.GET("/v1/jobs/:id", s.getJob)
+	e.GET("/v1/jobs/:id/events", s.jobEvents)
+	e.GET("/v1/images/generations/:id/events", s.jobChunks(job.Image))
+	e.GET("/v1/video/generations/:id/events", s.jobChunks(job.Video))
+
+	e.GET("/v1/models", s.listModels)
+	e.GET("/v1/models/*", s.getModel)
+
+	e.GET("/v1/media/:capability/:name", s.getMedia)
+	e.HEAD("/v1/media/:capability/:name", s.getMedia)
+
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		e.Add(method, "/healthz", s.healthz)
+		e.Add(method, "/readyz", s.readyz)
+	}
+	e.GET("/metrics", echo.WrapHandler(s.metrics.page))
+	return e
+}
