@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 var ratio = regexp.MustCompile(`^[1-9]\d{0,3}:[1-9]\d{0,3}$`)
@@ -16,7 +17,11 @@ func (l *loader) checkModels() {
 			names.check(l, path+".name", m.Name)
 		}
 		for j, alias := range m.Aliases {
-			names.check(l, index(path+".aliases", j), alias)
+			if at := index(path+".aliases", j); alias == "" {
+				l.report(at, "must not be empty")
+			} else {
+				names.check(l, at, alias)
+			}
 		}
 		l.require(path+".id", m.ID == "", "")
 		if l.require(path+".kind", m.Kind == "", " (chat, image or video)") && m.ID != "" {
@@ -38,7 +43,7 @@ func (l *loader) checkModelUpstream(path string, m Model) {
 		names = append(names, u.Name)
 	}
 	switch {
-	case slices.Contains(names, m.Upstream):
+	case len(names) == 0 || slices.Contains(names, m.Upstream): // no upstream at all is said elsewhere
 	case m.Upstream == "":
 		l.report(path+".upstream", "is required where there is not exactly one upstream; %s", oneOf("upstream", names))
 	default:
@@ -81,6 +86,9 @@ func (l *loader) checkModelOptions(path string, m Model) {
 		if !ratio.MatchString(r) {
 			l.report(index(path+".ratios", i), "must be two whole numbers, such as \"16:9\"")
 		}
+	}
+	if m.Duration%time.Second != 0 {
+		l.report(path+".duration", "must be whole seconds")
 	}
 	sizes := resolutions(m.Kind)
 	if m.Resolution != "" && !slices.Contains(sizes, m.Resolution) {

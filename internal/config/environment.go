@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -76,12 +77,7 @@ func (l *loader) locateEntry(list reflect.Value, path, rest string) (reflect.Val
 // addArkKeys adds an account for each key to the upstream "ark".
 func (l *loader) addArkKeys(keys string) {
 	from := origin{variable: arkKeysVariable}
-	at := -1
-	for i, u := range l.cfg.Upstreams {
-		if u.Name == "ark" {
-			at = i
-		}
-	}
+	at := slices.IndexFunc(l.cfg.Upstreams, func(u Upstream) bool { return u.Name == "ark" })
 	if at < 0 {
 		at = len(l.cfg.Upstreams)
 		l.grow(reflect.ValueOf(&l.cfg.Upstreams).Elem(), "upstreams")

@@ -15,8 +15,8 @@ var entry = regexp.MustCompile(`\[\d+\]`)
 // exampleEnvironment is what the example refers to.
 func exampleEnvironment() []string {
 	return []string{
-		"TINTYPE_TENANT_SECRET=an-example-of-a-tenant-secret",
-		"TINTYPE_SEAL_KEY=2026-11:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+		"TENANT_SECRET=an-example-of-a-tenant-secret",
+		"SEAL_KEY=2026-11:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
 		"WEBSITE_KEY=tt_0123456789abcdef",
 		"ARK_API_KEY=ark-key",
 	}

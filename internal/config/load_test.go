@@ -129,6 +129,18 @@ func TestFileThenEnvironmentThenFlags(t *testing.T) {
 	}
 }
 
+func TestFlagsMakeAnUpstream(t *testing.T) {
+	t.Parallel()
+	c := load(t, config.Source{Role: config.ForEmbedded, Flags: []config.Flag{
+		{Name: "--upstream", Setting: "upstreams[0].name", Value: "ark"},
+		{Name: "--key", Setting: "upstreams[0].accounts[0].key", Value: "k"},
+		{Name: "--key", Setting: "upstreams[0].accounts[0].id", Value: "mine"},
+	}}, "")
+	if u := c.Upstreams[0]; u.Driver != config.ArkDriver || len(u.Accounts) != 1 || u.Accounts[0].Key.Reveal() != "k" || c.Models[0].Upstream != "ark" {
+		t.Errorf("upstream: %+v", u)
+	}
+}
+
 func TestConfigVariableNamesTheFile(t *testing.T) {
 	t.Parallel()
 	file := write(t, "limits: {prompt_runes: 7}\n")

@@ -65,8 +65,8 @@ func parseDuration(text string) (time.Duration, error) {
 	if !ok {
 		days, rest = "0", text
 	}
-	n, err := strconv.ParseUint(days, 10, 16)
-	if err != nil {
+	n, err := strconv.ParseInt(days, 10, 16)
+	if err != nil || n < 0 {
 		return 0, errDuration
 	}
 	d := time.Duration(n) * day
