@@ -15,17 +15,32 @@ import (
 // holds no object. Compare with errors.Is.
 var ErrNotFound = errors.New("blob: no such object")
 
+// ErrBadKey is what every method returns for a key that breaks the rules of
+// PutRequest.Key: nothing was asked of the store.
+var ErrBadKey = errors.New("blob: bad key")
+
+// ErrSize is what Put returns when Body was shorter or longer than SizeBytes.
+var ErrSize = errors.New("blob: the body has another length than announced")
+
+// ErrCorrupt is what Put returns when the store shows another size or checksum
+// than that of the bytes that were read from Body.
+var ErrCorrupt = errors.New("blob: the store holds other bytes than were sent")
+
 // UnknownSize is the SizeBytes of a PutRequest whose length is not known.
 const UnknownSize int64 = -1
 
 // PutRequest is one object to be written.
 type PutRequest struct {
-	// Key is the object's name: "/"-separated segments of letters, digits,
-	// '-', '_' and '.', no empty segment, no leading slash. The store puts its
-	// own configured prefix in front.
+	// Key is the object's name: "/"-separated segments of ASCII letters,
+	// digits, '-', '_' and '.', no segment empty, "." or "..", MaxKeyBytes at
+	// most. The store puts its own configured prefix in front. No key may be
+	// another's folder: with "a/b" there is no "a", since some stores keep
+	// objects as files.
 	Key string
 
-	// Body is read once, to its end. A Put that fails may have read a part.
+	// Body is read once, to its end, by one goroutine at a time. A Put that
+	// fails may have read a part, and may return while a last Read is still
+	// going on. An error of Body is found in Put's error by errors.Is.
 	Body io.Reader
 
 	// SizeBytes is the exact length of Body, or UnknownSize.
@@ -51,15 +66,16 @@ type Reader struct {
 }
 
 // Store keeps objects. Its methods are safe for concurrent use. An error that
-// is not ErrNotFound, a context error or a fault means that the store could
-// not be reached or refused; the call may be repeated.
+// is none of this package's, not the context's and not Body's means that the
+// store could not be reached or refused; the call may be repeated.
 type Store interface {
 	// Put writes an object. It returns nil only when the store has shown that
 	// the object it holds has the size and the checksum of the bytes that were
 	// read from Body; whatever fails earlier leaves the key as it was before,
 	// without a partial object and, as far as the store allows, without the
 	// truncated one that a broken upload would make visible. A Body shorter or
-	// longer than SizeBytes is an error. Writing a key again replaces it.
+	// longer than SizeBytes is ErrSize. Writing a key again replaces it; of two
+	// at the same time one wins, whole.
 	Put(ctx context.Context, req PutRequest) (Object, error)
 
 	// Open reads length bytes from offset; length < 0 means to the end. An
@@ -75,7 +91,7 @@ type Store interface {
 
 	// Sweep removes what uploads that began longer than age ago left behind
 	// without becoming an object, and tells how many. Safe beside live uploads
-	// younger than age.
+	// younger than age; an older one that is still live fails.
 	Sweep(ctx context.Context, age time.Duration) (int, error)
 
 	// Check proves with a probe object that the store can be written, read and
