@@ -91,7 +91,7 @@ func TestExampleTellsRangesAndChoices(t *testing.T) {
 			continue
 		}
 		words := []string{f.tag.Get("range")}
-		if e, ok := f.value.Interface().(interface{ values() []string }); ok {
+		if e, ok := reflect.TypeAssert[choice](f.value); ok {
 			words = append(words, e.values()...)
 		}
 		for _, word := range words {

@@ -80,7 +80,8 @@ video: {poll: {jitter: 0.51, growth: NaN}}
 			},
 		},
 		{
-			"the environment", smallHead + smallUpstreams, []string{
+			"the environment", smallHead + smallUpstreams,
+			[]string{
 				"TINTYPE_REDIS_POOL_SIZE=many", "TINTYPE_REDIS_ULR=x", "TINTYPE_SERVER_PORT=80", "TINTYPE_UPSTREAMS_0_ACCOUNTS_3_KEY=x",
 				"TINTYPE_MODELS_0_KNID=x", "TINTYPE_WAIT_WINDOW=0s",
 			},

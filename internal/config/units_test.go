@@ -111,7 +111,7 @@ func TestEverySettingCanBeSet(t *testing.T) {
 	t.Parallel()
 	for path, f := range settings(specimen(reflect.TypeFor[Config]()), "") {
 		text := f.tag.Get("default")
-		if e, ok := f.value.Interface().(interface{ values() []string }); ok {
+		if e, ok := reflect.TypeAssert[choice](f.value); ok {
 			text = e.values()[0]
 		}
 		if err := setText(f.value, text); err != nil {

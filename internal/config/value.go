@@ -12,10 +12,13 @@ import (
 	"time"
 )
 
-// enum is a closed set of texts. Every enumeration of the settings is one.
+// choice is what every enumeration of the settings can do: name its values.
+type choice interface{ values() []string }
+
+// enum is a closed set of texts.
 type enum interface {
 	~string
-	values() []string
+	choice
 }
 
 func texts[T ~string](values ...T) []string {
@@ -47,7 +50,7 @@ func setText(v reflect.Value, text string) error {
 	case encoding.TextUnmarshaler:
 		return p.UnmarshalText([]byte(text))
 	}
-	if e, ok := v.Interface().(interface{ values() []string }); ok && !slices.Contains(e.values(), text) {
+	if e, ok := reflect.TypeAssert[choice](v); ok && !slices.Contains(e.values(), text) {
 		return fmt.Errorf("must be one of %s", strings.Join(e.values(), ", "))
 	}
 	if v.Kind() == reflect.Slice {
