@@ -7,10 +7,11 @@ import (
 	"time"
 )
 
-var ratio = regexp.MustCompile(`^[1-9]\d{0,3}:[1-9]\d{0,3}$`)
+// ratio is an aspect ratio, or what leaves a video's to its first frame.
+var ratio = regexp.MustCompile(`^([1-9]\d{0,3}:[1-9]\d{0,3}|adaptive)$`)
 
 func (l *loader) checkModels() {
-	names, defaults := unique{}, map[ModelKind]string{}
+	names, defaults, first := unique{}, map[ModelKind]string{}, map[[2]string]int{}
 	for i, m := range l.cfg.Models {
 		path := index("models", i)
 		if l.require(path+".name", m.Name == "", "") {
@@ -29,10 +30,35 @@ func (l *loader) checkModels() {
 			l.checkModelOptions(path, m)
 		}
 		l.checkModelUpstream(path, m)
-		if first, ok := defaults[m.Kind]; ok && m.Default {
-			l.report(path+".default", "is the second for %s models; %s is their default", m.Kind, first)
+		if j, ok := first[[2]string{m.Upstream, m.ID}]; ok {
+			l.checkSameModel(path, m, index("models", j), l.cfg.Models[j])
+		} else if m.ID != "" && m.Kind != "" {
+			first[[2]string{m.Upstream, m.ID}] = i
+		}
+		if other, ok := defaults[m.Kind]; ok && m.Default {
+			l.report(path+".default", "is the second for %s models; %s is their default", m.Kind, other)
 		} else if m.Default {
 			defaults[m.Kind] = path
+		}
+	}
+}
+
+// checkSameModel holds two names of one model of the upstream to the same
+// options: what is asked of a model is asked by its id.
+func (l *loader) checkSameModel(path string, m Model, otherPath string, other Model) {
+	for _, option := range []struct {
+		name string
+		same bool
+	}{
+		{"kind", m.Kind == other.Kind},
+		{"family", m.Family == other.Family},
+		{"resolution", m.Resolution == other.Resolution},
+		{"duration", m.Duration == other.Duration},
+		{"generate_audio", m.GenerateAudio == other.GenerateAudio},
+	} {
+		if !option.same {
+			l.report(path+"."+option.name, "must be the same as %s.%s: both names are of one model of the upstream", otherPath, option.name)
+			return
 		}
 	}
 }
@@ -84,7 +110,7 @@ func (l *loader) checkModelOptions(path string, m Model) {
 	}
 	for i, r := range m.Ratios {
 		if !ratio.MatchString(r) {
-			l.report(index(path+".ratios", i), "must be two whole numbers, such as \"16:9\"")
+			l.report(index(path+".ratios", i), "must be two whole numbers, such as \"16:9\", or adaptive")
 		}
 	}
 	if m.Duration%time.Second != 0 {

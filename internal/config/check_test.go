@@ -133,6 +133,14 @@ models: [{name: m, kind: chat, id: i, upstream: a}]
 			"t.yaml:4: upstreams[2].name: is required; set it in the file or by TINTYPE_UPSTREAMS_2_NAME",
 			"t.yaml:5: upstreams[3].driver: works only in `tintype run`; use ark with the base_url of a running `tintype sim`",
 		}},
+		{"two names of one model", `upstreams: [{name: a}]
+models:
+  - {name: one, kind: video, id: doubao-seedance-2-5-260628, resolution: 720p}
+  - {name: two, kind: video, id: doubao-seedance-2-5-260628}
+  - {name: three, kind: video, id: doubao-seedance-2-5-260628, resolution: 720p}
+`, []string{
+			"t.yaml:4: models[1].resolution: must be the same as models[0].resolution: both names are of one model of the upstream",
+		}},
 		{"models without an upstream", "upstreams: []\nmodels: [{name: m, kind: chat, id: i}]\n", []string{
 			"t.yaml:1: upstreams: must have at least one entry; TINTYPE_ARK_API_KEYS=… makes one for Ark",
 		}},
@@ -148,14 +156,14 @@ models:
 `, []string{
 			"t.yaml:3: models[0].aliases[1]: must not be empty",
 			"t.yaml:4: models[1].name: is the same as models[0].aliases[0]; it must be unique",
-			"t.yaml:4: models[1].family: cannot be told from the id; set it to one of seedream-3.0, seedream-4.0, seedream-4.5, seedream-5.0, seedream-5.0-pro",
+			"t.yaml:4: models[1].family: cannot be told from the id; set it to one of seedream-3.0-t2i, seedream-4.0, seedream-4.5, seedream-5.0, seedream-5.0-pro, seededit-3.0-i2i",
 			"t.yaml:4: models[1].thinking: has no effect on image models",
 			"t.yaml:4: models[1].default: is the second for image models; models[0] is their default",
-			"t.yaml:5: models[2].family: cannot be told from the id; set it to one of seedance-1.0-lite, seedance-1.0-pro, seedance-1.5-pro, seedance-2.0, seedance-2.0-fast, seedance-2.5",
+			"t.yaml:5: models[2].family: cannot be told from the id; set it to one of seedance-1.0-lite-t2v, seedance-1.0-lite-i2v, seedance-1.0-pro, seedance-1.0-pro-fast, seedance-1.5-pro, seedance-2.0, seedance-2.0-fast, seedance-2.0-mini, seedance-2.5",
 			"t.yaml:5: models[2].resolution: must be one of 480p, 720p, 1080p, 4k for video models",
 			"t.yaml:5: models[2].upstream: is no upstream's name; there are: a, b",
 			"t.yaml:6: models[3].family: is a family of image models, but this model's kind is video",
-			"t.yaml:6: models[3].ratios[0]: must be two whole numbers, such as \"16:9\"",
+			"t.yaml:6: models[3].ratios[0]: must be two whole numbers, such as \"16:9\", or adaptive",
 			"t.yaml:6: models[3].duration: must be whole seconds",
 			"t.yaml:6: models[3].upstream: is required where there is not exactly one upstream; there are: a, b",
 			"t.yaml:7: models[4].id: is required; set it in the file or by TINTYPE_MODELS_4_ID",

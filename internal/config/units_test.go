@@ -3,8 +3,11 @@ package config
 import (
 	"math"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/tintypehq/tintype/internal/upstream/ark"
 )
 
 func TestDurations(t *testing.T) {
@@ -69,14 +72,16 @@ func TestFamilies(t *testing.T) {
 		"doubao-seedance-2-5-260628":            Seedance25,
 		"dreamina-seedance-2-0-260128":          Seedance20,
 		"doubao-seedance-2-0-fast-260128":       Seedance20Fast,
-		"doubao-seedance-2-0-mini-260615":       Seedance20Fast,
+		"doubao-seedance-2-0-mini-260615":       Seedance20Mini,
 		"seedance-1-5-pro-251215":               Seedance15Pro,
 		"doubao-seedance-1-0-pro-250528":        Seedance10Pro,
-		"doubao-seedance-1-0-pro-fast-251015":   Seedance10Pro,
-		"doubao-seedance-1-0-lite-t2v-250428":   Seedance10Lite,
-		"doubao-seedance-1-0-lite-i2v-250428":   Seedance10Lite,
+		"doubao-seedance-1-0-pro-fast-251015":   Seedance10ProFast,
+		"doubao-seedance-1-0-lite-t2v-250428":   Seedance10LiteT2V,
+		"doubao-seedance-1-0-lite-i2v-250428":   Seedance10LiteI2V,
 		"doubao-seedance-9-0-260628":            "",
-		"doubao-seededit-3-0-i2i-250628":        "",
+		"doubao-seededit-3-0-i2i-250628":        Seededit30,
+		"doubao-seedream-6-0-270101":            "",
+		"doubao-seedream-4-0-turbo-270101":      "",
 		"ep-20261101000000-abcde":               "",
 		"doubao-seedream-4-0-250828-and-others": "",
 	} {
@@ -93,6 +98,31 @@ func TestFamilies(t *testing.T) {
 	}
 	if got := familyOf(ChatModel, "ep-1"); got != ChatFamily {
 		t.Errorf("chat: %q", got)
+	}
+}
+
+// What the configuration accepts, the driver must know.
+func TestFamiliesAreThoseOfTheDriver(t *testing.T) {
+	t.Parallel()
+	var ours []ark.Family
+	for _, name := range Family("").values() {
+		if Family(name) == ChatFamily {
+			continue
+		}
+		p, known := ark.ProfileOf("ep-1", ark.Family(name))
+		if !known || string(p.Kind) != string(Family(name).Kind()) {
+			t.Errorf("%s: the driver knows it: %t, as %s", name, known, p.Kind)
+		}
+		ours = append(ours, p.Family)
+	}
+	slices.Sort(ours)
+	if !slices.Equal(ours, ark.Families()) {
+		t.Errorf("the driver knows %v, we %v", ark.Families(), ours)
+	}
+	for _, m := range DefaultModels("ark") {
+		if p, known := ark.ProfileOf(m.ID, ""); m.Kind != ChatModel && (!known || string(p.Kind) != string(m.Kind)) {
+			t.Errorf("%s: the driver does not know %s as %s", m.Name, m.ID, m.Kind)
+		}
 	}
 }
 
