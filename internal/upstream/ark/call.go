@@ -100,7 +100,7 @@ func (c call) request(ctx context.Context) (*http.Request, error) {
 
 // failure makes the driver's error of a call that got no whole answer.
 func (c call) failure(ctx context.Context, err error) *upstream.Error {
-	e := &upstream.Error{Class: upstream.Transient, Outcome: upstream.Ambiguous, Cause: err}
+	e := &upstream.Error{Class: upstream.Transient, Outcome: upstream.Ambiguous, Cause: unexpected(err)}
 	message := saysBrokeOff
 	switch {
 	case errors.Is(err, errNotOpened):
@@ -131,7 +131,7 @@ func (a answer) whole(limit int64) ([]byte, error) {
 	if a.ContentLength >= 0 {
 		b := make([]byte, a.ContentLength)
 		if _, err := io.ReadFull(a.Body, b); err != nil {
-			return nil, unexpected(err)
+			return nil, err
 		}
 		_, _ = a.Body.Read(make([]byte, 1)) // its end, so that the connection can be used again
 		return b, nil
@@ -145,7 +145,8 @@ func (a answer) whole(limit int64) ([]byte, error) {
 	return buf.Bytes(), err
 }
 
-// unexpected keeps an end that came too early from looking like a proper one.
+// unexpected keeps an end that came too early from looking like a proper one to
+// whoever asks the driver's error whether it is io.EOF.
 func unexpected(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF

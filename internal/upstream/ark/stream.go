@@ -196,7 +196,7 @@ func (s *chatStream) failure(raw []byte) error {
 }
 
 func broken(class upstream.Class, message string, cause error) *upstream.Error {
-	return &upstream.Error{Class: class, Fault: fault.New(fault.Upstream, message), Cause: cause}
+	return &upstream.Error{Class: class, Fault: fault.New(fault.Upstream, message), Cause: unexpected(cause)}
 }
 
 // Close implements [upstream.ChatStream].

@@ -1,0 +1,87 @@
+package ark_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/tintypehq/tintype/internal/upstream/ark"
+)
+
+func TestNewRefuses(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		cfg  ark.Config
+		want string // in the error
+	}{
+		{"no scheme", ark.Config{BaseURL: "ark.example/api/v3"}, "base_url"},
+		{"other scheme", ark.Config{BaseURL: "ftp://ark.example"}, "base_url"},
+		{"password", ark.Config{BaseURL: "https://u:hunter2@ark.example"}, "base_url"},
+		{"not a URL", ark.Config{BaseURL: "https://a b:hunter2@%zz"}, "base_url"},
+		{"family", ark.Config{Families: map[string]ark.Family{"ep-1": "seedream-9"}}, `"seedream-9"`},
+		{"resolution", settings("doubao-seedance-2-0-fast-260128", ark.Settings{Resolution: "1080p"}), "1080p"},
+		{"too long", settings("doubao-seedance-1-0-pro-250528", ark.Settings{Seconds: 13}), "2 to 12"},
+		{"own choice", settings("doubao-seedance-1-0-pro-250528", ark.Settings{Seconds: -1}), "cannot choose"},
+		{"sound", settings("doubao-seedance-1-0-pro-250528", ark.Settings{Audio: true}), "no sound"},
+		{"family of an endpoint", ark.Config{
+			Families: map[string]ark.Family{"ep-1": ark.Seedance25},
+			Settings: map[string]ark.Settings{"ep-1": {Seconds: 31}},
+		}, "4 to 30"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := ark.New(tt.cfg)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Fatalf("got %v, want %q in it", err, tt.want)
+			}
+			if strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("the error shows a password: %v", err)
+			}
+		})
+	}
+}
+
+func settings(id string, s ark.Settings) ark.Config {
+	return ark.Config{Settings: map[string]ark.Settings{id: s}}
+}
+
+func TestProfileOf(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		id     string
+		family ark.Family
+		want   ark.Family // empty: not known
+	}{
+		{"doubao-seedream-5-0-pro-260628", "", ark.Seedream5Pro},
+		{"dola-seedream-5-0-pro-260628", "", ark.Seedream5Pro},
+		{"doubao-seedream-5-0-260128", "", ark.Seedream5},
+		{"doubao-seedream-5-0-lite-260128", "", ark.Seedream5},
+		{"doubao-seedream-4-5-251128", "", ark.Seedream45},
+		{"seedream-4-5-251128", "", ark.Seedream45},
+		{"doubao-seedream-4.0", "", ark.Seedream4},
+		{"doubao-seedream-3-0-t2i-250415", "", ark.Seedream3},
+		{"doubao-seededit-3-0-i2i-250628", "", ark.Seededit3},
+		{"dreamina-seedance-2-5-260628", "", ark.Seedance25},
+		{"doubao-seedance-2-0-260128", "", ark.Seedance2},
+		{"doubao-seedance-2-0-fast-260128", "", ark.Seedance2Fast},
+		{"doubao-seedance-2-0-mini-260615", "", ark.Seedance2Mini},
+		{"doubao-seedance-1-5-pro-251215", "", ark.Seedance15Pro},
+		{"doubao-seedance-1-0-pro-250528", "", ark.Seedance1Pro},
+		{"doubao-seedance-1-0-pro-fast-251015", "", ark.Seedance1ProFst},
+		{"doubao-seedance-1-0-lite-t2v-250428", "", ark.Seedance1T2V},
+		{"doubao-seedance-1-0-lite-i2v-250428", "", ark.Seedance1I2V},
+		{"ep-20260101-abcde", ark.Seedream45, ark.Seedream45},
+		{"ep-20260101-abcde", "seedream-5-0-lite", ark.Seedream5},
+		{"doubao-seedream-4-5-251128", ark.Seedream4, ark.Seedream4},
+		{"ep-20260101-abcde", "", ""},
+		{"doubao-seed-2-0-lite-260428", "", ""},
+		{"doubao-seedream-4-0-turbo-270101", "", ""},
+	}
+	for _, tt := range tests {
+		p, ok := ark.ProfileOf(tt.id, tt.family)
+		if p.Family != tt.want || ok != (tt.want != "") {
+			t.Errorf("%s as %q: got %q, %v", tt.id, tt.family, p.Family, ok)
+		}
+	}
+}
