@@ -6,6 +6,7 @@ package account
 import (
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -64,6 +65,16 @@ type Account struct {
 	// job runs on them.
 	Ephemeral bool
 }
+
+// ownPrefix begins the id of every ephemeral account, and of no pooled one.
+const ownPrefix = "own-"
+
+// OwnID makes the id of the account of a caller's own credential from a digest
+// of it.
+func OwnID(digest string) string { return ownPrefix + digest }
+
+// IsOwn tells whether an account id is that of a caller's own credential.
+func IsOwn(id string) bool { return strings.HasPrefix(id, ownPrefix) }
 
 // Serves tells whether the account may use a model of its upstream.
 func (a Account) Serves(model string) bool {

@@ -51,16 +51,16 @@ const (
 
 // Error is a fault. Make one with [New] or [Wrap].
 type Error struct {
-	Code    Code
-	Message string // for the caller: one or two sentences that name the way out; no secrets
+	Code    Code   `json:"code"`
+	Message string `json:"message"` // for the caller: one or two sentences that name the way out; no secrets
 
 	// Param names the request field at fault, as the caller wrote it
 	// ("image", "messages[0].content"). Empty if no field is.
-	Param string
+	Param string `json:"param,omitempty"`
 
 	// RetryAfter is how long the caller should wait before it tries again.
 	// Zero means that nothing is known.
-	RetryAfter time.Duration
+	RetryAfter time.Duration `json:"retry_after_ns,omitempty"`
 
 	Cause error `json:"-"` // for the log; may be nil; stays in this process
 }

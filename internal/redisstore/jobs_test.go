@@ -207,7 +207,7 @@ func testLife(t *testing.T, b bench) {
 		t.Fatalf("running = %v, %v", rows, err)
 	}
 	r := rows[0]
-	if r.ID != id || r.Kind != job.Video || r.Upstream != "up" || r.Account != "a" || r.Own || r.UpstreamID != "cgt-1" || r.Phase != job.PhaseQueued || r.Age < 0 || r.Age > time.Minute {
+	if r.ID != id || r.Kind != job.Video || r.Upstream != "up" || r.Account != "a" || r.UpstreamID != "cgt-1" || r.Phase != job.PhaseQueued || r.Age < 0 || r.Age > time.Minute {
 		t.Errorf("running = %+v", r)
 	}
 	for range 2 {

@@ -46,15 +46,17 @@ const chunk = 250
 
 // Renew prolongs leases and gives those that are lost: the job is final, or
 // another worker took it over. The holder must stop acting on these.
-func (s *Store) Renew(ctx context.Context, leases []Lease) (lost []job.ID, err error) {
+func (s *Store) Renew(ctx context.Context, leases []Lease) (lost []Lease, err error) {
 	for len(leases) > 0 {
 		n := min(chunk, len(leases))
 		args := append([]any{s.lease.Milliseconds()}, leaseArgs(leases[:n])...)
-		ids, err := s.run(ctx, s.lua.renew, args...).StringSlice()
+		places, err := s.run(ctx, s.lua.renew, args...).Int64Slice()
 		if err != nil {
 			return lost, unavailable(err)
 		}
-		lost = append(lost, jobIDs(ids)...)
+		for _, i := range places {
+			lost = append(lost, leases[i])
+		}
 		leases = leases[n:]
 	}
 	return lost, nil
@@ -120,11 +122,11 @@ var (
 // Sweep heals what others left: lapsed leases, passed deadlines, free slots.
 // Any number of workers may sweep. most bounds the jobs of each sort.
 func (s *Store) Sweep(ctx context.Context, most int) (Swept, error) {
-	deadline, err := encodeFault(errDeadline)
+	deadline, err := encode(errDeadline)
 	if err != nil {
 		return Swept{}, err
 	}
-	unsettled, err := encodeFault(errUnsettled)
+	unsettled, err := encode(errUnsettled)
 	if err != nil {
 		return Swept{}, err
 	}

@@ -39,7 +39,7 @@ func readJob(m map[string]string) (*job.Job, error) {
 	}
 	err := errors.Join(
 		decode(m["spec"], &j.Spec), decode(m["sources"], &j.Sources),
-		decode(m["usage"], &j.Usage), decodeFault(m["failure"], &j.Failure),
+		decode(m["usage"], &j.Usage), decode(m["failure"], &j.Failure),
 	)
 	for i := range number(m["stored"]) {
 		var media job.Media
@@ -79,28 +79,6 @@ func encode(v any) (string, error) {
 	return string(b), err
 }
 
-// failure is a fault at rest. Its cause is for the log and is not kept.
-type failure struct {
-	Code       fault.Code `json:"code"`
-	Message    string     `json:"message"`
-	Param      string     `json:"param,omitempty"`
-	RetryAfter int64      `json:"retry_after_ms,omitempty"`
-}
-
-func encodeFault(f *fault.Error) (string, error) {
-	return encode(failure{f.Code, f.Message, f.Param, f.RetryAfter.Milliseconds()})
-}
-
-func decodeFault(s string, into **fault.Error) error {
-	if s == "" {
-		return nil
-	}
-	var f failure
-	err := json.Unmarshal([]byte(s), &f)
-	*into = &fault.Error{Code: f.Code, Message: f.Message, Param: f.Param, RetryAfter: time.Duration(f.RetryAfter) * time.Millisecond}
-	return err
-}
-
 // Events reads a job's log after a sequence number, oldest first. It is empty
 // when nothing is newer, also for a job that does not exist.
 func (s *Store) Events(ctx context.Context, id job.ID, after int64) ([]job.Event, error) {
@@ -132,7 +110,7 @@ func readEvent(m redis.XMessage) (job.Event, error) {
 		Seq: seq, Type: job.EventType(field("type")), Time: instant(field("at")),
 		State: job.State(field("state")), Phase: job.Phase(field("phase")),
 	}
-	return e, errors.Join(decode(field("media"), &e.Media), decodeFault(field("failure"), &e.Failure))
+	return e, errors.Join(decode(field("media"), &e.Media), decode(field("failure"), &e.Failure))
 }
 
 // Position is where a job stands in its line.

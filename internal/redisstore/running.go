@@ -13,17 +13,17 @@ import (
 // Running is as much of a running job as its poller needs: thousands of them
 // are held in memory at once.
 type Running struct {
-	ID          job.ID
-	Kind        job.Kind
-	Upstream    string
-	Account     string
-	Own         bool // the account is the caller's own
-	UpstreamID  string
-	Phase       job.Phase
-	Age         time.Duration // since the upstream accepted it, by the store's clock
+	ID         job.ID
+	Kind       job.Kind
+	Upstream   string
+	Account    string
+	Own        bool // the account is the caller's own
+	UpstreamID string
+	Phase      job.Phase
+	Age        time.Duration // since the upstream accepted it, by the store's clock
 }
 
-var runningFields = []string{"kind", "upstream", "account", "own", "upstream_id", "phase", "submitted"}
+var runningFields = []string{"kind", "upstream", "account", "upstream_id", "phase", "submitted"}
 
 // Running reads jobs for polling. Jobs that are gone are left out.
 func (s *Store) Running(ctx context.Context, ids []job.ID) ([]Running, error) {
@@ -38,7 +38,7 @@ func (s *Store) Running(ctx context.Context, ids []job.ID) ([]Running, error) {
 	}
 	out := make([]Running, 0, len(ids))
 	for i, cmd := range cmds {
-		var f [7]string
+		var f [6]string
 		for k, v := range cmd.Val() {
 			f[k], _ = v.(string)
 		}
@@ -46,8 +46,8 @@ func (s *Store) Running(ctx context.Context, ids []job.ID) ([]Running, error) {
 			continue
 		}
 		out = append(out, Running{
-			ID: ids[i], Kind: job.Kind(f[0]), Upstream: f[1], Account: f[2], Own: f[3] == "1", UpstreamID: f[4],
-			Phase: job.Phase(f[5]), Age: clock.Val().Sub(instant(f[6])),
+			ID: ids[i], Kind: job.Kind(f[0]), Upstream: f[1], Account: f[2], UpstreamID: f[3],
+			Phase: job.Phase(f[4]), Age: clock.Val().Sub(instant(f[5])),
 		})
 	}
 	return out, nil

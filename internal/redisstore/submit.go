@@ -116,7 +116,7 @@ func (s *Store) finish(ctx context.Context, id job.ID, token string, state job.S
 	why := ""
 	if f != nil {
 		var err error
-		if why, err = encodeFault(f); err != nil {
+		if why, err = encode(f); err != nil {
 			return "", nil, err
 		}
 	}

@@ -1,0 +1,126 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tintypehq/tintype/internal/account"
+	"github.com/tintypehq/tintype/internal/archive"
+	"github.com/tintypehq/tintype/internal/blob"
+	"github.com/tintypehq/tintype/internal/config"
+	"github.com/tintypehq/tintype/internal/fetch"
+	"github.com/tintypehq/tintype/internal/job"
+	"github.com/tintypehq/tintype/internal/server"
+	"github.com/tintypehq/tintype/internal/upstream"
+)
+
+// startAPI starts the API and its ear for news of jobs.
+func (p *parts) startAPI(ctx context.Context, group *errgroup.Group) error {
+	news := p.store.NewNews(p.log)
+	sc, closeInputs, err := p.serverConfig()
+	if err != nil {
+		return err
+	}
+	sc.News = news
+	srv, err := server.New(sc)
+	if err != nil {
+		closeInputs()
+		return err
+	}
+	ln, err := listen(ctx, "server.addr", p.Config.Server.Addr)
+	if err != nil {
+		closeInputs()
+		return err
+	}
+	hearing, deaf := context.WithCancel(context.WithoutCancel(ctx)) // callers still wait while the server stops
+	group.Go(func() error {
+		_ = news.Run(hearing) // ends with its context alone
+		return nil
+	})
+	group.Go(func() error {
+		defer closeInputs()
+		defer deaf()
+		return srv.Run(ctx, ln, p.Config.Server.ShutdownGrace)
+	})
+	p.log.InfoContext(ctx, "the API listens", "addr", ln.Addr().String(), "version", p.Version)
+	if p.Ready != nil {
+		p.Ready(ln.Addr().String())
+	}
+	return nil
+}
+
+func (p *parts) serverConfig() (server.Config, func(), error) {
+	c := p.Config
+	keys, err := gatewayKeys(c.Auth.Keys)
+	if err != nil {
+		return server.Config{}, nil, err
+	}
+	inputs := fetch.New(fetch.Config{
+		AllowPrivate: c.Fetch.AllowPrivate, AllowHTTP: true, MaxBytes: int64(c.Limits.ImageBytes),
+		Timeout: c.Fetch.Timeout, MaxRedirects: redirects(c.Fetch.MaxRedirects),
+	})
+	sc := server.Config{
+		Store: p.store, Ring: p.bells.Ring, Blobs: p.blobs, Models: p.services.registry, Inputs: inputs,
+		Archive: func(ctx context.Context, id job.ID) (*job.Job, error) { return archive.Load(ctx, p.blobs, id) },
+		Drivers: map[string]upstream.Driver{}, ChatAccounts: map[string][]account.Account{}, PassThroughMaxInFlight: map[string]int{},
+		Auth: server.Auth{
+			Keys: keys, AllowPooled: c.PooledOpen(), PassThrough: c.Auth.PassThrough, TenantSecret: tenantSecret(c.Auth.TenantSecret),
+		},
+		Wait: server.Wait{
+			Mode: server.WaitMode(c.Wait.Mode), Silence: c.Wait.Silence, Space: c.Wait.Interval, Window: c.Wait.Window,
+			Recheck: c.Wait.Recheck, Beat: c.Wait.SSEHeartbeat,
+		},
+		Limits: server.Limits{
+			BodyBytes: int64(c.Limits.Body), PromptRunes: c.Limits.PromptRunes, ImageBytes: int64(c.Limits.ImageBytes),
+			FetchTime: c.Fetch.Timeout, HeaderBytes: int(c.Limits.HeaderBytes),
+		},
+		Jobs:        server.JobTimes{ImageDeadline: c.Image.Deadline, VideoDeadline: c.Video.Deadline, Retention: c.Retention.Jobs},
+		Delivery:    server.Delivery{Mode: server.DeliveryMode(c.Media.Delivery), TTL: c.Media.PresignTTL},
+		CORSOrigins: c.Server.CORS.AllowedOrigins, PublicURL: c.Server.PublicURL,
+		Log: p.log, Metrics: p.metrics, Version: p.Version,
+	}
+	if signer, ok := p.blobs.(blob.Presigner); ok {
+		sc.Delivery.Presigner = signer
+	}
+	for name, srv := range p.services.byName {
+		sc.Drivers[name], sc.ChatAccounts[name] = srv.driver, srv.accounts
+		sc.PassThroughMaxInFlight[name] = srv.config.PassThroughMaxInFlight
+	}
+	return sc, inputs.Close, nil
+}
+
+// redirects tells fetch what zero redirects mean.
+func redirects(n int) int {
+	if n == 0 {
+		return -1
+	}
+	return n
+}
+
+func gatewayKeys(keys []config.GatewayKey) ([]server.GatewayKey, error) {
+	out := make([]server.GatewayKey, 0, len(keys))
+	for i, k := range keys {
+		gk := server.GatewayKey{Name: k.Name, Mode: server.WaitMode(k.WaitMode), SHA256: sha256.Sum256([]byte(k.Key.Reveal()))}
+		if k.SHA256 != "" {
+			n, err := hex.Decode(gk.SHA256[:], []byte(k.SHA256))
+			if err != nil || n != sha256.Size {
+				return nil, fmt.Errorf("auth.keys[%d].sha256: must be 64 hexadecimal digits", i)
+			}
+		}
+		out = append(out, gk)
+	}
+	return out, nil
+}
+
+// tenantSecret is the configured one, or one that lasts as long as the process.
+func tenantSecret(s account.Secret) []byte {
+	if s.IsZero() {
+		return []byte(rand.Text())
+	}
+	return []byte(s.Reveal())
+}

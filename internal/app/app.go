@@ -1,0 +1,203 @@
+// Package app wires the programs: it turns settings into stores, drivers, a
+// server and a worker, starts what was asked for and takes it down in the right
+// order. cmd/api, cmd/worker and `tintype run` differ only in which of them
+// they start.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tintypehq/tintype/internal/account"
+	"github.com/tintypehq/tintype/internal/blob"
+	"github.com/tintypehq/tintype/internal/config"
+	"github.com/tintypehq/tintype/internal/queue"
+	"github.com/tintypehq/tintype/internal/redisstore"
+)
+
+// Program is one of the programs.
+type Program string
+
+// The programs.
+const (
+	API    Program = "api"
+	Worker Program = "worker"
+	All    Program = "tintype" // API and worker in one process
+)
+
+// Options are what a program is started with beside its settings.
+type Options struct {
+	Config *config.Config
+	Stderr io.Writer // the log
+
+	// Ready, if set, is called once with the address that the API listens on
+	// (the worker's health address for the worker), when calls are taken.
+	Ready func(addr string)
+
+	Version string
+}
+
+// Run runs a program until ctx ends and then takes it down gracefully. Nil
+// after a graceful end.
+func Run(ctx context.Context, program Program, o Options) error {
+	log := newLog(o.Config.Log, o.Stderr, string(program))
+	stopSim := func() {}
+	if o.Config.Sim.Enabled {
+		stop, err := startSim(ctx, o.Config, log)
+		if err != nil {
+			return err
+		}
+		stopSim = stop
+	}
+	defer stopSim()
+	p, err := openParts(ctx, o, log)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	return p.run(ctx, program)
+}
+
+// parts is everything that the API and the worker stand on.
+type parts struct {
+	Options
+
+	log      *slog.Logger
+	metrics  *prometheus.Registry
+	rdb      redis.UniversalClient
+	store    *redisstore.Store
+	bells    *queue.Client
+	blobs    blob.Store
+	services *services
+	closers  []func() // in order of opening
+}
+
+func openParts(ctx context.Context, o Options, log *slog.Logger) (p *parts, err error) {
+	p = &parts{Options: o, log: log, metrics: prometheus.NewRegistry()}
+	defer func() {
+		if err != nil {
+			p.close()
+		}
+	}()
+	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	rdb, closeRedis, err := openRedis(o.Config.Redis)
+	if err != nil {
+		return p, err
+	}
+	p.rdb, p.closers = rdb, append(p.closers, closeRedis)
+	keys, err := keyRing(o.Config)
+	if err != nil {
+		return p, err
+	}
+	p.store = redisstore.New(redisstore.Config{Client: rdb, Tag: o.Config.Redis.KeyTag, Lease: o.Config.Worker.Lease, Keys: keys})
+	p.bells = queue.NewClient(rdb, o.Config.Redis.KeyTag)
+	blobs, closeBlobs, err := openStorage(ctx, o.Config)
+	if err != nil {
+		return p, err
+	}
+	p.blobs, p.closers = blobs, append(p.closers, closeBlobs)
+	if p.services, err = openServices(o.Config); err != nil {
+		return p, err
+	}
+	p.closers = append(p.closers, p.services.Close)
+	return p, nil
+}
+
+// close closes in the reverse order of opening, so that Redis goes last.
+func (p *parts) close() {
+	for i := len(p.closers) - 1; i >= 0; i-- {
+		p.closers[i]()
+	}
+}
+
+// keyRing reads the keys that seal credentials. A process that keeps its jobs
+// in memory needs none that outlive it.
+func keyRing(c *config.Config) (*account.KeyRing, error) {
+	keys := c.Security.Keys
+	if len(keys) == 0 && c.Redis.Embedded() {
+		keys = []account.Secret{account.NewKey("embedded")}
+	}
+	return account.NewKeyRing(keys)
+}
+
+// run starts what the program consists of and waits for its end. A part that
+// fails takes the others down with it.
+func (p *parts) run(ctx context.Context, program Program) error {
+	if err := p.syncAccounts(ctx); err != nil {
+		return err
+	}
+	p.warn(ctx)
+	group, ctx := errgroup.WithContext(ctx)
+	if program != Worker {
+		if err := p.startAPI(ctx, group); err != nil {
+			return err
+		}
+	}
+	if program != API {
+		if err := p.startWorker(ctx, group, program == Worker); err != nil {
+			return err
+		}
+	}
+	return group.Wait()
+}
+
+// syncFor is how long a starting program waits for Redis.
+const syncFor = 30 * time.Second
+
+// syncAccounts writes the configured accounts into the store. It waits a while
+// for a Redis that starts at the same time.
+func (p *parts) syncAccounts(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, syncFor)
+	defer cancel()
+	for name, srv := range p.services.byName {
+		for {
+			err := p.store.SyncAccounts(ctx, name, srv.accounts)
+			if err == nil {
+				break
+			}
+			p.log.WarnContext(ctx, "waiting for Redis", "setting", "redis.url", "err", err)
+			select {
+			case <-ctx.Done():
+				return errors.Join(fmt.Errorf("redis.url: no Redis answers at %s", p.Config.Redis.URL), err)
+			case <-time.After(time.Second):
+			}
+		}
+	}
+	return nil
+}
+
+// warn tells an operator at the start what will not work. Nothing of it ends
+// the program: a store that is away now may come, and /readyz says so.
+func (p *parts) warn(ctx context.Context) {
+	if !p.Config.Redis.Embedded() {
+		for _, what := range durability(ctx, p.rdb) {
+			p.log.WarnContext(ctx, "Redis is not set up to keep promises", "what", what)
+		}
+	}
+	check, cancel := context.WithTimeout(ctx, 10*time.Second)
+	go func() {
+		defer cancel()
+		if err := p.blobs.Check(check); err != nil && ctx.Err() == nil {
+			p.log.ErrorContext(check, "the media store does not work", "err", err)
+		}
+	}()
+}
+
+// listen opens a TCP listener; its error names the setting.
+func listen(ctx context.Context, setting, addr string) (net.Listener, error) {
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", setting, err)
+	}
+	return ln, nil
+}

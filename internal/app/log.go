@@ -1,0 +1,27 @@
+package app
+
+import (
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/tintypehq/tintype/internal/config"
+)
+
+// newLog makes the logger of a program.
+func newLog(c config.Log, w io.Writer, program string) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: c.Level.Slog(), ReplaceAttr: readable}
+	var h slog.Handler = slog.NewJSONHandler(w, opts)
+	if c.Format == config.FormatText {
+		h = slog.NewTextHandler(w, opts)
+	}
+	return slog.New(h).With("program", program)
+}
+
+// readable writes durations as text and errors as their whole text.
+func readable(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		return slog.String(a.Key, a.Value.Duration().Round(time.Microsecond).String())
+	}
+	return a
+}

@@ -1,0 +1,164 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/tintypehq/tintype/internal/account"
+	"github.com/tintypehq/tintype/internal/config"
+	"github.com/tintypehq/tintype/internal/fetch"
+	"github.com/tintypehq/tintype/internal/upstream"
+	"github.com/tintypehq/tintype/internal/upstream/ark"
+	"github.com/tintypehq/tintype/internal/upstream/sim"
+)
+
+// services are the configured upstreams, ready to be called.
+type services struct {
+	registry *upstream.Registry
+	byName   map[string]service
+}
+
+// service is one of them.
+type service struct {
+	config   config.Upstream
+	driver   *ark.Driver
+	media    *fetch.Client
+	accounts []account.Account // enabled ones; all that new jobs may run on
+	all      []account.Account // also those that only finish what they have
+}
+
+// openServices makes drivers and the model table.
+func openServices(c *config.Config) (*services, error) {
+	s := &services{byName: map[string]service{}}
+	for _, u := range c.Upstreams {
+		driver, err := ark.New(arkConfig(c, u))
+		if err != nil {
+			return nil, fmt.Errorf("upstream %s: %w", u.Name, err)
+		}
+		srv := service{config: u, driver: driver, media: mediaClient(c.Media, u)}
+		for _, a := range u.Accounts {
+			acct := account.Account{ID: a.ID, Upstream: u.Name, Secret: a.Key, MaxInFlight: a.MaxInFlight, Models: a.Models}
+			srv.all = append(srv.all, acct)
+			if a.Enabled {
+				srv.accounts = append(srv.accounts, acct)
+			}
+		}
+		s.byName[u.Name] = srv
+	}
+	models, err := modelTable(c.Models)
+	if err != nil {
+		return nil, err
+	}
+	s.registry, err = upstream.NewRegistry(models)
+	return s, err
+}
+
+// Close ends idle connections.
+func (s *services) Close() {
+	for _, srv := range s.byName {
+		srv.driver.Close()
+		srv.media.Close()
+	}
+}
+
+func arkConfig(c *config.Config, u config.Upstream) ark.Config {
+	out := ark.Config{
+		BaseURL: u.BaseURL, ImageTimeout: c.Image.SubmitTimeout, VideoTimeout: c.Video.SubmitTimeout,
+		StatusTimeout: c.Video.Poll.Timeout, ChatHeaderTimeout: c.Chat.HeaderTimeout, ChatIdleTimeout: c.Chat.IdleTimeout,
+		Families: map[string]ark.Family{}, Settings: map[string]ark.Settings{},
+	}
+	for _, m := range c.Models {
+		if m.Upstream != u.Name {
+			continue
+		}
+		if m.Kind != config.ChatModel {
+			out.Families[m.ID] = ark.Family(m.Family)
+		}
+		settings := ark.Settings{}
+		switch m.Kind {
+		case config.ImageModel:
+			settings.Size = m.Resolution
+		case config.VideoModel:
+			settings.Resolution, settings.Seconds, settings.Audio = m.Resolution, int(m.Duration/time.Second), m.GenerateAudio
+		case config.ChatModel:
+		}
+		if settings != (ark.Settings{}) {
+			out.Settings[m.ID] = settings
+		}
+	}
+	return out
+}
+
+// modelTable fills the configured models with what their families can do.
+func modelTable(models []config.Model) ([]upstream.Model, error) {
+	out := make([]upstream.Model, 0, len(models))
+	for _, m := range models {
+		model := upstream.Model{
+			Name: m.Name, Aliases: m.Aliases, Kind: upstream.ModelKind(m.Kind), Upstream: m.Upstream, ID: m.ID,
+			Default: m.Default, Ratios: m.Ratios, Thinking: string(m.Thinking),
+		}
+		if m.Kind != config.ChatModel {
+			p, ok := ark.ProfileOf(m.ID, ark.Family(m.Family))
+			if !ok {
+				return nil, fmt.Errorf("models: %q: its family is not known; set models[].family", m.Name)
+			}
+			model.ReferenceImages = p.ReferenceImages
+			if len(model.Ratios) == 0 {
+				model.Ratios = p.Ratios
+			}
+		}
+		out = append(out, model)
+	}
+	return out, nil
+}
+
+// privateSpace is every address; see config.Upstream.AllowPrivate.
+func privateSpace() []netip.Prefix {
+	return []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
+}
+
+func mediaClient(m config.Media, u config.Upstream) *fetch.Client {
+	c := fetch.Config{
+		AllowHTTP: true, // what a link of the upstream says; its bytes are checked
+		MaxBytes:  int64(max(m.MaxImage, m.MaxVideo)), Timeout: m.FetchTimeout, IdleReadTimeout: m.StallTimeout,
+	}
+	if u.AllowPrivate {
+		c.AllowPrivate = privateSpace()
+	}
+	return fetch.New(c)
+}
+
+// startSim starts the simulator of `tintype run` and points the upstreams that
+// want it to it.
+func startSim(ctx context.Context, c *config.Config, log *slog.Logger) (stop func(), err error) {
+	simulator := sim.New(sim.Config{ImageTime: simTime(c.Sim.ImageTime), VideoTime: simTime(c.Sim.VideoTime), Log: log})
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Sim.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("sim.addr: %w", err)
+	}
+	srv := &http.Server{Handler: simulator, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = srv.Serve(ln) }() // ends with Close
+	for i := range c.Upstreams {
+		if c.Upstreams[i].Driver == config.SimDriver && c.Upstreams[i].BaseURL == "" {
+			c.Upstreams[i].BaseURL = "http://" + ln.Addr().String() + "/api/v3"
+			c.Upstreams[i].AllowPrivate = true
+		}
+	}
+	return func() {
+		_ = srv.Close()
+		simulator.Close()
+	}, nil
+}
+
+// simTime tells the simulator that zero means at once and not its default.
+func simTime(d time.Duration) time.Duration {
+	if d == 0 {
+		return -1
+	}
+	return d
+}

@@ -1,0 +1,41 @@
+package worker
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// metrics are what a worker counts. No label names a tenant, a prompt or a
+// credential.
+type metrics struct {
+	jobs       *prometheus.CounterVec
+	submits    *prometheus.CounterVec
+	polls      *prometheus.CounterVec
+	mirrored   *prometheus.CounterVec
+	resumed    prometheus.Counter
+	rerings    prometheus.Counter
+	leasesLost prometheus.Counter
+	leases     prometheus.Gauge
+	polled     prometheus.Gauge
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "tintype", Name: name, Help: help}, labels)
+		reg.MustRegister(c)
+		return c
+	}
+	gauge := func(name, help string) prometheus.Gauge {
+		g := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "tintype", Name: name, Help: help})
+		reg.MustRegister(g)
+		return g
+	}
+	return &metrics{
+		jobs:       counter("jobs_finished_total", "Jobs that reached a final state in this process.", "kind", "state"),
+		submits:    counter("submits_total", "Paid requests by how they ended: accepted, not_sent, rejected or ambiguous.", "upstream", "kind", "outcome"),
+		polls:      counter("polls_total", "Status calls by what they said, or by the class of their error.", "upstream", "answer"),
+		mirrored:   counter("mirror_bytes_total", "Bytes of media stored in the bucket.", "kind"),
+		resumed:    counter("mirror_resumes_total", "Broken downloads that were taken up again where they broke.").WithLabelValues(),
+		rerings:    counter("sweeper_rerings_total", "Jobs rung again because their lease had lapsed.").WithLabelValues(),
+		leasesLost: counter("leases_lost_total", "Leases lost to other workers, or given up while Redis was away.").WithLabelValues(),
+		leases:     gauge("leases_held", "Leases on jobs that this process holds."),
+		polled:     gauge("jobs_polled", "Running jobs that this process polls."),
+	}
+}

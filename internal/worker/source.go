@@ -1,0 +1,219 @@
+package worker
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/tintypehq/tintype/internal/blob"
+	"github.com/tintypehq/tintype/internal/fetch"
+	"github.com/tintypehq/tintype/internal/job"
+	"github.com/tintypehq/tintype/internal/upstream"
+)
+
+const (
+	// maxResumes is how often one download is taken up again where it broke,
+	// without a byte having come in between.
+	maxResumes = 6
+
+	resumePause = 200 * time.Millisecond // before the first resume; doubles
+)
+
+// source reads one file from its link, however often the connection breaks:
+// it asks for the rest, or for a fresh link when the old one has expired.
+type source struct {
+	c     *copying
+	ctx   context.Context //nolint:containedctx // io.Reader has no context; it lives as long as one copy
+	index int
+
+	body      io.ReadCloser
+	at        int64 // bytes read so far
+	total     int64 // or blob.UnknownSize
+	validator string
+	broken    int // resumes since the last byte
+	err       error
+}
+
+// open begins to read one of a job's sources.
+func (c *copying) open(ctx context.Context, i int) (*source, error) {
+	s := &source{c: c, ctx: ctx, index: i, total: blob.UnknownSize}
+	if key := c.job.Sources[i].Key; key != "" {
+		r, err := c.Blobs.Open(ctx, key, 0, -1)
+		if err != nil {
+			return nil, fmt.Errorf("worker: staged media: %w", err)
+		}
+		s.body, s.total = r, r.Object.SizeBytes
+		return s, nil
+	}
+	return s, s.connect()
+}
+
+// size is the file's length, if it is known.
+func (s *source) size() int64 { return s.total }
+
+// Close ends the download.
+func (s *source) Close() {
+	if s.body != nil {
+		_ = s.body.Close()
+	}
+}
+
+// Read reads on, over broken connections.
+func (s *source) Read(p []byte) (int, error) {
+	for {
+		n, err := s.body.Read(p)
+		s.at += int64(n)
+		if n > 0 {
+			s.broken = 0
+		}
+		if err == nil || errors.Is(err, io.EOF) {
+			return n, err
+		}
+		if resumed := s.resume(err); resumed != nil {
+			s.err = resumed
+			return n, resumed
+		}
+		if n > 0 {
+			return n, nil
+		}
+	}
+}
+
+// resume takes a broken download up again, after a pause that grows.
+func (s *source) resume(why error) error {
+	for s.c.job.Sources[s.index].Key == "" && s.ctx.Err() == nil {
+		if s.broken++; s.broken > maxResumes {
+			break
+		}
+		s.c.metrics.resumed.Inc()
+		_ = s.body.Close()
+		if err := sleep(s.ctx, resumePause<<(s.broken-1)); err != nil {
+			return err
+		}
+		if why = s.connect(); why == nil || errors.Is(why, errRubbish) {
+			return why
+		}
+	}
+	return why
+}
+
+// connect asks for the file from where we are; with a fresh link if the old
+// one is no longer honored.
+func (s *source) connect() error {
+	err := s.request()
+	if !expired(err) {
+		return err
+	}
+	if fresh := s.c.refresh(s.ctx); fresh != nil {
+		return fmt.Errorf("%w: the link is no longer honored and there is no other: %w", errRubbish, errors.Join(err, fresh))
+	}
+	if err = s.request(); expired(err) {
+		return fmt.Errorf("%w: %w", errRubbish, err)
+	}
+	return err
+}
+
+// expired tells whether a link is refused for good.
+func expired(err error) bool {
+	e, ok := errors.AsType[*fetch.Error](err)
+	if !ok {
+		return false
+	}
+	switch e.Status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusGone:
+		return true
+	}
+	return false
+}
+
+// request makes one HTTP request for the rest of the file.
+func (s *source) request() error {
+	up := s.c.Upstreams[s.c.job.Spec.Upstream]
+	resp, err := up.Media.Get(s.ctx, s.c.job.Sources[s.index].URL, fetch.Options{
+		Offset: s.at, IfRange: s.validator, MaxBytes: s.c.Kinds[s.c.job.Spec.Kind].MaxBytes,
+	})
+	if err != nil {
+		s.body = io.NopCloser(bytes.NewReader(nil))
+		return err
+	}
+	s.body = resp.Body
+	if s.at > 0 {
+		return s.continues(resp)
+	}
+	s.total, s.validator = resp.TotalBytes, resp.Validator
+	return nil
+}
+
+// continues checks that an answer is the rest of the same file. A server that
+// ignores ranges sends it whole: what we have is then read past.
+func (s *source) continues(resp *fetch.Response) error {
+	if s.total >= 0 && resp.TotalBytes >= 0 && resp.TotalBytes != s.total {
+		return fmt.Errorf("%w: the file had %d bytes and now has %d", errRubbish, s.total, resp.TotalBytes)
+	}
+	if resp.Offset == s.at {
+		return nil
+	}
+	if resp.Validator != s.validator || s.validator == "" {
+		return fmt.Errorf("%w: the file cannot be taken up again", errRubbish)
+	}
+	_, err := io.CopyN(io.Discard, resp.Body, s.at-resp.Offset)
+	return err
+}
+
+// refresh asks the upstream for the job's links again. An upstream that
+// answered the submission with the media cannot be asked.
+func (c *copying) refresh(ctx context.Context) error {
+	if c.job.UpstreamID == "" {
+		return errors.New("worker: the upstream gives its links once")
+	}
+	acct, err := c.account(ctx, c.job.ID, c.job.Account, c.job.Spec.Upstream)
+	if err != nil {
+		return err
+	}
+	status, err := c.Upstreams[c.job.Spec.Upstream].Driver.Status(ctx, acct, c.job.UpstreamID)
+	switch {
+	case err != nil:
+		return err
+	case status.State != upstream.Ready || !sameRoles(status.Sources, c.job.Sources):
+		return fmt.Errorf("worker: the upstream says %q with %d files", status.State, len(status.Sources))
+	}
+	c.job.Sources = status.Sources
+	return nil
+}
+
+// sameRoles tells whether fresh links stand for the same files.
+func sameRoles(a, b []job.Source) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i].Role != b[i].Role {
+			return false
+		}
+	}
+	return true
+}
+
+// sleep pauses, or ends with the context.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
+
+// putBytes writes a small object.
+func putBytes(ctx context.Context, store blob.Store, key string, b []byte) error {
+	_, err := store.Put(ctx, blob.PutRequest{
+		Key: key, Body: bytes.NewReader(b), SizeBytes: int64(len(b)), ContentType: "application/octet-stream",
+	})
+	return err
+}

@@ -1,0 +1,325 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/tintypehq/tintype/internal/account"
+	"github.com/tintypehq/tintype/internal/blob"
+	"github.com/tintypehq/tintype/internal/fault"
+	"github.com/tintypehq/tintype/internal/job"
+	"github.com/tintypehq/tintype/internal/redisstore"
+	"github.com/tintypehq/tintype/internal/upstream"
+)
+
+// How often a submission that created nothing is tried again. Eight tries with
+// these cooldowns last about two minutes.
+var (
+	retryNotSent  = redisstore.Retry{Floor: time.Second, Cap: 30 * time.Second, Tries: 5}
+	retryRejected = redisstore.Retry{Floor: time.Second, Cap: 30 * time.Second, Tries: 8}
+)
+
+// notServedFor is how long an account is not asked again for a model that it
+// does not have.
+const notServedFor = 10 * time.Minute
+
+// persistFor is how long an answer that was paid for is tried to be written
+// down, should Redis be away.
+const persistFor = 15 * time.Minute
+
+// submission is one handler's attempt at one job.
+type submission struct {
+	*Worker
+
+	job   *job.Job
+	lease redisstore.Lease
+	fence int64
+}
+
+// Submit is the handler of [job.StageSubmit].
+func (w *Worker) Submit(ctx context.Context, id job.ID) error {
+	lease := redisstore.Lease{Job: id, Token: w.token()}
+	claimed := time.Now()
+	ok, err := w.Store.Claim(ctx, id, job.StageSubmit, lease.Token)
+	if err != nil || !ok {
+		return err
+	}
+	_, done := w.leases.hold(ctx, lease, claimed)
+	defer done()
+	j, err := w.Store.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	s := &submission{Worker: w, job: j, lease: lease, fence: j.Fence}
+	switch j.State {
+	case job.Queued:
+		return s.run(ctx)
+	case job.Submitting:
+		return s.settle(ctx)
+	case job.Running, job.Mirroring, job.Succeeded, job.Failed, job.Canceled:
+	}
+	return nil
+}
+
+// run prepares everything that can fail for free, writes the fence and sends
+// the request.
+func (s *submission) run(ctx context.Context) error {
+	up, request, acct, err := s.prepare(ctx)
+	if err != nil {
+		return s.unprepared(ctx, err)
+	}
+	begun := time.Now()
+	fence, err := s.Store.Begin(ctx, s.job.ID, s.lease.Token)
+	if err != nil || fence == 0 {
+		return err // nothing was sent, and nobody else may send under this fence
+	}
+	s.fence, request.Fence = fence, fence
+	s.leases.extend(s.lease, begun)
+	if !s.leases.fresh(s.lease) {
+		return s.notSent(ctx, &upstream.Error{Class: upstream.Transient, Outcome: upstream.NotSent, Cause: errLeaseLost})
+	}
+	// From here on the lease does not matter: what the upstream answers to
+	// this fence is written down whoever holds the job by then.
+	got, err := up.Driver.Submit(ctx, acct, request)
+	if err == nil {
+		return s.accepted(ctx, got)
+	}
+	return s.refused(ctx, upstream.AsError(err))
+}
+
+func (s *submission) prepare(ctx context.Context) (Upstream, upstream.Submission, account.Account, error) {
+	request := upstream.Submission{Job: s.job.ID, Spec: s.job.Spec}
+	up, ok := s.Upstreams[s.job.Spec.Upstream]
+	if !ok {
+		return up, request, account.Account{}, fmt.Errorf("worker: upstream %q is not configured in this process", s.job.Spec.Upstream)
+	}
+	acct, err := s.account(ctx, s.job.ID, s.job.Account, s.job.Spec.Upstream)
+	if err != nil {
+		return up, request, acct, err
+	}
+	if in := s.job.Spec.Input; in != nil {
+		request.Image, err = readInput(ctx, s.Blobs, in)
+	}
+	return up, request, acct, err
+}
+
+// readInput reads the reference image that the door has put into the bucket.
+func readInput(ctx context.Context, blobs blob.Store, in *job.Input) ([]byte, error) {
+	r, err := blobs.Open(ctx, in.Key, 0, -1)
+	if errors.Is(err, blob.ErrNotFound) {
+		return nil, fault.Wrap(fault.InvalidImage, "The reference image is no longer stored. Post the job again.", err).WithParam("image")
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = r.Close() }()
+	b, err := io.ReadAll(io.LimitReader(r, in.SizeBytes+1))
+	if err == nil && int64(len(b)) != in.SizeBytes {
+		err = fmt.Errorf("worker: input of %d bytes has %d", in.SizeBytes, len(b))
+	}
+	return b, err
+}
+
+// unprepared ends a job whose input or credential is gone for good; anything
+// else is tried again when the lease has lapsed, perhaps by another worker.
+func (s *submission) unprepared(ctx context.Context, err error) error {
+	f, ok := errors.AsType[*fault.Error](err)
+	if ok && f.Code != fault.Unavailable {
+		return s.fail(ctx, f)
+	}
+	s.Log.WarnContext(ctx, "a submission could not be prepared", "job_id", s.job.ID, "err", err)
+	return s.Store.Defer(ctx, s.job.ID, s.lease.Token, retryNotSent.Floor*5)
+}
+
+// accepted writes down what was paid for.
+func (s *submission) accepted(ctx context.Context, got upstream.Submitted) error {
+	s.metrics.submits.WithLabelValues(s.job.Spec.Upstream, string(s.job.Spec.Kind), "accepted").Inc()
+	if err := s.stage(ctx, got.Sources); err != nil {
+		return err
+	}
+	settled, bells, err := s.persist(ctx, func() (redisstore.Settled, []job.Bell, error) {
+		return s.Store.Accepted(ctx, s.job.ID, s.fence, got.UpstreamID, got.Sources, got.Usage)
+	})
+	if err != nil {
+		s.Log.ErrorContext(ctx, "an accepted submission could not be written down", "job_id", s.job.ID, "upstream_id", got.UpstreamID, "err", err)
+		return err
+	}
+	s.logSubmit(ctx, "the upstream accepted", settled, nil)
+	s.ring(ctx, bells)
+	s.poller.wake()
+	return nil
+}
+
+// stage puts media that came as bytes into the bucket, since the job's record
+// carries none.
+func (s *submission) stage(ctx context.Context, sources []job.Source) error {
+	for i := range sources {
+		src := &sources[i]
+		if src.Data == nil {
+			continue
+		}
+		src.Key = fmt.Sprintf("%sstaged-%d", s.job.ID.Dir(), i)
+		err := retry(ctx, persistFor, func() error { return putBytes(ctx, s.Blobs, src.Key, src.Data) })
+		if err != nil {
+			return fmt.Errorf("worker: media of job %s that was paid for could not be put into the bucket: %w", s.job.ID, err)
+		}
+	}
+	return nil
+}
+
+// refused handles a submission that was not accepted.
+func (s *submission) refused(ctx context.Context, e *upstream.Error) error {
+	s.metrics.submits.WithLabelValues(s.job.Spec.Upstream, string(s.job.Spec.Kind), string(e.Outcome)).Inc()
+	switch e.Outcome {
+	case upstream.NotSent:
+		return s.notSent(ctx, e)
+	case upstream.Rejected:
+		return s.rejected(ctx, e)
+	case upstream.Ambiguous:
+	}
+	return s.ambiguous(ctx, e)
+}
+
+func (s *submission) notSent(ctx context.Context, e *upstream.Error) error {
+	settled, _, err := s.persist(ctx, func() (redisstore.Settled, []job.Bell, error) {
+		settled, err := s.Store.NotSent(ctx, s.job.ID, s.lease.Token, s.fence, retryNotSent)
+		return settled, nil, err
+	})
+	s.logSubmit(ctx, "the submission was not sent", settled, e)
+	if settled == redisstore.Spent {
+		return s.fail(ctx, fault.Wrap(fault.Upstream, "The upstream could not be reached. Nothing was made; try again later.", e))
+	}
+	return err
+}
+
+// rejected handles an answer that says that nothing was created: the caller's
+// fault ends the job, an account's fault gives it to another.
+func (s *submission) rejected(ctx context.Context, e *upstream.Error) error {
+	cool, ours := cooldown(e, s.job)
+	if !ours {
+		s.logSubmit(ctx, "the upstream refused", redisstore.Written, e)
+		return s.fail(ctx, fault.From(e))
+	}
+	settled, bells, err := s.persist(ctx, func() (redisstore.Settled, []job.Bell, error) {
+		return s.Store.Rejected(ctx, s.job.ID, s.lease.Token, s.fence, cool, retryRejected)
+	})
+	s.logSubmit(ctx, "the account was refused", settled, e)
+	if settled == redisstore.Spent {
+		return s.fail(ctx, spentFault(e, s.job.Account))
+	}
+	s.ring(ctx, bells)
+	return err
+}
+
+// cooldown says for what an account is to be left alone after a rejection;
+// ours is false if the caller's request is at fault.
+func cooldown(e *upstream.Error, j *job.Job) (c account.Cooldown, ours bool) {
+	c = account.Cooldown{Account: j.Account, For: e.RetryAfter}
+	switch e.Class {
+	case upstream.ContentRejected, upstream.InvalidInput:
+		return c, false
+	case upstream.Auth:
+		c.Cause = account.Auth
+	case upstream.RiskControl:
+		c.Cause = account.RiskControl
+	case upstream.Quota:
+		c.Cause, c.Model = account.Quota, j.Spec.UpstreamModel
+	case upstream.NotServed:
+		c.Cause, c.Model, c.For = account.NotServed, j.Spec.UpstreamModel, notServedFor
+	case upstream.RateLimited:
+		c.Cause = account.RateLimit
+	case upstream.Overloaded, upstream.Transient, upstream.Empty, upstream.Timeout, upstream.Lost, upstream.Unknown:
+		c.Cause = account.Overload
+	}
+	return c, true
+}
+
+// spentFault is what the caller reads when no account took the job. Faults of
+// pooled accounts are the operator's and are not told.
+func spentFault(e *upstream.Error, acct string) *fault.Error {
+	f := fault.From(e)
+	switch f.Code {
+	case fault.CredentialRejected, fault.PermissionDenied, fault.ModelNotFound:
+		if !account.IsOwn(acct) {
+			return fault.Wrap(fault.PoolExhausted, "No account of this service can serve the request at the moment.", e)
+		}
+	default:
+	}
+	return f
+}
+
+// ambiguous ends a job whose submission may have been paid: it is not sent
+// again unless the operator has allowed that.
+func (s *submission) ambiguous(ctx context.Context, e *upstream.Error) error {
+	if s.Upstreams[s.job.Spec.Upstream].Resubmit[s.job.Spec.Kind] {
+		return s.notSent(ctx, e)
+	}
+	s.logSubmit(ctx, "the outcome of a submission is not known", redisstore.Written, e)
+	return s.fail(ctx, outcomeUnknown(e))
+}
+
+func outcomeUnknown(cause error) *fault.Error {
+	return fault.Wrap(fault.OutcomeUnknown, "The upstream did not answer the submission, so it is not known whether it was made. "+
+		"It may have been billed, and was not sent again for that reason.", cause)
+}
+
+// settle decides about a submission whose worker is gone. As long as that one
+// may be alive and write its answer late, it is waited for.
+func (s *submission) settle(ctx context.Context) error {
+	kind := s.Kinds[s.job.Spec.Kind]
+	wait, over, err := s.Store.Unsettled(ctx, s.job.ID, s.lease.Token, kind.SubmitTimeout)
+	if err != nil || wait || !over {
+		return err
+	}
+	return s.ambiguous(ctx, &upstream.Error{
+		Class: upstream.Unknown, Outcome: upstream.Ambiguous, Cause: errors.New("worker: the submitting worker is gone"),
+	})
+}
+
+// fail ends the job.
+func (s *submission) fail(ctx context.Context, f *fault.Error) error {
+	settled, bells, err := s.persist(ctx, func() (redisstore.Settled, []job.Bell, error) {
+		return s.Store.Fail(ctx, s.job.ID, s.lease.Token, f)
+	})
+	s.ring(ctx, bells)
+	if settled == redisstore.Written {
+		s.finished(ctx, s.job.ID, f)
+	}
+	return err
+}
+
+// persist repeats a write until Redis has taken it.
+func (s *submission) persist(ctx context.Context, write func() (redisstore.Settled, []job.Bell, error)) (settled redisstore.Settled, bells []job.Bell, err error) {
+	err = retry(ctx, persistFor, func() error {
+		settled, bells, err = write()
+		return err
+	})
+	return settled, bells, err
+}
+
+// retry repeats an operation for a while, with growing pauses.
+func retry(ctx context.Context, most time.Duration, op func() error) error {
+	pauses := backoff.NewExponentialBackOff()
+	pauses.InitialInterval, pauses.MaxInterval = 100*time.Millisecond, 5*time.Second
+	_, err := backoff.Retry(ctx, func() (struct{}, error) { return struct{}{}, op() },
+		backoff.WithBackOff(pauses), backoff.WithMaxElapsedTime(most))
+	return err
+}
+
+// logSubmit writes one line about how a submission ended.
+func (s *submission) logSubmit(ctx context.Context, how string, settled redisstore.Settled, e *upstream.Error) {
+	level, args := slog.LevelInfo, []slog.Attr{
+		slog.Any("job_id", s.job.ID), slog.String("upstream", s.job.Spec.Upstream), slog.String("account", s.job.Account),
+		slog.Int64("fence", s.fence), slog.String("how", how), slog.String("settled", string(settled)),
+	}
+	if e != nil {
+		level, args = slog.LevelWarn, append(args, slog.Any("err", e))
+	}
+	s.Log.LogAttrs(ctx, level, "a submission ended", args...)
+}

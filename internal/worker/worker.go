@@ -1,0 +1,258 @@
+// Package worker moves accepted jobs to their final state, in four stages that
+// may run in one process or in many:
+//
+//	submit  hears a bell, writes the fence, sends the one paid request
+//	poll    leases running jobs and asks the upstream when it is worth asking
+//	mirror  hears a bell, streams the media into the bucket and checks it
+//	sweep   rings again for what was left lying, ends what is overdue
+//
+// A worker acts on a job only while it holds the job's lease, and every stage
+// begins from what is written down, so that a worker may die at any point: the
+// next one goes on from there. What was paid for is written down before
+// anything else is done, for as long as it takes.
+package worker
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tintypehq/tintype/internal/account"
+	"github.com/tintypehq/tintype/internal/blob"
+	"github.com/tintypehq/tintype/internal/fetch"
+	"github.com/tintypehq/tintype/internal/job"
+	"github.com/tintypehq/tintype/internal/redisstore"
+	"github.com/tintypehq/tintype/internal/upstream"
+)
+
+// Upstream is one configured service.
+type Upstream struct {
+	Driver upstream.Driver
+
+	// Media fetches from the links that this upstream gives out.
+	Media *fetch.Client
+
+	// Accounts are its pooled accounts, also those that are to get no new jobs.
+	Accounts []account.Account
+
+	// Resubmit sends a submission of a kind again whose outcome is not known:
+	// it may then be paid twice.
+	Resubmit map[job.Kind]bool
+}
+
+// Kind is how jobs of one kind are handled.
+type Kind struct {
+	// SubmitTimeout is how long a submission may take; the driver keeps to it.
+	SubmitTimeout time.Duration
+
+	Poll Cadence
+
+	// MaxBytes is the largest file.
+	MaxBytes int64
+}
+
+// Config is what a Worker needs. Roles that are not wanted are left out of
+// Roles; everything else is required.
+type Config struct {
+	Store     *redisstore.Store
+	Ring      func(context.Context, ...job.Bell) error
+	Blobs     blob.Store
+	Upstreams map[string]Upstream
+	Kinds     map[job.Kind]Kind
+
+	// Listen starts hearing the bells of a stage and gives the way to stop it:
+	// stop takes no new bell and returns when the running handlers have ended.
+	Listen func(stage job.Stage, handler func(context.Context, job.ID) error) (stop func(), err error)
+
+	Roles []Role
+
+	SweepInterval   time.Duration // zero: 1 s
+	StatusCalls     int           // status calls at once in this process; zero: 64
+	StatusPerAcct   int           // and for one account; zero: 4
+	MaxPolled       int           // running jobs leased by this process; zero: 20,000
+	LeftoverUploads time.Duration // age at which unfinished uploads are swept; zero: 6 h
+	DrainPolls      time.Duration // how long running status calls get on shutdown; zero: 5 s
+
+	Log     *slog.Logger
+	Metrics prometheus.Registerer // nil: a registry of its own
+}
+
+// Role is a stage that a process may take on.
+type Role string
+
+// The roles of a worker process.
+const (
+	RoleSubmit Role = "submit"
+	RolePoll   Role = "poll"
+	RoleMirror Role = "mirror"
+	RoleSweep  Role = "sweep"
+)
+
+// Worker is one process's share of the work. Make one with [New].
+type Worker struct {
+	Config
+
+	leases   *leases
+	poller   *poller
+	metrics  *metrics
+	accounts map[string]account.Account // pooled, by id
+	name     string                     // random; begins every token of this process
+	claims   atomic.Int64
+}
+
+// New makes a worker that does nothing before Run.
+func New(c Config) *Worker {
+	c.SweepInterval = orDefault(c.SweepInterval, time.Second)
+	c.LeftoverUploads = orDefault(c.LeftoverUploads, 6*time.Hour)
+	c.DrainPolls = orDefault(c.DrainPolls, 5*time.Second)
+	c.StatusCalls = orDefault(c.StatusCalls, 64)
+	c.StatusPerAcct = orDefault(c.StatusPerAcct, 4)
+	c.MaxPolled = orDefault(c.MaxPolled, 20_000)
+	if c.Metrics == nil {
+		c.Metrics = prometheus.NewRegistry()
+	}
+	w := &Worker{Config: c, accounts: map[string]account.Account{}, name: rand.Text()[:10], metrics: newMetrics(c.Metrics)}
+	for _, u := range c.Upstreams {
+		for _, a := range u.Accounts {
+			w.accounts[a.ID] = a
+		}
+	}
+	w.leases = newLeases(c.Store, c.Log, w.metrics)
+	w.poller = newPoller(w)
+	return w
+}
+
+func orDefault[T comparable](v, def T) T {
+	var zero T
+	if v == zero {
+		return def
+	}
+	return v
+}
+
+// token names one claim. No two claims share a token, so that a handler whose
+// lease has lapsed is a stranger to the job even in its own process.
+func (w *Worker) token() string {
+	return w.name + "." + strconv.FormatInt(w.claims.Add(1), 10)
+}
+
+func (w *Worker) has(r Role) bool {
+	for _, have := range w.Roles {
+		if have == r {
+			return true
+		}
+	}
+	return false
+}
+
+// Run works until ctx ends and then winds down in this order: no new bells and
+// no admission, polled jobs given back at once, running submissions and
+// mirrors to their end. It returns nil then; Redis may be closed afterwards.
+func (w *Worker) Run(ctx context.Context) error {
+	// The handlers and the lease keeper outlive ctx, since they wind down.
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	keeper := w.keep(life)
+	defer func() {
+		end()
+		<-keeper
+	}()
+
+	stops, err := w.listen(life)
+	if err == nil {
+		err = w.loops(ctx)
+	}
+	stopAll(stops)
+	return err
+}
+
+// keep renews leases until life ends.
+func (w *Worker) keep(life context.Context) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w.leases.run(life)
+	}()
+	return done
+}
+
+// loops sweeps and polls until ctx ends.
+func (w *Worker) loops(ctx context.Context) error {
+	group, loops := errgroup.WithContext(ctx)
+	if w.has(RoleSweep) {
+		group.Go(func() error { return w.sweepLoop(loops) })
+	}
+	if w.has(RolePoll) {
+		group.Go(func() error { return w.poller.run(loops) })
+	}
+	<-loops.Done()
+	return group.Wait()
+}
+
+// listen starts the stages that hear bells. Their handlers run on life and not
+// on the context of the task, which ends when the queue loses its own lease:
+// only ours decides.
+func (w *Worker) listen(life context.Context) (stops []func(), err error) {
+	stages := []struct {
+		role    Role
+		stage   job.Stage
+		handler func(context.Context, job.ID) error
+	}{
+		{RoleSubmit, job.StageSubmit, w.Submit},
+		{RoleMirror, job.StageMirror, w.Mirror},
+	}
+	for _, s := range stages {
+		if !w.has(s.role) {
+			continue
+		}
+		stop, err := w.Listen(s.stage, func(_ context.Context, id job.ID) error { return s.handler(life, id) })
+		if err != nil {
+			return stops, fmt.Errorf("worker: stage %s: %w", s.stage, err)
+		}
+		stops = append(stops, stop)
+	}
+	return stops, nil
+}
+
+// stopAll stops the stages side by side, since each may wait for minutes.
+func stopAll(stops []func()) {
+	var group errgroup.Group
+	for _, stop := range stops {
+		group.Go(func() error {
+			stop()
+			return nil
+		})
+	}
+	_ = group.Wait() // stop has no error
+}
+
+// ring rings bells. A failure is only logged: the sweeper rings again.
+func (w *Worker) ring(ctx context.Context, bells []job.Bell) {
+	if len(bells) == 0 {
+		return
+	}
+	if err := w.Ring(ctx, bells...); err != nil {
+		w.Log.WarnContext(ctx, "bells could not be rung and wait for the sweeper", "bells", len(bells), "err", err)
+	}
+}
+
+// account gives an account with its credential: a pooled one from this
+// process's configuration, a caller's own from the job it came with.
+func (w *Worker) account(ctx context.Context, id job.ID, name, upstreamName string) (account.Account, error) {
+	if account.IsOwn(name) {
+		secret, err := w.Store.Credential(ctx, id)
+		return account.Account{ID: name, Upstream: upstreamName, Secret: secret, Ephemeral: true}, err
+	}
+	a, ok := w.accounts[name]
+	if !ok {
+		return a, fmt.Errorf("worker: account %q of job %s is not configured in this process", name, id)
+	}
+	return a, nil
+}
