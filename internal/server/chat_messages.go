@@ -29,6 +29,9 @@ func (s *Server) checkMessages(ctx context.Context, body fields) error {
 	if len(messages) == 0 {
 		return fault.New(fault.Invalid, "messages: must hold at least one message.").WithParam("messages")
 	}
+	if n, most := len(messages), s.cfg.Limits.Messages; n > most {
+		return fault.Newf(fault.Invalid, "messages: holds %d messages; the limit is %d.", n, most).WithParam("messages")
+	}
 	for i, m := range messages {
 		if err := s.checkMessage(ctx, fmt.Sprintf("messages[%d]", i), m); err != nil {
 			return err

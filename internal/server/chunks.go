@@ -32,6 +32,11 @@ func (s *Server) jobChunks(kind job.Kind) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
+		leave, err := s.enter("stream")
+		if err != nil {
+			return err
+		}
+		defer leave()
 		return s.follow(c, j, from, s.chunks(c), true)
 	}
 }

@@ -61,6 +61,10 @@ type Config struct {
 	// by its Host.
 	PublicURL string
 
+	// TrustForwarded believes X-Forwarded-Proto and X-Forwarded-Host where
+	// there is no PublicURL.
+	TrustForwarded bool
+
 	Log     *slog.Logger
 	Metrics *prometheus.Registry // served at /metrics; nil: a new one
 	Version string               // told by /healthz
@@ -78,12 +82,13 @@ const (
 
 // Wait says how callers are kept waiting. Zero values mean the defaults.
 type Wait struct {
-	Mode    WaitMode      // Keepalive
-	Silence time.Duration // 15 s: before the first space of Keepalive
-	Space   time.Duration // 15 s: between two spaces
-	Window  time.Duration // 50 s: before the 409 of Window
-	Recheck time.Duration // 5 s: between two looks at a job without news of it
-	Beat    time.Duration // 10 s: between two signs of life of a stream
+	Mode      WaitMode      // Keepalive
+	Silence   time.Duration // 15 s: before the first space of Keepalive; negative: none
+	Space     time.Duration // 15 s: between two spaces
+	Window    time.Duration // 50 s: before the 409 of Window
+	MaxPrefer time.Duration // 300 s: the longest wait of "Prefer: wait" and of a long poll
+	Recheck   time.Duration // 5 s: between two looks at a job without news of it
+	Beat      time.Duration // 10 s: between two signs of life of a stream
 
 	// Slack is how long after its job's deadline a caller is still kept, since
 	// the end of a job takes a moment to be written. 30 s.
@@ -95,6 +100,9 @@ type Limits struct {
 	BodyBytes   int64         // 32 MiB: of a request's body
 	PromptRunes int           // 4000: of a prompt; runes, so that Chinese has the same room
 	ImageBytes  int64         // 10 MiB: of an input image, decoded
+	ImagePixels int           // 36 million: of an input image, width × height
+	Messages    int           // 1024: of a chat request
+	Waiting     int           // 20,000: callers that wait in this process at once
 	FetchTime   time.Duration // 20 s: to fetch an input image
 	ReadStall   time.Duration // 30 s: a caller's pause within its request's body
 	WriteStall  time.Duration // 30 s: a caller's pause in reading what we send
@@ -103,8 +111,8 @@ type Limits struct {
 
 // JobTimes is what a job is given. Zero values mean the defaults.
 type JobTimes struct {
-	ImageDeadline time.Duration // 5 min, from acceptance
-	VideoDeadline time.Duration // 30 min, from acceptance
+	ImageDeadline time.Duration // 10 min, from acceptance
+	VideoDeadline time.Duration // 1 h, from acceptance
 	Retention     time.Duration // 7 days, from the final state
 }
 
@@ -133,26 +141,30 @@ type Delivery struct {
 
 func (c Config) withDefaults() Config {
 	c.Wait = Wait{
-		Mode:    cmp.Or(c.Wait.Mode, Keepalive),
-		Silence: cmp.Or(c.Wait.Silence, 15*time.Second),
-		Space:   cmp.Or(c.Wait.Space, 15*time.Second),
-		Window:  cmp.Or(c.Wait.Window, 50*time.Second),
-		Recheck: cmp.Or(c.Wait.Recheck, 5*time.Second),
-		Beat:    cmp.Or(c.Wait.Beat, 10*time.Second),
-		Slack:   cmp.Or(c.Wait.Slack, 30*time.Second),
+		Mode:      cmp.Or(c.Wait.Mode, Keepalive),
+		Silence:   cmp.Or(c.Wait.Silence, 15*time.Second),
+		Space:     cmp.Or(c.Wait.Space, 15*time.Second),
+		Window:    cmp.Or(c.Wait.Window, 50*time.Second),
+		MaxPrefer: cmp.Or(c.Wait.MaxPrefer, 300*time.Second),
+		Recheck:   cmp.Or(c.Wait.Recheck, 5*time.Second),
+		Beat:      cmp.Or(c.Wait.Beat, 10*time.Second),
+		Slack:     cmp.Or(c.Wait.Slack, 30*time.Second),
 	}
 	c.Limits = Limits{
 		BodyBytes:   cmp.Or(c.Limits.BodyBytes, 32<<20),
 		PromptRunes: cmp.Or(c.Limits.PromptRunes, 4000),
 		ImageBytes:  cmp.Or(c.Limits.ImageBytes, 10<<20),
+		ImagePixels: cmp.Or(c.Limits.ImagePixels, 36_000_000),
+		Messages:    cmp.Or(c.Limits.Messages, 1024),
+		Waiting:     cmp.Or(c.Limits.Waiting, 20_000),
 		FetchTime:   cmp.Or(c.Limits.FetchTime, 20*time.Second),
 		ReadStall:   cmp.Or(c.Limits.ReadStall, 30*time.Second),
 		WriteStall:  cmp.Or(c.Limits.WriteStall, 30*time.Second),
 		HeaderBytes: cmp.Or(c.Limits.HeaderBytes, 64<<10),
 	}
 	c.Jobs = JobTimes{
-		ImageDeadline: cmp.Or(c.Jobs.ImageDeadline, 5*time.Minute),
-		VideoDeadline: cmp.Or(c.Jobs.VideoDeadline, 30*time.Minute),
+		ImageDeadline: cmp.Or(c.Jobs.ImageDeadline, 10*time.Minute),
+		VideoDeadline: cmp.Or(c.Jobs.VideoDeadline, time.Hour),
 		Retention:     cmp.Or(c.Jobs.Retention, 7*24*time.Hour),
 	}
 	c.Delivery.Mode = cmp.Or(c.Delivery.Mode, Proxy)

@@ -19,10 +19,15 @@ func (s *Server) create(kind job.Kind) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		wish, err := readPreference(c.Request().Header)
+		wish, err := readPreference(c.Request().Header, s.cfg.Wait.MaxPrefer)
 		if err != nil {
 			return err
 		}
+		leave, err := s.enter("create")
+		if err != nil {
+			return err
+		}
+		defer leave()
 		j, req, err := s.submit(c, who, kind)
 		if err != nil {
 			return err

@@ -22,6 +22,11 @@ func (s *Server) jobEvents(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	leave, err := s.enter("stream")
+	if err != nil {
+		return err
+	}
+	defer leave()
 	return s.follow(c, j, from, &eventDialect{origin: s.origin(c)}, true)
 }
 

@@ -36,7 +36,7 @@ func (s *Server) readImage(ctx context.Context, kind job.Kind, sent, param strin
 	if err != nil {
 		return picture{}, notAnImage(param, b, err)
 	}
-	return picture{b, facts}, checkImage(param, rulesFor(kind), facts)
+	return picture{b, facts}, checkImage(param, s.cfg.Limits.rulesFor(kind), facts)
 }
 
 // imageBytes fetches or decodes the image. Bytes of it are not looked at yet.

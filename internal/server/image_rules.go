@@ -20,12 +20,12 @@ type imageRules struct {
 
 // rulesFor gives the rules that the known upstreams share. What passes here is
 // not refused there, at a time when the caller has long been told "accepted".
-func rulesFor(kind job.Kind) imageRules {
+func (l Limits) rulesFor(kind job.Kind) imageRules {
 	switch kind {
 	case job.Image:
-		return imageRules{minSide: 15, maxPixels: 36_000_000, minRatio: 1.0 / 16, maxRatio: 16}
+		return imageRules{minSide: 15, maxPixels: l.ImagePixels, minRatio: 1.0 / 16, maxRatio: 16}
 	case job.Video:
-		return imageRules{minSide: 300, maxSide: 6000, minRatio: 0.4, maxRatio: 2.5}
+		return imageRules{minSide: 300, maxSide: 6000, maxPixels: l.ImagePixels, minRatio: 0.4, maxRatio: 2.5}
 	}
 	return imageRules{}
 }

@@ -92,7 +92,7 @@ func (s *Server) getJob(c echo.Context) error {
 // longPoll waits as ?wait=seconds&after=seq say: until the log has something
 // newer than after, which without a number is what the job is now.
 func (s *Server) longPoll(c echo.Context, j *job.Job) (*job.Job, error) {
-	wait, err := queryNumber(c, "wait", 0, longestWait)
+	wait, err := queryNumber(c, "wait", 0, int64(s.cfg.Wait.MaxPrefer.Seconds()))
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,11 @@ func (s *Server) longPoll(c echo.Context, j *job.Job) (*job.Job, error) {
 	if wait == 0 || isFinal(j) || j.Version > after {
 		return j, nil
 	}
-	defer s.metrics.waiting("poll")()
+	leave, err := s.enter("poll")
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	newer := func(j *job.Job) bool { return j.Version > after || isFinal(j) }
 	end, err := s.await(c.Request().Context(), j, newer, time.Now().Add(time.Duration(wait)*time.Second), nil)
 	return end.job, err

@@ -74,10 +74,3 @@ func knownMethod(method string) string {
 	}
 	return "other"
 }
-
-// waiting counts a caller that waits, until the returned func is called.
-func (m *metrics) waiting(kind string) func() {
-	g := m.waiters.WithLabelValues(kind)
-	g.Inc()
-	return g.Dec
-}

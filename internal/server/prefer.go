@@ -9,9 +9,6 @@ import (
 	"github.com/tintypehq/tintype/internal/fault"
 )
 
-// longestWait is the longest "Prefer: wait" and long poll.
-const longestWait = 300
-
 // preference is what a caller asks for with the Prefer header (RFC 7240).
 type preference struct {
 	async bool          // respond-async: 202 rather than a long wait
@@ -24,7 +21,8 @@ func (p preference) given() bool { return p.async || p.wait > 0 }
 // readPreference reads all Prefer headers. Preferences that this server does
 // not know are passed over, as the RFC wants; of one that is there twice the
 // first counts.
-func readPreference(h http.Header) (preference, error) {
+func readPreference(h http.Header, longest time.Duration) (preference, error) {
+	most := int(longest.Seconds())
 	var p preference
 	for _, line := range h.Values("Prefer") {
 		for part := range strings.SplitSeq(line, ",") {
@@ -38,8 +36,8 @@ func readPreference(h http.Header) (preference, error) {
 					continue
 				}
 				n, err := strconv.Atoi(strings.Trim(strings.TrimSpace(value), `"`))
-				if err != nil || n < 1 || n > longestWait {
-					return p, fault.Newf(fault.Invalid, "Prefer: wait must be a whole number of seconds from 1 to %d.", longestWait).WithParam("Prefer")
+				if err != nil || n < 1 || n > most {
+					return p, fault.Newf(fault.Invalid, "Prefer: wait must be a whole number of seconds from 1 to %d.", most).WithParam("Prefer")
 				}
 				p.wait = time.Duration(n) * time.Second
 			}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -23,7 +24,22 @@ func (s *Server) origin(c echo.Context) string {
 	if s.cfg.PublicURL != "" {
 		return strings.TrimRight(s.cfg.PublicURL, "/")
 	}
-	return c.Scheme() + "://" + c.Request().Host
+	r := c.Request()
+	scheme, host := "http", r.Host
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	if s.cfg.TrustForwarded {
+		scheme = cmp.Or(firstInList(r.Header.Get(echo.HeaderXForwardedProto)), scheme)
+		host = cmp.Or(firstInList(r.Header.Get("X-Forwarded-Host")), host)
+	}
+	return scheme + "://" + host
+}
+
+// firstInList is the nearest to the caller of what several proxies added.
+func firstInList(s string) string {
+	first, _, _ := strings.Cut(s, ",")
+	return strings.TrimSpace(first)
 }
 
 // mediaURL is the link of a stored file: whoever has it may read the file.

@@ -38,6 +38,7 @@ type Server struct {
 	chat    map[string]*chatPool // by the upstream's name
 	bucket  *bucketCheck
 
+	waiting  atomic.Int64  // callers that wait for a job
 	stopping atomic.Bool   // not ready any more
 	handover chan struct{} // closed when waiting callers must be let go
 	release  func()        // closes handover, once

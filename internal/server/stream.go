@@ -63,7 +63,6 @@ type stream struct {
 // goes or the server stops. A caller that may come back to a log at its end
 // (again) is told so by 204.
 func (s *Server) follow(c echo.Context, j *job.Job, from cursor, speak dialect, again bool) error {
-	defer s.metrics.waiting("stream")()
 	news, stop := s.cfg.News.Listen(j.ID)
 	defer stop()
 	st := &stream{Server: s, c: c, speak: speak, at: from.after, job: j}

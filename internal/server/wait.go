@@ -40,6 +40,18 @@ func (s *Server) sleep(ctx context.Context, news <-chan struct{}, until time.Tim
 	}
 }
 
+// enter lets a caller wait in this process, if there is room. It leaves by
+// calling the func.
+func (s *Server) enter(kind string) (leave func(), err error) {
+	if s.waiting.Add(1) > int64(s.cfg.Limits.Waiting) {
+		s.waiting.Add(-1)
+		return nil, fault.New(fault.QueueFull, "Too many calls are waiting on this server. Try again in a moment, or ask with \"Prefer: respond-async\".").WithRetryAfter(5 * time.Second)
+	}
+	g := s.metrics.waiters.WithLabelValues(kind)
+	g.Inc()
+	return func() { g.Dec(); s.waiting.Add(-1) }, nil
+}
+
 // outcome is how a wait for a job ended.
 type outcome struct {
 	job *job.Job // as it was last seen
@@ -121,7 +133,6 @@ func isFinal(j *job.Job) bool { return j.State.Final() }
 
 // answerBlocking holds the connection until the job is final.
 func (s *Server) answerBlocking(c echo.Context, j *job.Job, mode WaitMode, format tintype.ResponseFormat) error {
-	defer s.metrics.waiting("blocking")()
 	if mode == "" {
 		mode = s.cfg.Wait.Mode
 	}
@@ -227,7 +238,6 @@ func (s *Server) comeBack(c echo.Context, j *job.Job) error {
 
 // answerAsWished serves "Prefer: wait=N" and "Prefer: respond-async".
 func (s *Server) answerAsWished(c echo.Context, j *job.Job, wish preference, format tintype.ResponseFormat) error {
-	defer s.metrics.waiting("blocking")()
 	c.Response().Header().Set("Preference-Applied", wish.applied())
 	end, err := s.await(c.Request().Context(), j, isFinal, time.Now().Add(wish.wait), nil)
 	switch {

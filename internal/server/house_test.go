@@ -1,0 +1,441 @@
+package server_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"image"
+	"image/png"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/goleak"
+
+	"github.com/tintypehq/tintype/internal/account"
+	"github.com/tintypehq/tintype/internal/blob"
+	"github.com/tintypehq/tintype/internal/blob/fileblob"
+	"github.com/tintypehq/tintype/internal/fault"
+	"github.com/tintypehq/tintype/internal/fetch"
+	"github.com/tintypehq/tintype/internal/job"
+	"github.com/tintypehq/tintype/internal/redisstore"
+	"github.com/tintypehq/tintype/internal/server"
+	"github.com/tintypehq/tintype/internal/upstream"
+	"github.com/tintypehq/tintype/internal/upstream/ark"
+	"github.com/tintypehq/tintype/internal/upstream/sim"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// The upstream's model ids behind the public names.
+const (
+	seedream = "doubao-seedream-4-0-250828"
+	seedance = "doubao-seedance-1-0-pro-250528"
+	chatID   = "doubao-seed-1-8-251228"
+)
+
+const (
+	gatewayKey = "tt_test_key"
+	otherKey   = "tt_other_key"
+)
+
+// house is a server with everything it needs: a store, a bucket and a
+// simulated upstream, which the real driver speaks to. The worker is played by
+// hand, so that a test decides what happens when.
+type house struct {
+	*testing.T
+	url   string
+	store *redisstore.Store
+	blobs blob.Store
+	sim   *sim.Simulator
+	redis *miniredis.Miniredis
+	dir   string // of the bucket
+	log   *logBook
+	stop  func() // ends the server as SIGTERM does, and waits
+
+	mu   sync.Mutex
+	rung []job.Bell
+}
+
+// options change what open builds.
+type options struct {
+	config func(*server.Config)
+	sim    sim.Config
+	grace  time.Duration
+	chat   []account.Account
+}
+
+func open(t *testing.T, change ...func(*options)) *house {
+	t.Helper()
+	o := options{grace: 5 * time.Second, config: func(*server.Config) {}, sim: sim.Config{ChatChunkDelay: time.Millisecond}}
+	for _, c := range change {
+		c(&o)
+	}
+	h := &house{T: t, log: &logBook{}}
+	rdb := h.openRedis()
+	h.openUpstream(o.sim)
+	drv, err := ark.New(ark.Config{BaseURL: h.simURL() + "/api/v3"})
+	h.must(err)
+	t.Cleanup(drv.Close)
+	inputs := fetch.New(fetch.Config{
+		AllowHTTP: true, AllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, ConnectTimeout: 2 * time.Second,
+	})
+	t.Cleanup(inputs.Close)
+	news := h.store.NewNews(slog.New(slog.DiscardHandler))
+	if o.chat == nil {
+		o.chat = []account.Account{pooled("a1")}
+	}
+	cfg := server.Config{
+		Store: h.store, News: news, Ring: h.ring, Blobs: h.blobs, Models: models(t), Inputs: inputs,
+		Drivers:      map[string]upstream.Driver{"ark": drv},
+		ChatAccounts: map[string][]account.Account{"ark": o.chat},
+		Auth: server.Auth{
+			AllowPooled: true, PassThrough: true, TenantSecret: []byte("0123456789abcdef"),
+			Keys: []server.GatewayKey{{Name: "test", SHA256: sha256.Sum256([]byte(gatewayKey))}, {Name: "other", SHA256: sha256.Sum256([]byte(otherKey))}},
+		},
+		CORSOrigins: []string{"*"}, Log: slog.New(slog.NewJSONHandler(h.log, nil)), Version: "test",
+	}
+	o.config(&cfg)
+	srv, err := server.New(cfg)
+	h.must(err)
+	h.serve(srv, news, o.grace)
+	t.Cleanup(func() { _ = rdb.Close() })
+	return h
+}
+
+func configure(f func(*server.Config)) func(*options) {
+	return func(o *options) { o.config = f }
+}
+
+func (h *house) must(err error) {
+	h.Helper()
+	if err != nil {
+		h.Fatal(err)
+	}
+}
+
+func (h *house) openRedis() *redis.Client {
+	h.Helper()
+	h.redis = miniredis.RunT(h.T)
+	rdb := redis.NewClient(&redis.Options{Addr: h.redis.Addr(), ContextTimeoutEnabled: true, MaxRetries: -1})
+	keys, err := account.NewKeyRing([]account.Secret{account.NewKey("k1")})
+	h.must(err)
+	h.store = redisstore.New(redisstore.Config{Client: rdb, Lease: time.Minute, Keys: keys})
+	h.must(h.store.SyncAccounts(h.Context(), "ark", []account.Account{{ID: "a1", Upstream: "ark", Secret: account.NewSecret("sim-a1"), MaxInFlight: 100}}))
+	h.dir = h.TempDir()
+	files, err := fileblob.Open(fileblob.Config{Dir: h.dir})
+	h.must(err)
+	h.Cleanup(func() { _ = files.Close() })
+	h.blobs = files
+	return rdb
+}
+
+func (h *house) openUpstream(c sim.Config) {
+	h.sim = sim.New(c)
+	h.Cleanup(h.sim.Close)
+}
+
+func (h *house) simURL() string {
+	up := httptest.NewServer(h.sim)
+	h.Cleanup(up.Close)
+	return up.URL
+}
+
+// serve runs server and news until the test ends.
+func (h *house) serve(srv *server.Server, news *redisstore.News, grace time.Duration) {
+	h.Helper()
+	ln, err := new(net.ListenConfig).Listen(h.Context(), "tcp", "127.0.0.1:0")
+	h.must(err)
+	h.url = "http://" + ln.Addr().String()
+	ctx, cancel := context.WithCancel(context.Background())
+	newsCtx, endNews := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = news.Run(newsCtx) })
+	done := make(chan error, 1)
+	go func() { done <- srv.Run(ctx, ln, grace) }()
+	h.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			h.Errorf("Run: %v", err)
+		}
+		endNews()
+		wg.Wait()
+	})
+	h.Cleanup(h.stop)
+}
+
+func pooled(id string) account.Account {
+	return account.Account{ID: id, Upstream: "ark", Secret: account.NewSecret("sim-" + id), MaxInFlight: 100}
+}
+
+func models(t *testing.T) *upstream.Registry {
+	t.Helper()
+	r, err := upstream.NewRegistry([]upstream.Model{
+		{Name: "doubao", Kind: upstream.ChatModel, Upstream: "ark", ID: chatID, Default: true, Thinking: "disabled"},
+		{Name: "Seedream 4.0", Aliases: []string{"seedream"}, Kind: upstream.ImageModel, Upstream: "ark", ID: seedream, Default: true, Ratios: []string{"1:1", "16:9", "9:16"}, ReferenceImages: 1},
+		{Name: "text only", Kind: upstream.ImageModel, Upstream: "ark", ID: seedream, Ratios: []string{"16:9"}},
+		{Name: "doubao-video", Kind: upstream.VideoModel, Upstream: "ark", ID: seedance, Default: true, Ratios: []string{"16:9", "1:1"}, ReferenceImages: 1},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// ring notes the bells, as a queue would.
+func (h *house) ring(_ context.Context, bells ...job.Bell) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.rung = append(h.rung, bells...)
+	return nil
+}
+
+func (h *house) bells() []job.Bell {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return append([]job.Bell(nil), h.rung...)
+}
+
+// logBook keeps what was logged.
+type logBook struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logBook) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// answer is a response, read to its end.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// call makes a request with the gateway key, which headers may replace: pairs
+// of name and value; an empty value takes the header away.
+func (h *house) call(method, path, body string, headers ...string) answer {
+	h.Helper()
+	resp := h.open(h.Context(), method, path, strings.NewReader(body), headers...)
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		h.Fatalf("%s %s: %v after %q", method, path, err, b)
+	}
+	return answer{resp.StatusCode, resp.Header, string(b)}
+}
+
+// open makes a request and leaves the body to be read.
+func (h *house) open(ctx context.Context, method, path string, body io.Reader, headers ...string) *http.Response {
+	h.Helper()
+	req, err := http.NewRequestWithContext(ctx, method, h.url+path, body)
+	h.must(err)
+	req.Header.Set("Authorization", "Bearer "+gatewayKey)
+	req.Header.Set("Content-Type", "application/json")
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Del(headers[i])
+		if headers[i+1] != "" {
+			req.Header.Add(headers[i], headers[i+1])
+		}
+	}
+	resp, err := client.Do(req)
+	h.must(err)
+	return resp
+}
+
+// client keeps no connections, so that a test leaves none behind.
+var client = &http.Client{
+	Transport:     &http.Transport{DisableKeepAlives: true, DisableCompression: true},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+// errorOf reads the error of an answer and insists on its form.
+func errorOf(t *testing.T, body string) (code, param, message string) {
+	t.Helper()
+	var e struct {
+		Error map[string]any `json:"error"`
+	}
+	if err := json.Unmarshal([]byte(body), &e); err != nil {
+		t.Fatalf("not an error body: %q", body)
+	}
+	for _, key := range []string{"message", "type", "param", "code"} {
+		if _, ok := e.Error[key]; !ok {
+			t.Errorf("the error has no %q: %s", key, body)
+		}
+	}
+	code, _ = e.Error["code"].(string)
+	param, _ = e.Error["param"].(string)
+	message, _ = e.Error["message"].(string)
+	return code, param, message
+}
+
+// create starts a job and gives its id at once.
+func (h *house) create(path, body string, headers ...string) job.ID {
+	h.Helper()
+	a := h.call(http.MethodPost, path, body, append([]string{"Prefer", "respond-async"}, headers...)...)
+	if a.status != http.StatusAccepted {
+		h.Fatalf("create: %d %s", a.status, a.body)
+	}
+	return job.ID(a.header.Get("X-Job-Id"))
+}
+
+const (
+	images = "/v1/images/generations"
+	videos = "/v1/video/generations"
+	chats  = "/v1/chat/completions"
+)
+
+// The worker, by hand.
+
+const token = "hand"
+
+// submitted takes a job from the line to the upstream.
+func (h *house) submitted(id job.ID, upstreamID string, sources ...job.Source) {
+	h.Helper()
+	ok, err := h.store.Claim(h.Context(), id, job.StageSubmit, token)
+	if err != nil || !ok {
+		h.Fatalf("claim: %v %v", ok, err)
+	}
+	fence, err := h.store.Begin(h.Context(), id, token)
+	h.must(err)
+	_, _, err = h.store.Accepted(h.Context(), id, fence, upstreamID, sources, nil)
+	h.must(err)
+}
+
+// phase is the poller's news.
+func (h *house) phase(id job.ID, p job.Phase) {
+	h.Helper()
+	_, err := h.store.ClaimPolls(h.Context(), token, 10)
+	h.must(err)
+	ok, err := h.store.Progress(h.Context(), id, token, p)
+	if err != nil || !ok {
+		h.Fatalf("progress: %v %v", ok, err)
+	}
+}
+
+// ready ends the upstream's work on a running job.
+func (h *house) ready(id job.ID) {
+	h.Helper()
+	_, err := h.store.ClaimPolls(h.Context(), token, 10)
+	h.must(err)
+	_, _, err = h.store.Ready(h.Context(), id, token, []job.Source{{Role: job.Primary, URL: "https://up/1"}}, &job.Usage{OutputTokens: 5, TotalTokens: 5})
+	h.must(err)
+}
+
+// stored puts a file into the bucket and the record.
+func (h *house) stored(id job.ID, index int, name string, role job.Role, content []byte, contentType string) job.Media {
+	h.Helper()
+	if ok, err := h.store.Claim(h.Context(), id, job.StageMirror, token); err != nil || !ok && index == 0 {
+		h.Fatalf("claim: %v %v", ok, err)
+	}
+	sum := sha256.Sum256(content)
+	m := job.Media{
+		Name: name, Key: id.Dir() + name, Role: role, ContentType: contentType,
+		SizeBytes: int64(len(content)), SHA256: hex.EncodeToString(sum[:]), Width: 8, Height: 6,
+	}
+	_, err := h.blobs.Put(h.Context(), blob.PutRequest{Key: m.Key, Body: bytes.NewReader(content), SizeBytes: m.SizeBytes, ContentType: contentType})
+	h.must(err)
+	_, err = h.store.Stored(h.Context(), id, token, index, m)
+	h.must(err)
+	return m
+}
+
+func (h *house) succeed(id job.ID) {
+	h.Helper()
+	_, _, err := h.store.Succeed(h.Context(), id, token)
+	h.must(err)
+}
+
+// fail ends a queued job.
+func (h *house) fail(id job.ID, f *fault.Error) {
+	h.Helper()
+	if ok, err := h.store.Claim(h.Context(), id, job.StageSubmit, token); err != nil || !ok {
+		h.Fatalf("claim: %v %v", ok, err)
+	}
+	_, _, err := h.store.Fail(h.Context(), id, token, f)
+	h.must(err)
+}
+
+// makeImage takes an image job through all of its life.
+func (h *house) makeImage(id job.ID, content []byte) job.Media {
+	h.Helper()
+	h.submitted(id, "", job.Source{Role: job.Primary, URL: "https://up/1"})
+	m := h.stored(id, 0, "image-0.png", job.Primary, content, "image/png")
+	h.succeed(id)
+	return m
+}
+
+// makeVideo takes a video job through all of its life.
+func (h *house) makeVideo(id job.ID) {
+	h.Helper()
+	h.submitted(id, "cgt-20260101000000-abcde")
+	h.phase(id, job.PhaseGenerating)
+	h.ready(id)
+	h.stored(id, 0, "video-0.mp4", job.Primary, []byte("a film"), "video/mp4")
+	h.stored(id, 1, "cover-0.png", job.Cover, []byte("a still"), "image/png")
+	h.succeed(id)
+}
+
+// waitForJob gives the only job that a call of the server has rung for.
+func (h *house) waitForJob() job.ID {
+	h.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if b := h.bells(); len(b) > 0 {
+			return b[0].Job
+		}
+	}
+	h.Fatal("no job was rung for")
+	return ""
+}
+
+// picture is a PNG of a size that does not compress away.
+func picture(t *testing.T, w, h int) []byte {
+	t.Helper()
+	img := image.NewGray(image.Rect(0, 0, w, h))
+	src := rand.New(rand.NewPCG(1, 2))
+	for i := range img.Pix {
+		img.Pix[i] = byte(src.Uint32())
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func parseID(t *testing.T, id any) job.ID {
+	t.Helper()
+	var text string
+	switch v := id.(type) {
+	case string:
+		text = v
+	case job.ID:
+		text = string(v)
+	}
+	parsed, ok := job.ParseID(text)
+	if !ok {
+		t.Fatalf("not a job's id: %v", id)
+	}
+	return parsed
+}
