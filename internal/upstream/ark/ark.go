@@ -24,6 +24,7 @@ package ark
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -83,13 +84,11 @@ type Settings struct {
 
 // Driver speaks to one installation of Ark. It is safe for concurrent use.
 type Driver struct {
-	base     string
-	cfg      Config
-	profiles map[string]Profile // by model id, of the configured ones
-	families map[Family]Profile
-	submits  *http.Transport // a fresh connection for each request
-	pooled   *http.Transport
-	now      func() time.Time
+	base    string
+	cfg     Config
+	submits *http.Transport // a fresh connection for each request
+	pooled  *http.Transport
+	now     func() time.Time
 }
 
 var _ upstream.Driver = (*Driver)(nil)
@@ -101,14 +100,13 @@ func New(cfg Config) (*Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Driver{base: base, cfg: cfg, profiles: map[string]Profile{}, families: profiles(), now: time.Now}
+	cfg.Families, cfg.Settings = maps.Clone(cfg.Families), maps.Clone(cfg.Settings)
+	d := &Driver{base: base, cfg: cfg, now: time.Now}
 	d.submits, d.pooled = cfg.Network.transports()
 	for id, family := range cfg.Families {
-		p, ok := ProfileOf(id, family)
-		if !ok {
+		if _, ok := ProfileOf(id, family); !ok {
 			return nil, fmt.Errorf("the family %q of model %q is unknown; known are %v", family, id, Families())
 		}
-		d.profiles[id] = p
 	}
 	for id, s := range cfg.Settings {
 		if err := d.checkSettings(id, s); err != nil {
@@ -180,13 +178,8 @@ func (d *Driver) checkSettings(id string, s Settings) error {
 	return nil
 }
 
-// lookup finds a model's profile without building the table again.
 func (d *Driver) lookup(id string) (Profile, bool) {
-	if p, ok := d.profiles[id]; ok {
-		return p, true
-	}
-	p, ok := d.families[familyOf(id)]
-	return p, ok
+	return ProfileOf(id, d.cfg.Families[id])
 }
 
 // profile gives what to ask of a model, also of one that nobody knows.

@@ -66,7 +66,7 @@ func TestImageRequest(t *testing.T) {
 			t.Parallel()
 			w := newWire(t, reply(200, oneImage))
 			d := driver(t, w.URL+"/api/v3/", func(c *ark.Config) {
-				c.Families = map[string]ark.Family{"ep-pro": ark.Seedream5Pro}
+				c.Families = map[string]ark.Family{"ep-pro": ark.Seedream50Pro}
 				c.Settings = map[string]ark.Settings{"ep-4k": {Size: "4K"}}
 			})
 			s := image("a <b>猫</b>\n")

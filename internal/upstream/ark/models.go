@@ -59,37 +59,38 @@ func videoInput(types ...string) InputLimits {
 	}
 }
 
-// profiles is the table of families. It is a function so that nobody can change
-// what another reads; it is asked when a driver is made, not per request.
-func profiles() map[Family]Profile {
-	return map[Family]Profile{
-		Seedream5Pro: seedream(Seedream5Pro, 10, ImageProfile{
-			Sizes: sizesPro2K(), MinPixels: 921_600, MaxPixels: 4_624_220, FollowSize: "2K",
-		}),
-		Seedream5: seedream(Seedream5, 14, ImageProfile{
-			Sizes: sizes2K(), MinPixels: 3_686_400, MaxPixels: 10_404_496, FollowSize: "2K", Groups: true,
-		}),
-		Seedream45: seedream(Seedream45, 14, ImageProfile{
-			Sizes: sizes2K(), MinPixels: 3_686_400, MaxPixels: 16_777_216, FollowSize: "2K", Groups: true,
-		}),
-		Seedream4: seedream(Seedream4, 14, ImageProfile{
-			Sizes: sizes2K(), MinPixels: 921_600, MaxPixels: 16_777_216, FollowSize: "2K", Groups: true,
-		}),
-		Seedream3: {
-			Family: Seedream3, Kind: upstream.ImageModel, Ratios: imageRatios(),
-			Image: ImageProfile{Sizes: sizes3()},
-		},
-		Seededit3:       seededit(),
-		Seedance25:      seedance25(),
-		Seedance2:       seedance2(Seedance2, "480p", "720p", "1080p", "4k"),
-		Seedance2Fast:   seedance2(Seedance2Fast, "480p", "720p"),
-		Seedance2Mini:   seedance2(Seedance2Mini, "480p", "720p"),
-		Seedance15Pro:   seedance15(),
-		Seedance1Pro:    seedance1(Seedance1Pro, "1080p"),
-		Seedance1ProFst: seedance1(Seedance1ProFst, "1080p"),
-		Seedance1T2V:    seedanceT2V(),
-		Seedance1I2V:    seedanceI2V(),
+// profileOf is the table of families. It is a function so that nobody can change
+// what another reads.
+func profileOf(f Family) Profile {
+	switch f {
+	case Seedream50Pro:
+		return seedream(f, 10, ImageProfile{Sizes: sizesPro2K(), MinPixels: 921_600, MaxPixels: 4_624_220, FollowSize: "2K"})
+	case Seedream50:
+		return seedream(f, 14, ImageProfile{Sizes: sizes2K(), MinPixels: 3_686_400, MaxPixels: 10_404_496, FollowSize: "2K", Groups: true})
+	case Seedream45:
+		return seedream(f, 14, ImageProfile{Sizes: sizes2K(), MinPixels: 3_686_400, MaxPixels: 16_777_216, FollowSize: "2K", Groups: true})
+	case Seedream40:
+		return seedream(f, 14, ImageProfile{Sizes: sizes2K(), MinPixels: 921_600, MaxPixels: 16_777_216, FollowSize: "2K", Groups: true})
+	case Seedream30:
+		return Profile{Family: f, Kind: upstream.ImageModel, Ratios: imageRatios(), Image: ImageProfile{Sizes: sizes3()}}
+	case Seededit30:
+		return seededit()
+	case Seedance25:
+		return seedance25()
+	case Seedance20:
+		return seedance2(f, "480p", "720p", "1080p", "4k")
+	case Seedance20Fast, Seedance20Mini:
+		return seedance2(f, "480p", "720p")
+	case Seedance15Pro:
+		return seedance15()
+	case Seedance10Pro, Seedance10ProFast:
+		return seedance1(f, "1080p")
+	case Seedance10LiteT2V:
+		return seedanceT2V()
+	case Seedance10LiteI2V:
+		return seedanceI2V()
 	}
+	return Profile{}
 }
 
 func seedream(f Family, refs int, p ImageProfile) Profile {
@@ -104,7 +105,7 @@ func seededit() Profile {
 	in := imageInput()
 	in.MinAspect, in.MaxAspect = 1.0/3, 3
 	return Profile{
-		Family: Seededit3, Kind: upstream.ImageModel, ReferenceImages: 1, NeedsImage: true,
+		Family: Seededit30, Kind: upstream.ImageModel, ReferenceImages: 1, NeedsImage: true,
 		Input: in, Image: ImageProfile{FollowSize: "adaptive"},
 	}
 }
@@ -150,13 +151,13 @@ func seedance1(f Family, resolution string) Profile {
 }
 
 func seedanceT2V() Profile {
-	p := seedance1(Seedance1T2V, "720p")
+	p := seedance1(Seedance10LiteT2V, "720p")
 	p.ReferenceImages, p.Input = 0, InputLimits{}
 	return p
 }
 
 func seedanceI2V() Profile {
-	p := seedance1(Seedance1I2V, "720p")
+	p := seedance1(Seedance10LiteI2V, "720p")
 	p.NeedsImage = true
 	return p
 }

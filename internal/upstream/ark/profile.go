@@ -1,7 +1,6 @@
 package ark
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/tintypehq/tintype/internal/upstream"
@@ -11,25 +10,33 @@ import (
 // does not tell its family; there the configuration has to.
 type Family string
 
-// The families that are known. Their values are the middle part of the dated
-// model ids.
+// The families: the middle of the dated model ids, with a dot in the version.
 const (
-	Seedream5Pro    Family = "seedream-5-0-pro"
-	Seedream5       Family = "seedream-5-0" // also sold as 5-0-lite
-	Seedream45      Family = "seedream-4-5"
-	Seedream4       Family = "seedream-4-0"
-	Seedream3       Family = "seedream-3-0-t2i"
-	Seededit3       Family = "seededit-3-0-i2i"
-	Seedance25      Family = "seedance-2-5"
-	Seedance2       Family = "seedance-2-0"
-	Seedance2Fast   Family = "seedance-2-0-fast"
-	Seedance2Mini   Family = "seedance-2-0-mini"
-	Seedance15Pro   Family = "seedance-1-5-pro"
-	Seedance1Pro    Family = "seedance-1-0-pro"
-	Seedance1ProFst Family = "seedance-1-0-pro-fast"
-	Seedance1T2V    Family = "seedance-1-0-lite-t2v"
-	Seedance1I2V    Family = "seedance-1-0-lite-i2v"
+	Seedream30        Family = "seedream-3.0-t2i"
+	Seedream40        Family = "seedream-4.0"
+	Seedream45        Family = "seedream-4.5"
+	Seedream50        Family = "seedream-5.0" // also sold as 5.0-lite
+	Seedream50Pro     Family = "seedream-5.0-pro"
+	Seededit30        Family = "seededit-3.0-i2i"
+	Seedance10LiteT2V Family = "seedance-1.0-lite-t2v"
+	Seedance10LiteI2V Family = "seedance-1.0-lite-i2v"
+	Seedance10Pro     Family = "seedance-1.0-pro"
+	Seedance10ProFast Family = "seedance-1.0-pro-fast"
+	Seedance15Pro     Family = "seedance-1.5-pro"
+	Seedance20        Family = "seedance-2.0"
+	Seedance20Fast    Family = "seedance-2.0-fast"
+	Seedance20Mini    Family = "seedance-2.0-mini"
+	Seedance25        Family = "seedance-2.5"
 )
+
+// Families gives all families, the images' first.
+func Families() []Family {
+	return []Family{
+		Seedream30, Seedream40, Seedream45, Seedream50, Seedream50Pro, Seededit30,
+		Seedance10LiteT2V, Seedance10LiteI2V, Seedance10Pro, Seedance10ProFast, Seedance15Pro,
+		Seedance20, Seedance20Fast, Seedance20Mini, Seedance25,
+	}
+}
 
 // Profile is what a model of a family can do, as far as it is documented.
 type Profile struct {
@@ -84,30 +91,23 @@ func ProfileOf(id string, family Family) (Profile, bool) {
 	if family != "" {
 		id = string(family)
 	}
-	p, ok := profiles()[familyOf(id)]
-	return p, ok
-}
-
-// Families gives the names of all families, sorted.
-func Families() []Family {
-	var all []Family
-	for f := range profiles() {
-		all = append(all, f)
+	f := familyOf(id)
+	if f == "" {
+		return Profile{}, false
 	}
-	slices.Sort(all)
-	return all
+	return profileOf(f), true
 }
 
-// familyOf finds the longest family that an id begins with, after the vendor's
-// prefix. A family's name must be followed by the date or nothing.
+// familyOf finds the family that an id begins with, after the vendor's prefix;
+// only a date may follow it.
 func familyOf(id string) Family {
 	id = strings.ReplaceAll(strings.ToLower(id), ".", "-")
 	if i := strings.Index(id, "seed"); i > 0 {
 		id = id[i:]
 	}
-	id = strings.Replace(id, "seedream-5-0-lite", string(Seedream5), 1)
-	for f := range profiles() {
-		rest, ok := strings.CutPrefix(id, string(f))
+	id = strings.Replace(id, "seedream-5-0-lite", "seedream-5-0", 1)
+	for _, f := range Families() {
+		rest, ok := strings.CutPrefix(id, strings.ReplaceAll(string(f), ".", "-"))
 		if ok && (rest == "" || isDate(rest)) {
 			return f
 		}
