@@ -149,10 +149,10 @@ func (c *copying) mirror(ctx context.Context, i int) (m job.Media, err error) {
 // copyOnce streams one file into the bucket and gathers its facts on the way.
 func (c *copying) copyOnce(ctx context.Context, i int) (job.Media, error) {
 	src, err := c.open(ctx, i)
+	defer src.Close()
 	if err != nil {
 		return job.Media{}, err
 	}
-	defer src.Close()
 	head, facts, err := sniff(src)
 	if err != nil {
 		return job.Media{}, err

@@ -120,10 +120,11 @@ func (p *poller) claimSome(life context.Context, most int) (int, error) {
 		return 0, err // their leases lapse
 	}
 	for _, r := range rows {
-		j := &polled{Running: r, lease: redisstore.Lease{Job: r.ID, Token: token}}
-		j.ctx, j.done = p.w.leases.hold(life, j.lease, begun)
-		j.at = time.Now().Add(p.w.Kinds[r.Kind].Poll.first(r.Age))
-		p.add(j)
+		lease := redisstore.Lease{Job: r.ID, Token: token}
+		held, done := p.w.leases.hold(life, lease, begun)
+		p.add(&polled{
+			Running: r, lease: lease, ctx: held, done: done, at: time.Now().Add(p.w.Kinds[r.Kind].Poll.first(r.Age)),
+		})
 	}
 	return len(rows), nil
 }
@@ -274,9 +275,9 @@ func (p *poller) takeAll() []redisstore.Lease {
 // dueHeap orders jobs by when they are due.
 type dueHeap []*polled
 
-func (h dueHeap) Len() int           { return len(h) }
-func (h dueHeap) Less(i, j int) bool { return h[i].at.Before(h[j].at) }
-func (h dueHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *dueHeap) Len() int           { return len(*h) }
+func (h *dueHeap) Less(i, j int) bool { return (*h)[i].at.Before((*h)[j].at) }
+func (h *dueHeap) Swap(i, j int)      { (*h)[i], (*h)[j] = (*h)[j], (*h)[i] }
 
 // Push is for package heap.
 func (h *dueHeap) Push(v any) {

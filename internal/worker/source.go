@@ -38,18 +38,23 @@ type source struct {
 	err       error
 }
 
-// open begins to read one of a job's sources.
+// open begins to read one of a job's sources, which is to be closed also after
+// an error.
 func (c *copying) open(ctx context.Context, i int) (*source, error) {
 	s := &source{c: c, ctx: ctx, index: i, total: blob.UnknownSize}
 	if key := c.job.Sources[i].Key; key != "" {
 		r, err := c.Blobs.Open(ctx, key, 0, -1)
 		if err != nil {
-			return nil, fmt.Errorf("worker: staged media: %w", err)
+			return s, fmt.Errorf("worker: staged media: %w", err)
 		}
 		s.body, s.total = r, r.Object.SizeBytes
 		return s, nil
 	}
-	return s, s.connect()
+	err := s.connect()
+	if err != nil && !errors.Is(err, errRubbish) {
+		err = s.resume(err)
+	}
+	return s, err
 }
 
 // size is the file's length, if it is known.
@@ -83,7 +88,8 @@ func (s *source) Read(p []byte) (int, error) {
 	}
 }
 
-// resume takes a broken download up again, after a pause that grows.
+// resume takes a broken download up again, or begins one, after a pause that
+// grows.
 func (s *source) resume(why error) error {
 	for s.c.job.Sources[s.index].Key == "" && s.ctx.Err() == nil {
 		if s.broken++; s.broken > maxResumes {

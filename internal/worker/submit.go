@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -244,12 +245,9 @@ func cooldown(e *upstream.Error, j *job.Job) (c account.Cooldown, ours bool) {
 // pooled accounts are the operator's and are not told.
 func spentFault(e *upstream.Error, acct string) *fault.Error {
 	f := fault.From(e)
-	switch f.Code {
-	case fault.CredentialRejected, fault.PermissionDenied, fault.ModelNotFound:
-		if !account.IsOwn(acct) {
-			return fault.Wrap(fault.PoolExhausted, "No account of this service can serve the request at the moment.", e)
-		}
-	default:
+	operators := []fault.Code{fault.CredentialRejected, fault.PermissionDenied, fault.ModelNotFound}
+	if slices.Contains(operators, f.Code) && !account.IsOwn(acct) {
+		return fault.Wrap(fault.PoolExhausted, "No account of this service can serve the request at the moment.", e)
 	}
 	return f
 }

@@ -17,6 +17,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -144,12 +145,7 @@ func (w *Worker) token() string {
 }
 
 func (w *Worker) has(r Role) bool {
-	for _, have := range w.Roles {
-		if have == r {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(w.Roles, r)
 }
 
 // Run works until ctx ends and then winds down in this order: no new bells and
