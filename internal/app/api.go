@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -62,7 +63,7 @@ func (p *parts) serverConfig() (server.Config, func(), error) {
 	}
 	inputs := fetch.New(fetch.Config{
 		AllowPrivate: c.Fetch.AllowPrivate, AllowHTTP: true, MaxBytes: int64(c.Limits.ImageBytes),
-		Timeout: c.Fetch.Timeout, MaxRedirects: redirects(c.Fetch.MaxRedirects),
+		Timeout: c.Fetch.Timeout, MaxRedirects: orNone(c.Fetch.MaxRedirects),
 	})
 	sc := server.Config{
 		Store: p.store, Ring: p.bells.Ring, Blobs: p.blobs, Models: p.services.registry, Inputs: inputs,
@@ -72,11 +73,12 @@ func (p *parts) serverConfig() (server.Config, func(), error) {
 			Keys: keys, AllowPooled: c.PooledOpen(), PassThrough: c.Auth.PassThrough, TenantSecret: tenantSecret(c.Auth.TenantSecret),
 		},
 		Wait: server.Wait{
-			Mode: server.WaitMode(c.Wait.Mode), Silence: c.Wait.Silence, Space: c.Wait.Interval, Window: c.Wait.Window,
-			Recheck: c.Wait.Recheck, Beat: c.Wait.SSEHeartbeat,
+			Mode: server.WaitMode(c.Wait.Mode), Silence: orNone(c.Wait.Silence), Space: c.Wait.Interval, Window: c.Wait.Window,
+			MaxPrefer: c.Wait.MaxPrefer, Recheck: c.Wait.Recheck, Beat: c.Wait.SSEHeartbeat,
 		},
 		Limits: server.Limits{
 			BodyBytes: int64(c.Limits.Body), PromptRunes: c.Limits.PromptRunes, ImageBytes: int64(c.Limits.ImageBytes),
+			ImagePixels: c.Limits.ImagePixels, Messages: c.Limits.ChatMessages, Waiting: c.Limits.WaitingPerProcess,
 			FetchTime: c.Fetch.Timeout, HeaderBytes: int(c.Limits.HeaderBytes),
 		},
 		Jobs:        server.JobTimes{ImageDeadline: c.Image.Deadline, VideoDeadline: c.Video.Deadline, Retention: c.Retention.Jobs},
@@ -94,12 +96,12 @@ func (p *parts) serverConfig() (server.Config, func(), error) {
 	return sc, inputs.Close, nil
 }
 
-// redirects tells fetch what zero redirects mean.
-func redirects(n int) int {
-	if n == 0 {
+// orNone tells a package whose zero value is a default that zero means none.
+func orNone[T int | time.Duration](v T) T {
+	if v == 0 {
 		return -1
 	}
-	return n
+	return v
 }
 
 func gatewayKeys(keys []config.GatewayKey) ([]server.GatewayKey, error) {

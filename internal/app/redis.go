@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -49,12 +50,7 @@ func redisOptions(c config.Redis, tlsConfig *tls.Config) (*redis.UniversalOption
 		return nil, errors.New("redis.url: not a Redis URL (redis://, rediss:// or unix://)") // the cause quotes its password
 	}
 	o.Addrs = []string{u.Addr} // a path for unix://, which the client knows by its first slash
-	if o.Username == "" && o.Password == "" {
-		o.Username, o.Password = u.Username, u.Password
-	}
-	if o.DB == 0 {
-		o.DB = u.DB
-	}
+	o.Username, o.Password, o.DB = cmp.Or(o.Username, u.Username), cmp.Or(o.Password, u.Password), cmp.Or(o.DB, u.DB)
 	if u.TLSConfig == nil {
 		o.TLSConfig = nil
 	} else if tlsConfig == nil {

@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"fmt"
+	"os"
 
 	"github.com/tintypehq/tintype/internal/blob"
 	"github.com/tintypehq/tintype/internal/blob/fileblob"
@@ -21,12 +23,21 @@ func openStorage(ctx context.Context, c *config.Config) (blob.Store, func(), err
 	case config.S3Storage:
 	}
 	s := c.Storage.S3
-	store, err := s3blob.Open(ctx, s3blob.Config{
+	var ca []byte
+	if s.CAFile != "" {
+		pem, err := os.ReadFile(s.CAFile)
+		if err != nil {
+			return nil, nil, fmt.Errorf("storage.s3.ca_file: %w", err)
+		}
+		ca = pem
+	}
+	store, err := s3blob.New(ctx, s3blob.Config{
 		Endpoint: s.Endpoint, PublicEndpoint: s.PublicEndpoint, Bucket: s.Bucket, Prefix: s.Prefix, Region: s.Region,
-		PathStyle: s.PathStyle, AccessKeyID: s.AccessKeyID, SecretAccessKey: s.SecretAccessKey, SessionToken: s.SessionToken,
+		PathStyle: s.PathStyle, AccessKeyID: s.AccessKeyID, SecretAccessKey: s.SecretAccessKey.Reveal(),
+		SessionToken: s.SessionToken.Reveal(), CA: ca, PlainUploads: s.PlainUploads, StallTimeout: c.Media.StallTimeout,
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	return store, func() {}, nil
+	return store, store.Close, nil
 }

@@ -136,7 +136,7 @@ func mediaClient(m config.Media, u config.Upstream) *fetch.Client {
 // startSim starts the simulator of `tintype run` and points the upstreams that
 // want it to it.
 func startSim(ctx context.Context, c *config.Config, log *slog.Logger) (stop func(), err error) {
-	simulator := sim.New(sim.Config{ImageTime: simTime(c.Sim.ImageTime), VideoTime: simTime(c.Sim.VideoTime), Log: log})
+	simulator := sim.New(sim.Config{ImageTime: orNone(c.Sim.ImageTime), VideoTime: orNone(c.Sim.VideoTime), Log: log})
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Sim.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("sim.addr: %w", err)
@@ -153,12 +153,4 @@ func startSim(ctx context.Context, c *config.Config, log *slog.Logger) (stop fun
 		_ = srv.Close()
 		simulator.Close()
 	}, nil
-}
-
-// simTime tells the simulator that zero means at once and not its default.
-func simTime(d time.Duration) time.Duration {
-	if d == 0 {
-		return -1
-	}
-	return d
 }

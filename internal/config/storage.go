@@ -61,6 +61,13 @@ type S3 struct {
 	AccessKeyID     string         `yaml:"access_key_id"`
 	SecretAccessKey account.Secret `yaml:"secret_access_key"`
 	SessionToken    account.Secret `yaml:"session_token"`
+
+	// CAFile is a PEM file with the authorities to trust. Empty: the system's.
+	CAFile string `yaml:"ca_file"`
+
+	// PlainUploads is for stores that refuse uploads with a checksum at their
+	// end (aws-chunked). Uploads are then checked by MD5 afterwards.
+	PlainUploads bool `yaml:"plain_uploads" default:"false"`
 }
 
 // Media is how media comes in and goes out.
