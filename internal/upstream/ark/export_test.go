@@ -1,0 +1,7 @@
+package ark
+
+// What the fuzz target of the JSON walker needs.
+var (
+	Fields   = fields
+	Elements = elements
+)
