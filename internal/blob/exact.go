@@ -1,9 +1,6 @@
 package blob
 
-import (
-	"errors"
-	"io"
-)
+import "io"
 
 // Exact returns a reader of body that fails with ErrSize unless body has
 // exactly size bytes; UnknownSize leaves body as it is. It gives out the last
@@ -17,9 +14,10 @@ func Exact(body io.Reader, size int64) io.Reader {
 }
 
 type exact struct {
-	body io.Reader
-	left int64
-	err  error // io.EOF after the right length; for ever
+	body  io.Reader
+	left  int64
+	err   error // for ever
+	right bool  // err is io.EOF, after the right length
 }
 
 // Read implements io.Reader.
@@ -28,7 +26,8 @@ func (e *exact) Read(p []byte) (int, error) {
 		return 0, e.err
 	}
 	if e.left == 0 { // an empty body
-		return 0, e.finish()
+		e.finish()
+		return 0, e.err
 	}
 	if len(p) == 0 {
 		return 0, nil
@@ -36,12 +35,11 @@ func (e *exact) Read(p []byte) (int, error) {
 	n, err := e.body.Read(p[:min(int64(len(p)), e.left)])
 	e.left -= int64(n)
 	switch {
-	case e.left == 0 && (err == nil || errors.Is(err, io.EOF)):
-		if end := e.finish(); !errors.Is(end, io.EOF) {
-			return 0, end
+	case e.left == 0 && (err == nil || err == io.EOF):
+		if e.finish(); e.right {
+			return n, io.EOF
 		}
-		return n, io.EOF
-	case errors.Is(err, io.EOF):
+	case err == io.EOF:
 		e.err = ErrSize
 	case err != nil:
 		e.err = err
@@ -52,8 +50,8 @@ func (e *exact) Read(p []byte) (int, error) {
 	return n, e.err
 }
 
-// finish reads on to see that nothing follows.
-func (e *exact) finish() error {
+// finish reads on to see that nothing follows, and sets err.
+func (e *exact) finish() {
 	var one [1]byte
 	for range 100 { // a reader may give nothing for a while, not for ever
 		n, err := e.body.Read(one[:])
@@ -61,12 +59,11 @@ func (e *exact) finish() error {
 		case n > 0:
 			e.err = ErrSize
 		case err != nil:
-			e.err = err
+			e.err, e.right = err, err == io.EOF
 		default:
 			continue
 		}
-		return e.err
+		return
 	}
 	e.err = io.ErrNoProgress
-	return e.err
 }

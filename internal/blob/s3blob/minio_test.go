@@ -1,0 +1,25 @@
+//go:build minio
+
+package s3blob_test
+
+import (
+	"testing"
+
+	"github.com/tintypehq/tintype/internal/blob/blobtest"
+	"github.com/tintypehq/tintype/internal/blob/s3blob"
+	"github.com/tintypehq/tintype/internal/testserver"
+)
+
+// MinIO lists an upload under way only to who asks for its very key. It clears
+// them away by itself after a day.
+var minio = blobtest.Traits{HidesUploads: true}
+
+func TestMinIO(t *testing.T) {
+	t.Parallel()
+	run(t, testserver.MinIO(t), nil, minio)
+}
+
+func TestMinIOPlainUploads(t *testing.T) {
+	t.Parallel()
+	run(t, testserver.MinIO(t), func(cfg *s3blob.Config) { cfg.PlainUploads = true }, minio)
+}
