@@ -45,6 +45,7 @@ func BenchmarkChat(b *testing.B) {
 }
 
 func exchangeBare(b *testing.B, tr *http.Transport, url string) {
+	b.Helper()
 	req, err := http.NewRequestWithContext(b.Context(), http.MethodPost, url, strings.NewReader(`{"messages":[{"role":"user","content":"hi"}]}`))
 	if err != nil {
 		b.Error(err)
@@ -60,6 +61,7 @@ func exchangeBare(b *testing.B, tr *http.Transport, url string) {
 }
 
 func benchDriver(b *testing.B, base string) *ark.Driver {
+	b.Helper()
 	d, err := ark.New(ark.Config{BaseURL: base})
 	if err != nil {
 		b.Fatal(err)

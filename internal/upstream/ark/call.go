@@ -63,7 +63,7 @@ func (c call) send(ctx context.Context) (answer, error) {
 	if err != nil {
 		return answer{}, errors.Join(errNotOpened, err)
 	}
-	res, err := c.via.RoundTrip(req)
+	res, err := c.via.RoundTrip(req) //nolint:bodyclose // by whoever gets the answer
 	if err != nil && !connected.Load() {
 		return answer{}, errors.Join(errNotOpened, err)
 	}

@@ -38,15 +38,21 @@ func TestChatRequest(t *testing.T) {
 		{"own thinking", `{` + hi + `,"thinking":{"type":"auto"}}`, "disabled", out + hi + `,"thinking":{"type":"auto"}}`},
 		{"own effort", `{` + hi + `,"reasoning_effort":"high"}`, "disabled", out + hi + `,"reasoning_effort":"high"}`},
 		{"null is no wish", `{` + hi + `,"thinking":null,"tools":null}`, "disabled", out + hi + `,"thinking":{"type":"disabled"}}`},
-		{"known fields", `{` + hi + `,"temperature":0.5,"top_p":1,"stop":["a"],"tools":[{"type":"function"}],"tool_choice":"auto","response_format":{"type":"json_object"},"user":"u","n":2}`, "",
-			out + hi + `,"temperature":0.5,"top_p":1,"stop":["a"],"tools":[{"type":"function"}],"tool_choice":"auto","response_format":{"type":"json_object"},"user":"u","n":2}`},
+		{
+			"known fields", `{` + hi + `,"temperature":0.5,"top_p":1,"stop":["a"],"tools":[{"type":"function"}],"tool_choice":"auto","response_format":{"type":"json_object"},"user":"u","n":2}`, "",
+			out + hi + `,"temperature":0.5,"top_p":1,"stop":["a"],"tools":[{"type":"function"}],"tool_choice":"auto","response_format":{"type":"json_object"},"user":"u","n":2}`,
+		},
 		{"unknown fields", `{` + hi + `,"store":true,"metadata":{},"seed":1,"stream":true,"stream_options":{"include_usage":true},"n":1}`, "", out + hi + `}`},
 		{"both limits", `{` + hi + `,"max_tokens":5,"max_completion_tokens":7}`, "", out + hi + `,"max_completion_tokens":7}`},
 		{"old limit", `{` + hi + `,"max_tokens":5,"max_completion_tokens":null}`, "", out + hi + `,"max_tokens":5}`},
-		{"developer", `{"messages":[{"role":"developer","content":"developer says \"developer\""},{"content":"x","role" : "developer"},{"role":"user","content":"hi"}]}`, "",
-			out + `"messages":[{"role":"system","content":"developer says \"developer\""},{"content":"x","role":"system"},{"role":"user","content":"hi"}]}`},
-		{"images", `{"messages":[{"role":"user","content":[{"type":"text","text":"data:IMAGE/PNG;base64,AAA"},{"type":"image_url","image_url":{"url":"data:image/PNG;base64,AAbb","detail":"high"}},{"type":"image_url","image_url":{"url":"https://Example.com/A.PNG?X=Y"}},{"image_url":{"url":"DATA:image/jpeg;base64,CC"}}]}]}`, "",
-			out + `"messages":[{"role":"user","content":[{"type":"text","text":"data:IMAGE/PNG;base64,AAA"},{"type":"image_url","image_url":{"url":"data:image/png;base64,AAbb","detail":"high"}},{"type":"image_url","image_url":{"url":"https://Example.com/A.PNG?X=Y"}},{"image_url":{"url":"data:image/jpeg;base64,CC"}}]}]}`},
+		{
+			"developer", `{"messages":[{"role":"developer","content":"developer says \"developer\""},{"content":"x","role" : "developer"},{"role":"user","content":"hi"}]}`, "",
+			out + `"messages":[{"role":"system","content":"developer says \"developer\""},{"content":"x","role":"system"},{"role":"user","content":"hi"}]}`,
+		},
+		{
+			"images", `{"messages":[{"role":"user","content":[{"type":"text","text":"data:IMAGE/PNG;base64,AAA"},{"type":"image_url","image_url":{"url":"data:image/PNG;base64,AAbb","detail":"high"}},{"type":"image_url","image_url":{"url":"https://Example.com/A.PNG?X=Y"}},{"image_url":{"url":"DATA:image/jpeg;base64,CC"}}]}]}`, "",
+			out + `"messages":[{"role":"user","content":[{"type":"text","text":"data:IMAGE/PNG;base64,AAA"},{"type":"image_url","image_url":{"url":"data:image/png;base64,AAbb","detail":"high"}},{"type":"image_url","image_url":{"url":"https://Example.com/A.PNG?X=Y"}},{"image_url":{"url":"data:image/jpeg;base64,CC"}}]}]}`,
+		},
 		{"image url as text", `{"messages":[{"role":"user","content":[{"type":"image_url","image_url":"https://A/B"}]}]}`, "", out + `"messages":[{"role":"user","content":[{"type":"image_url","image_url":"https://A/B"}]}]}`},
 	}
 	for _, tt := range tests {
@@ -95,14 +101,18 @@ func TestChatAnswer(t *testing.T) {
 		{"sample", wholeAnswer, `{"id":"0217426318107460cfa43dc3f3683b1de1c09624ff49085a456ac","object":"chat.completion","created":1742631811,"model":"my \"doubao\"",
 			"choices":[{"finish_reason":"stop","index":0,"message":{"content":"Hello! 你","reasoning_content":"hm","role":"assistant"}}],
 			"usage":{"completion_tokens":9,"prompt_tokens":19,"total_tokens":28,"prompt_tokens_details":{"cached_tokens":0},"completion_tokens_details":{"reasoning_tokens":0}}}`},
-		{"no usage, null error", `{"id":"i","created":1,"error":null,"choices":[{"index":0,"message":{"role":"assistant","content":"12345678"},"logprobs":{"content":[]}}]}`,
+		{
+			"no usage, null error", `{"id":"i","created":1,"error":null,"choices":[{"index":0,"message":{"role":"assistant","content":"12345678"},"logprobs":{"content":[]}}]}`,
 			`{"id":"i","object":"chat.completion","created":1,"model":"my \"doubao\"",
 			"choices":[{"index":0,"message":{"role":"assistant","content":"12345678"},"logprobs":{"content":[]}}],
-			"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}`},
-		{"tools", `{"id":"i","created":1,"usage":null,"choices":[{"index":0,"finish_reason":"tool_calls","message":{"content":null,"tool_calls":[{"id":"a","function":{"arguments":"{\"a\":[1]}"}}]}},{"index":1}]}`,
+			"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}`,
+		},
+		{
+			"tools", `{"id":"i","created":1,"usage":null,"choices":[{"index":0,"finish_reason":"tool_calls","message":{"content":null,"tool_calls":[{"id":"a","function":{"arguments":"{\"a\":[1]}"}}]}},{"index":1}]}`,
 			`{"id":"i","object":"chat.completion","created":1,"model":"my \"doubao\"",
 			"choices":[{"index":0,"finish_reason":"tool_calls","message":{"content":null,"tool_calls":[{"id":"a","function":{"arguments":"{\"a\":[1]}"}}]}},{"index":1}],
-			"usage":{"prompt_tokens":1,"completion_tokens":0,"total_tokens":1}}`},
+			"usage":{"prompt_tokens":1,"completion_tokens":0,"total_tokens":1}}`,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

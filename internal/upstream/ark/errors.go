@@ -224,7 +224,7 @@ func (d *Driver) retryAfter(class upstream.Class, h http.Header, message string)
 	}
 	s := h.Get("Retry-After")
 	if n, err := strconv.ParseUint(s, 10, 31); err == nil {
-		return min(time.Duration(n)*time.Second, mostHeader) //nolint:gosec // 31 bits
+		return min(time.Duration(n)*time.Second, mostHeader)
 	}
 	if at, err := http.ParseTime(s); err == nil {
 		return min(max(at.Sub(d.now()), 0), mostHeader)

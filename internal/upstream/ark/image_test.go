@@ -50,7 +50,7 @@ func TestImageRequest(t *testing.T) {
 		{"image of no type", func(s *upstream.Submission) { s.Image = png }, `{"model":"doubao-seedream-4-0-250828","prompt":"a <b>猫</b>\n",
 			"image":"data:image/png;base64,iVBORw0KGgoA","size":"2048x2048",
 			"response_format":"url","watermark":false,"stream":false,"sequential_image_generation":"disabled"}`},
-		{"endit", func(s *upstream.Submission) {
+		{"seededit", func(s *upstream.Submission) {
 			s.Image, s.Spec.UpstreamModel, s.Spec.Ratio = png, "doubao-seededit-3-0-i2i-250628", ""
 		}, `{"model":"doubao-seededit-3-0-i2i-250628","prompt":"a <b>猫</b>\n","image":"data:image/png;base64,iVBORw0KGgoA","size":"adaptive",
 			"response_format":"url","watermark":false}`},

@@ -3,6 +3,8 @@ package ark_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"io"
 	"net"
 	"net/http"
@@ -257,6 +259,37 @@ func TestChatIsNotSentTwice(t *testing.T) {
 	}
 	if posts.Load() != n {
 		t.Errorf("%d requests for %d calls", posts.Load(), n)
+	}
+}
+
+// TestTLS: a server that offers HTTP/2, which sends requests again on its own
+// terms, is still spoken to in HTTP/1.1.
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	protos := make(chan string, 2)
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		protos <- r.Proto
+		if r.URL.Path == "/chat/completions" {
+			reply(200, wholeAnswer)(w, r)
+			return
+		}
+		reply(200, created)(w, r)
+	}))
+	srv.EnableHTTP2 = true
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	roots := x509.NewCertPool()
+	roots.AddCert(srv.Certificate())
+	d := driver(t, srv.URL, func(c *ark.Config) { c.Network.TLS = &tls.Config{RootCAs: roots} })
+	if _, err := d.Submit(t.Context(), acc(), video("x")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Chat(t.Context(), acc(), chat()); err != nil {
+		t.Fatal(err)
+	}
+	if a, b := <-protos, <-protos; a != "HTTP/1.1" || b != "HTTP/1.1" {
+		t.Errorf("spoke %s and %s", a, b)
 	}
 }
 

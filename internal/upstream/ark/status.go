@@ -166,12 +166,12 @@ func (d *Driver) Check(ctx context.Context, a account.Account) error {
 		secret: a.Secret, accept: "application/json", via: d.pooled,
 	}
 	ans, raw, failure := c.do(ctx, d.cfg.StatusTimeout, imageAnswerBytes)
-	if failure != nil || ans.StatusCode/100 == 2 {
-		return nil // accepted, or not known
+	if failure == nil && ans.StatusCode/100 != 2 {
+		failure = d.refusal(ans, raw)
 	}
-	if e := d.refusal(ans, raw); e.Class == upstream.Auth {
-		e.Outcome = ""
-		return e
+	if failure != nil && failure.Class == upstream.Auth {
+		failure.Outcome = ""
+		return failure
 	}
-	return nil
+	return nil // accepted, or not known
 }

@@ -144,6 +144,6 @@ func (r *Reader) setRetry(value []byte) {
 	const most = uint64(24 * time.Hour / time.Millisecond)
 	ms, err := strconv.ParseUint(string(value), 10, 64)
 	if err == nil {
-		r.event.Retry = time.Duration(min(ms, most)) * time.Millisecond //nolint:gosec // at most a day
+		r.event.Retry = time.Duration(min(ms, most)) * time.Millisecond
 	}
 }

@@ -107,9 +107,9 @@ func testStatusErrors(t *testing.T, b *bench) {
 	}
 	for _, class := range []upstream.Class{upstream.Transient, upstream.RateLimited, upstream.Empty} {
 		_, err := b.driver.Status(t.Context(), with(goodKey), id)
-		e := b.wantError(t, err, class, "")
-		if class == upstream.RateLimited && e.RetryAfter != 3*time.Second {
-			t.Errorf("RetryAfter is %s", e.RetryAfter)
+		b.wantError(t, err, class, "")
+		if wait := upstream.AsError(err).RetryAfter; class == upstream.RateLimited && wait != 3*time.Second {
+			t.Errorf("RetryAfter is %s", wait)
 		}
 	}
 	b.status(t, id, upstream.Working)
@@ -190,8 +190,9 @@ func testRejected(t *testing.T, b *bench) {
 	for _, spec := range b.specs() {
 		for _, tt := range tests {
 			_, err := b.driver.Submit(t.Context(), with(goodKey), b.submission(spec, tt.prompt))
-			if e := b.wantError(t, err, tt.class, upstream.Rejected); e.RetryAfter != tt.wait {
-				t.Errorf("%s: RetryAfter is %s, want %s", tt.prompt, e.RetryAfter, tt.wait)
+			b.wantError(t, err, tt.class, upstream.Rejected)
+			if wait := upstream.AsError(err).RetryAfter; wait != tt.wait {
+				t.Errorf("%s: RetryAfter is %s, want %s", tt.prompt, wait, tt.wait)
 			}
 		}
 	}
@@ -201,12 +202,13 @@ func testRejected(t *testing.T, b *bench) {
 func testAccounts(t *testing.T, b *bench) {
 	for _, spec := range b.specs() {
 		_, err := b.driver.Submit(t.Context(), with(refusedKey), b.submission(spec, "a cat"))
-		e := b.wantError(t, err, upstream.Auth, upstream.Rejected)
-		if e.Fault.Code != fault.CredentialRejected {
-			t.Errorf("the caller reads %v", e.Fault)
+		b.wantError(t, err, upstream.Auth, upstream.Rejected)
+		if f := upstream.AsError(err).Fault; f.Code != fault.CredentialRejected {
+			t.Errorf("the caller reads %v", f)
 		}
 		_, err = b.driver.Submit(t.Context(), with(limitedKey), b.submission(spec, "a cat"))
-		if e := b.wantError(t, err, upstream.RateLimited, upstream.Rejected); e.RetryAfter <= 0 {
+		b.wantError(t, err, upstream.RateLimited, upstream.Rejected)
+		if upstream.AsError(err).RetryAfter <= 0 {
 			t.Error("the upstream's own waiting time is lost")
 		}
 	}

@@ -129,7 +129,7 @@ func (b *bench) wantLedger(t *testing.T, submissions, charged int) {
 
 // wantError checks what holds for every error of a driver, and its class and
 // outcome.
-func (b *bench) wantError(t *testing.T, err error, class upstream.Class, outcome upstream.Outcome) *upstream.Error {
+func (b *bench) wantError(t *testing.T, err error, class upstream.Class, outcome upstream.Outcome) {
 	t.Helper()
 	e, ok := err.(*upstream.Error) //nolint:errorlint // the contract says that it is one, unwrapped
 	if !ok {
@@ -142,7 +142,6 @@ func (b *bench) wantError(t *testing.T, err error, class upstream.Class, outcome
 		t.Errorf("%v passes for the end of a stream", err)
 	}
 	b.wantDiscreet(t, e)
-	return e
 }
 
 // wantDiscreet: the caller reads a sentence of ours, the log no credential.
