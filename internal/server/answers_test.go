@@ -40,7 +40,7 @@ func (h *house) link(id any, name string) string {
 func TestImageAnswer(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	go func() { h.makeImage(h.waitForJob(), picture(t, 8, 6)) }()
+	h.meanwhile(func() { h.makeImage(h.waitForJob(), picture(t, 8, 6)) })
 	a := h.call(http.MethodPost, images, `{"model":"Seedream 4.0","prompt":"a cat"}`)
 	id := a.header.Get("X-Job-Id")
 	if a.status != 200 || id == "" || a.header.Get("Content-Type") != "application/json" || a.header.Get("X-Request-Id") == "" {
@@ -64,7 +64,7 @@ func TestImageAnswer(t *testing.T) {
 func TestVideoAnswer(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	go func() { h.makeVideo(h.waitForJob()) }()
+	h.meanwhile(func() { h.makeVideo(h.waitForJob()) })
 	a := h.call(http.MethodPost, videos, `{"prompt":"waves"}`)
 	id := a.header.Get("X-Job-Id")
 	j, err := h.store.Get(t.Context(), parseID(t, id))
@@ -85,7 +85,7 @@ func TestBase64Answer(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	content := picture(t, 300, 200)
-	go func() { h.makeImage(h.waitForJob(), content) }()
+	h.meanwhile(func() { h.makeImage(h.waitForJob(), content) })
 	a := h.call(http.MethodPost, images, `{"prompt":"a cat","response_format":"b64_json"}`)
 	var got struct {
 		Data    []map[string]string `json:"data"`
@@ -108,9 +108,9 @@ func TestBase64Answer(t *testing.T) {
 func TestJobFailureAnswer(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	go func() {
+	h.meanwhile(func() {
 		h.fail(h.waitForJob(), fault.Wrap(fault.ContentPolicy, "The prompt was refused.", http.ErrBodyNotAllowed).WithParam("prompt"))
-	}()
+	})
 	a := h.call(http.MethodPost, images, `{"prompt":"a cat"}`)
 	code, param, message := errorOf(t, a.body)
 	if a.status != 400 || code != "content_policy_violation" || param != "prompt" || message != "The prompt was refused." {

@@ -61,9 +61,11 @@ type house struct {
 	blobs blob.Store
 	sim   *sim.Simulator
 	redis *miniredis.Miniredis
+	rdb   *redis.Client
 	dir   string // of the bucket
 	log   *logBook
 	stop  func() // ends the server as SIGTERM does, and waits
+	deaf  func() // ends the news, and waits
 
 	mu   sync.Mutex
 	rung []job.Bell
@@ -84,7 +86,7 @@ func open(t *testing.T, change ...func(*options)) *house {
 		c(&o)
 	}
 	h := &house{T: t, log: &logBook{}}
-	rdb := h.openRedis()
+	h.openRedis()
 	h.openUpstream(o.sim)
 	drv, err := ark.New(ark.Config{BaseURL: h.simURL() + "/api/v3"})
 	h.must(err)
@@ -111,7 +113,7 @@ func open(t *testing.T, change ...func(*options)) *house {
 	srv, err := server.New(cfg)
 	h.must(err)
 	h.serve(srv, news, o.grace)
-	t.Cleanup(func() { _ = rdb.Close() })
+	t.Cleanup(func() { _ = h.rdb.Close() })
 	return h
 }
 
@@ -126,20 +128,19 @@ func (h *house) must(err error) {
 	}
 }
 
-func (h *house) openRedis() *redis.Client {
+func (h *house) openRedis() {
 	h.Helper()
 	h.redis = miniredis.RunT(h.T)
-	rdb := redis.NewClient(&redis.Options{Addr: h.redis.Addr(), ContextTimeoutEnabled: true, MaxRetries: -1})
+	h.rdb = redis.NewClient(&redis.Options{Addr: h.redis.Addr(), ContextTimeoutEnabled: true, MaxRetries: -1})
 	keys, err := account.NewKeyRing([]account.Secret{account.NewKey("k1")})
 	h.must(err)
-	h.store = redisstore.New(redisstore.Config{Client: rdb, Lease: time.Minute, Keys: keys})
+	h.store = redisstore.New(redisstore.Config{Client: h.rdb, Lease: time.Minute, Keys: keys})
 	h.must(h.store.SyncAccounts(h.Context(), "ark", []account.Account{{ID: "a1", Upstream: "ark", Secret: account.NewSecret("sim-a1"), MaxInFlight: 100}}))
 	h.dir = h.TempDir()
 	files, err := fileblob.Open(fileblob.Config{Dir: h.dir})
 	h.must(err)
 	h.Cleanup(func() { _ = files.Close() })
 	h.blobs = files
-	return rdb
 }
 
 func (h *house) openUpstream(c sim.Config) {
@@ -165,19 +166,37 @@ func (h *house) serve(srv *server.Server, news *redisstore.News, grace time.Dura
 	wg.Go(func() { _ = news.Run(newsCtx) })
 	done := make(chan error, 1)
 	go func() { done <- srv.Run(ctx, ln, grace) }()
+	h.deaf = func() { endNews(); wg.Wait() }
 	h.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
 			h.Errorf("Run: %v", err)
 		}
-		endNews()
-		wg.Wait()
+		h.deaf()
 	})
 	h.Cleanup(h.stop)
 }
 
 func pooled(id string) account.Account {
 	return account.Account{ID: id, Upstream: "ark", Secret: account.NewSecret("sim-" + id), MaxInFlight: 100}
+}
+
+// none is no account; pooledOne one with few slots.
+var none []account.Account
+
+func pooledOne(id string, slots int) account.Account {
+	a := pooled(id)
+	a.MaxInFlight = slots
+	return a
+}
+
+// dial opens a bare connection to the server.
+func (h *house) dial() net.Conn {
+	h.Helper()
+	conn, err := new(net.Dialer).DialContext(h.Context(), "tcp", strings.TrimPrefix(h.url, "http://"))
+	h.must(err)
+	h.Cleanup(func() { _ = conn.Close() })
+	return conn
 }
 
 func models(t *testing.T) *upstream.Registry {
@@ -306,29 +325,40 @@ const (
 	chats  = "/v1/chat/completions"
 )
 
-// The worker, by hand.
+// meanwhile plays the worker beside a call that waits. The test ends after it.
+func (h *house) meanwhile(do func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		do()
+	}()
+	h.Cleanup(func() { <-done })
+}
+
+// The worker, by hand. It does not end with the test's own context: what it
+// does is awaited.
 
 const token = "hand"
 
 // submitted takes a job from the line to the upstream.
 func (h *house) submitted(id job.ID, upstreamID string, sources ...job.Source) {
 	h.Helper()
-	ok, err := h.store.Claim(h.Context(), id, job.StageSubmit, token)
+	ok, err := h.store.Claim(context.Background(), id, job.StageSubmit, token)
 	if err != nil || !ok {
 		h.Fatalf("claim: %v %v", ok, err)
 	}
-	fence, err := h.store.Begin(h.Context(), id, token)
+	fence, err := h.store.Begin(context.Background(), id, token)
 	h.must(err)
-	_, _, err = h.store.Accepted(h.Context(), id, fence, upstreamID, sources, nil)
+	_, _, err = h.store.Accepted(context.Background(), id, fence, upstreamID, sources, nil)
 	h.must(err)
 }
 
 // phase is the poller's news.
 func (h *house) phase(id job.ID, p job.Phase) {
 	h.Helper()
-	_, err := h.store.ClaimPolls(h.Context(), token, 10)
+	_, err := h.store.ClaimPolls(context.Background(), token, 10)
 	h.must(err)
-	ok, err := h.store.Progress(h.Context(), id, token, p)
+	ok, err := h.store.Progress(context.Background(), id, token, p)
 	if err != nil || !ok {
 		h.Fatalf("progress: %v %v", ok, err)
 	}
@@ -337,16 +367,16 @@ func (h *house) phase(id job.ID, p job.Phase) {
 // ready ends the upstream's work on a running job.
 func (h *house) ready(id job.ID) {
 	h.Helper()
-	_, err := h.store.ClaimPolls(h.Context(), token, 10)
+	_, err := h.store.ClaimPolls(context.Background(), token, 10)
 	h.must(err)
-	_, _, err = h.store.Ready(h.Context(), id, token, []job.Source{{Role: job.Primary, URL: "https://up/1"}}, &job.Usage{OutputTokens: 5, TotalTokens: 5})
+	_, _, err = h.store.Ready(context.Background(), id, token, []job.Source{{Role: job.Primary, URL: "https://up/1"}}, &job.Usage{OutputTokens: 5, TotalTokens: 5})
 	h.must(err)
 }
 
 // stored puts a file into the bucket and the record.
 func (h *house) stored(id job.ID, index int, name string, role job.Role, content []byte, contentType string) job.Media {
 	h.Helper()
-	if ok, err := h.store.Claim(h.Context(), id, job.StageMirror, token); err != nil || !ok && index == 0 {
+	if ok, err := h.store.Claim(context.Background(), id, job.StageMirror, token); err != nil || !ok && index == 0 {
 		h.Fatalf("claim: %v %v", ok, err)
 	}
 	sum := sha256.Sum256(content)
@@ -354,26 +384,26 @@ func (h *house) stored(id job.ID, index int, name string, role job.Role, content
 		Name: name, Key: id.Dir() + name, Role: role, ContentType: contentType,
 		SizeBytes: int64(len(content)), SHA256: hex.EncodeToString(sum[:]), Width: 8, Height: 6,
 	}
-	_, err := h.blobs.Put(h.Context(), blob.PutRequest{Key: m.Key, Body: bytes.NewReader(content), SizeBytes: m.SizeBytes, ContentType: contentType})
+	_, err := h.blobs.Put(context.Background(), blob.PutRequest{Key: m.Key, Body: bytes.NewReader(content), SizeBytes: m.SizeBytes, ContentType: contentType})
 	h.must(err)
-	_, err = h.store.Stored(h.Context(), id, token, index, m)
+	_, err = h.store.Stored(context.Background(), id, token, index, m)
 	h.must(err)
 	return m
 }
 
 func (h *house) succeed(id job.ID) {
 	h.Helper()
-	_, _, err := h.store.Succeed(h.Context(), id, token)
+	_, _, err := h.store.Succeed(context.Background(), id, token)
 	h.must(err)
 }
 
 // fail ends a queued job.
 func (h *house) fail(id job.ID, f *fault.Error) {
 	h.Helper()
-	if ok, err := h.store.Claim(h.Context(), id, job.StageSubmit, token); err != nil || !ok {
+	if ok, err := h.store.Claim(context.Background(), id, job.StageSubmit, token); err != nil || !ok {
 		h.Fatalf("claim: %v %v", ok, err)
 	}
-	_, _, err := h.store.Fail(h.Context(), id, token, f)
+	_, _, err := h.store.Fail(context.Background(), id, token, f)
 	h.must(err)
 }
 

@@ -1,0 +1,444 @@
+package server_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tintypehq/tintype/internal/fault"
+	"github.com/tintypehq/tintype/internal/job"
+	"github.com/tintypehq/tintype/internal/server"
+	"github.com/tintypehq/tintype/pkg/tintype"
+)
+
+// frame is one event as it was on the wire: its lines.
+type frame []string
+
+// field gives the value of a line of the frame.
+func (f frame) field(name string) string {
+	for _, line := range f {
+		if v, ok := strings.CutPrefix(line, name+": "); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+// frames reads events from a stream, one at a time.
+type frames struct {
+	t *testing.T
+	r *bufio.Reader
+}
+
+func read(t *testing.T, r io.Reader) *frames {
+	t.Helper()
+	return &frames{t, bufio.NewReader(r)}
+}
+
+// next gives the next event; nil at the end.
+func (fs *frames) next() frame {
+	fs.t.Helper()
+	var f frame
+	for {
+		line, err := fs.r.ReadString('\n')
+		if err == io.EOF && line == "" {
+			return f
+		}
+		if err != nil {
+			fs.t.Fatalf("the stream broke off in %q: %v", line, err)
+		}
+		if line = strings.TrimSuffix(line, "\n"); line == "" {
+			return f
+		}
+		f = append(f, line)
+	}
+}
+
+// rest gives all events to the end.
+func (fs *frames) rest() []frame {
+	fs.t.Helper()
+	var all []frame
+	for f := fs.next(); f != nil; f = fs.next() {
+		all = append(all, f)
+	}
+	return all
+}
+
+func (h *house) stream(method, path, body string, headers ...string) (*http.Response, *frames) {
+	h.Helper()
+	resp := h.open(h.Context(), method, path, strings.NewReader(body), headers...)
+	h.Cleanup(func() { _ = resp.Body.Close() })
+	return resp, read(h.T, resp.Body)
+}
+
+func checkStreamHead(t *testing.T, resp *http.Response) {
+	t.Helper()
+	h := resp.Header
+	if resp.StatusCode != 200 || h.Get("Content-Type") != "text/event-stream; charset=utf-8" ||
+		h.Get("Cache-Control") != "no-cache, no-transform" || h.Get("X-Accel-Buffering") != "no" || h.Get("X-Job-Id") == "" {
+		t.Errorf("head: %d %v", resp.StatusCode, h)
+	}
+}
+
+// chunk reads a frame of the chunk dialect: data, and an id if it is an event
+// of the log, and nothing else.
+func (f frame) chunk(t *testing.T) (c tintype.Chunk, raw map[string]json.RawMessage) {
+	t.Helper()
+	for _, line := range f {
+		if !strings.HasPrefix(line, "data: ") && !strings.HasPrefix(line, "id: ") {
+			t.Errorf("line %q in a stream of chunks", line)
+		}
+	}
+	if err := json.Unmarshal([]byte(f.field("data")), &c); err != nil {
+		t.Fatalf("frame %q: %v", f, err)
+	}
+	if err := json.Unmarshal([]byte(f.field("data")), &raw); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := raw["error"]; ok {
+		t.Errorf("a chunk with the key error: %q", f)
+	}
+	c.Seq, _ = strconv.ParseInt(f.field("id"), 10, 64)
+	if c.Object != "chat.completion.chunk" || len(c.Choices) != 1 || c.ID == "" || c.Created == 0 {
+		t.Errorf("chunk %q", f)
+	}
+	return c, raw
+}
+
+func TestImageStream(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	resp, fs := h.stream(http.MethodPost, images, `{"prompt":"x","stream":true}`)
+	checkStreamHead(t, resp)
+	first, _ := fs.next().chunk(t) // at once, before anything was done
+	if first.Choices[0].Delta.Role != "assistant" || *first.Choices[0].Delta.Content != "" || first.Seq != 1 {
+		t.Errorf("first chunk %+v", first)
+	}
+	id := job.ID(resp.Header.Get("X-Job-Id"))
+	h.makeImage(id, picture(t, 8, 6))
+	all := fs.rest()
+	n := len(all)
+	if n < 5 || all[n-1].field("data") != "[DONE]" {
+		t.Fatalf("%d frames: %q", n, all)
+	}
+	seq := int64(1)
+	for _, f := range all[:n-4] {
+		c, _ := f.chunk(t)
+		if c.Progress == nil || *c.Choices[0].Delta.Content != "" || c.Seq != seq+1 {
+			t.Errorf("progress chunk %q after %d", f, seq)
+		}
+		seq++
+	}
+	text, _ := all[n-4].chunk(t)
+	links, _ := all[n-3].chunk(t)
+	stop, _ := all[n-2].chunk(t)
+	url := h.link(id, "image-0.png")
+	if text.Text() != "以下是为您生成的图片：\n![image]("+url+")" || text.Images() != nil {
+		t.Errorf("text chunk %q", all[n-4])
+	}
+	if got := links.Images(); len(got) != 1 || got[0] != url || links.Choices[0].Delta.Content != nil {
+		t.Errorf("links chunk %q", all[n-3])
+	}
+	if r := stop.Choices[0].FinishReason; r == nil || *r != "stop" || stop.Seq != seq+1 {
+		t.Errorf("stop chunk %q after %d", all[n-2], seq)
+	}
+}
+
+func TestVideoStreamShowsProgress(t *testing.T) {
+	t.Parallel()
+	h := open(t, waiting(server.Wait{Beat: 20 * ms}))
+	resp, fs := h.stream(http.MethodPost, videos, `{"prompt":"x","stream":true}`)
+	id := job.ID(resp.Header.Get("X-Job-Id"))
+	h.makeVideo(id)
+	var phases []string
+	var percent int
+	all := fs.rest()
+	for _, f := range all[:len(all)-1] {
+		c, raw := f.chunk(t)
+		if raw["progress"] == nil {
+			continue
+		}
+		if c.Progress.Percent < percent {
+			t.Errorf("progress went back to %d", c.Progress.Percent)
+		}
+		percent = c.Progress.Percent
+		if p := string(c.Progress.Phase); len(phases) == 0 || phases[len(phases)-1] != p {
+			phases = append(phases, p)
+		}
+	}
+	if got := strings.Join(phases, " "); got != "queued generating mirroring" {
+		t.Errorf("phases %s", got)
+	}
+}
+
+func TestHeartbeatOfChunks(t *testing.T) {
+	t.Parallel()
+	h := open(t, waiting(server.Wait{Beat: 10 * ms}))
+	h.must(h.store.SyncAccounts(t.Context(), "ark", append(none, pooledOne("a1", 1))))
+	h.create(videos, `{"prompt":"holds the only slot"}`)
+	h.create(videos, `{"prompt":"waits before"}`)
+	_, fs := h.stream(http.MethodPost, videos, `{"prompt":"x","stream":true}`)
+	fs.next()
+	beat, raw := fs.next().chunk(t)
+	if beat.Seq != 0 || *beat.Choices[0].Delta.Content != "" || beat.Progress == nil || beat.Progress.Position == nil || *beat.Progress.Position != 1 {
+		t.Errorf("beat %s", raw)
+	}
+	var p map[string]any
+	h.must(json.Unmarshal(raw["progress"], &p))
+	for _, key := range []string{"phase", "percent", "position", "eta_seconds"} {
+		if _, ok := p[key]; !ok {
+			t.Errorf("progress has no %s: %s", key, raw["progress"])
+		}
+	}
+}
+
+func TestStreamOfAFailure(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	resp, fs := h.stream(http.MethodPost, images, `{"prompt":"x","stream":true}`)
+	fs.next()
+	h.fail(job.ID(resp.Header.Get("X-Job-Id")), fault.New(fault.GenerationFailed, "It went wrong."))
+	all := fs.rest()
+	n := len(all)
+	if n < 2 || all[n-1].field("data") != "[DONE]" {
+		t.Fatalf("%q", all)
+	}
+	data := all[n-2].field("data")
+	if code, _, _ := errorOf(t, data); code != "generation_failed" || !strings.HasPrefix(data, `{"error":`) || strings.Contains(data, "choices") {
+		t.Errorf("error event %q", all[n-2])
+	}
+}
+
+// event reads a frame of the events endpoint.
+func (f frame) event(t *testing.T) tintype.Event {
+	t.Helper()
+	var e tintype.Event
+	if err := json.Unmarshal([]byte(f.field("data")), &e); err != nil {
+		t.Fatalf("frame %q: %v", f, err)
+	}
+	if f.field("id") != strconv.FormatInt(e.Seq, 10) || f.field("event") != string(e.Type) {
+		t.Errorf("frame %q does not agree with itself", f)
+	}
+	return e
+}
+
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	h := open(t, waiting(server.Wait{Beat: 10 * ms}))
+	id := h.create(videos, `{"prompt":"x"}`)
+	resp, fs := h.stream(http.MethodGet, "/v1/jobs/"+string(id)+"/events", "")
+	checkStreamHead(t, resp)
+	if f := fs.next(); len(f) != 1 || f[0] != "retry: 2000" {
+		t.Errorf("first frame %q", f)
+	}
+	h.makeVideo(id)
+	var events []tintype.Event
+	for _, f := range fs.rest() {
+		if strings.HasPrefix(f[0], ":") {
+			continue // a sign of life
+		}
+		events = append(events, f.event(t))
+	}
+	checkLog(t, events)
+	last := events[len(events)-1].Job
+	if last.Status != tintype.StatusSucceeded || len(last.Choices) != 1 || len(last.Media) != 2 || len(last.Timeline) != len(events) {
+		t.Errorf("last state %+v", last)
+	}
+	for _, e := range events {
+		if e.Type == tintype.EventSubmitted && (e.Job.Status != tintype.StatusRunning || len(e.Job.Media) != 0 || e.Job.StartedAt == nil) {
+			t.Errorf("the job at its submission: %+v", e.Job)
+		}
+	}
+}
+
+// checkLog holds a video's events against its life.
+func checkLog(t *testing.T, events []tintype.Event) {
+	t.Helper()
+	var types []string
+	for i, e := range events {
+		if e.Seq != int64(i+1) {
+			t.Errorf("event %d has number %d", i+1, e.Seq)
+		}
+		types = append(types, strings.TrimPrefix(string(e.Type), "job."))
+	}
+	if got := strings.Join(types, " "); got != "queued admitted submitted progress progress media media succeeded" {
+		t.Errorf("log: %s", got)
+	}
+}
+
+func TestHeartbeatOfEvents(t *testing.T) {
+	t.Parallel()
+	h := open(t, waiting(server.Wait{Beat: 10 * ms}))
+	id := h.create(images, `{"prompt":"x"}`)
+	_, fs := h.stream(http.MethodGet, "/v1/jobs/"+string(id)+"/events", "")
+	for {
+		if f := fs.next(); f == nil {
+			t.Fatal("the stream ended")
+		} else if strings.HasPrefix(f[0], ":") {
+			return
+		}
+	}
+}
+
+// TestResume cuts a finished log at every place, in both ways to say where.
+func TestResume(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	id := h.create(videos, `{"prompt":"x"}`)
+	h.makeVideo(id)
+	path := "/v1/jobs/" + string(id) + "/events"
+	_, fs := h.stream(http.MethodGet, path, "")
+	fs.next() // retry
+	whole := fs.rest()
+	for cut := range whole {
+		for name, get := range map[string]func() (*http.Response, *frames){
+			"header": func() (*http.Response, *frames) {
+				// The header is newer than the query of the first try.
+				return h.stream(http.MethodGet, path+"?after=0", "", "Last-Event-ID", strconv.Itoa(cut))
+			},
+			"query": func() (*http.Response, *frames) {
+				return h.stream(http.MethodGet, fmt.Sprintf("%s?after=%d", path, cut), "")
+			},
+		} {
+			_, fs := get()
+			fs.next()
+			if got := fs.rest(); fmt.Sprint(got) != fmt.Sprint(whole[cut:]) {
+				t.Errorf("%s after %d:\n%q\nwant\n%q", name, cut, got, whole[cut:])
+			}
+		}
+	}
+	a := h.call(http.MethodGet, fmt.Sprintf("%s?after=%d", path, len(whole)), "")
+	if a.status != http.StatusNoContent {
+		t.Errorf("after the end: %d %s", a.status, a.body)
+	}
+}
+
+func TestResumeOfChunks(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	resp, fs := h.stream(http.MethodPost, videos, `{"prompt":"x","stream":true}`)
+	id := job.ID(resp.Header.Get("X-Job-Id"))
+	h.makeVideo(id)
+	whole := fs.rest()
+	path := videos + "/" + string(id) + "/events"
+	_, fs = h.stream(http.MethodGet, path, "")
+	if got := fs.rest(); fmt.Sprint(got) != fmt.Sprint(whole) {
+		t.Errorf("again:\n%q\nwant\n%q", got, whole)
+	}
+	_, fs = h.stream(http.MethodGet, path, "", "Last-Event-ID", "7")
+	if got := fs.rest(); fmt.Sprint(got) != fmt.Sprint(whole[len(whole)-4:]) {
+		t.Errorf("after 7: %q", got)
+	}
+	if a := h.call(http.MethodGet, path+"?after=8", ""); a.status != http.StatusNoContent {
+		t.Errorf("after the end: %d %s", a.status, a.body)
+	}
+	if a := h.call(http.MethodGet, images+"/"+string(id)+"/events", ""); a.status != http.StatusNotFound {
+		t.Errorf("as an image: %d", a.status)
+	}
+}
+
+// TestGap: a cursor that the log does not reach gets the state instead.
+func TestGap(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	id := h.create(videos, `{"prompt":"x"}`)
+	path := "/v1/jobs/" + string(id) + "/events"
+
+	_, fs := h.stream(http.MethodGet, path+"?after=99", "") // a place that does not exist yet
+	fs.next()
+	if e := fs.next().event(t); e.Type != tintype.EventGap || e.Seq != 2 || e.Job.Status != tintype.StatusQueued {
+		t.Errorf("ahead of the log: %+v", e)
+	}
+	h.makeVideo(id)
+	h.trim(id, 5)
+	_, fs = h.stream(http.MethodGet, path+"?after=2", "")
+	fs.next()
+	all := fs.rest()
+	if e := all[0].event(t); len(all) != 1 || e.Type != tintype.EventGap || e.Seq != 8 || e.Job.Status != tintype.StatusSucceeded || len(e.Job.Media) != 2 {
+		t.Errorf("older than the log: %q", all)
+	}
+	_, fs = h.stream(http.MethodGet, path+"?after=5", "")
+	fs.next()
+	if all = fs.rest(); len(all) != 3 || all[0].event(t).Seq != 6 {
+		t.Errorf("within the log: %q", all)
+	}
+	_, fs = h.stream(http.MethodGet, videos+"/"+string(id)+"/events?after=2", "")
+	all = fs.rest()
+	if len(all) != 4 || all[2].field("id") != "8" || all[3].field("data") != "[DONE]" {
+		t.Errorf("chunks older than the log: %q", all)
+	}
+}
+
+// trim takes the beginning of a job's log away.
+func (h *house) trim(id job.ID, upTo int) {
+	h.Helper()
+	key := "{tt}:ev:" + string(id)
+	for i := 1; i <= upTo; i++ {
+		if n, err := h.rdb.XDel(h.Context(), key, strconv.Itoa(i)+"-0").Result(); err != nil || n != 1 {
+			if n, err = h.rdb.XDel(h.Context(), key, strconv.Itoa(i)+"-1").Result(); err != nil || n != 1 {
+				h.Fatalf("cannot trim event %d: %d %v", i, n, err)
+			}
+		}
+	}
+}
+
+func TestBadCursor(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	id := string(h.create(images, `{"prompt":"x"}`))
+	for _, tt := range []struct{ path, header, param string }{
+		{"/v1/jobs/" + id + "/events?after=x", "", "after"},
+		{"/v1/jobs/" + id + "/events?after=-1", "", "after"},
+		{"/v1/jobs/" + id + "/events", "7:1", "Last-Event-ID"},
+		{images + "/" + id + "/events?after=1.5", "", "after"},
+		{"/v1/jobs/" + id + "?wait=x", "", "wait"},
+		{"/v1/jobs/" + id + "?wait=301", "", "wait"},
+		{"/v1/jobs/" + id + "?wait=1&after=x", "", "after"},
+	} {
+		a := h.call(http.MethodGet, tt.path, "", "Last-Event-ID", tt.header)
+		if code, param, _ := errorOf(t, a.body); a.status != 400 || code != "invalid_request" || param != tt.param {
+			t.Errorf("%s %q: %d %s", tt.path, tt.header, a.status, a.body)
+		}
+	}
+}
+
+// TestSlowReader: a caller that does not read is cut off; others are not hurt.
+func TestSlowReader(t *testing.T) {
+	t.Parallel()
+	h := open(t, configure(func(c *server.Config) { c.Limits.WriteStall = 50 * ms }))
+	id := h.create(images, `{"prompt":"x"}`)
+	h.makeImage(id, make([]byte, 32<<20)) // more than the kernel takes in for it
+	fmt.Fprintf(h.dial(), "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", strings.TrimPrefix(h.link(id, "image-0.png"), h.url))
+	h.eventually(func() bool { return strings.Contains(h.log.String(), "i/o timeout") })
+	if a := h.call(http.MethodGet, "/v1/jobs/"+string(id), ""); a.status != 200 {
+		t.Errorf("another caller: %d", a.status)
+	}
+}
+
+// TestRecovered: media that came late makes a failure good.
+func TestRecovered(t *testing.T) {
+	t.Parallel()
+	now := time.Now().UTC()
+	media := job.Media{Name: "image-0.png", Role: job.Primary}
+	log := []job.Event{
+		{Seq: 1, Type: job.EventQueued, Time: now, State: job.Queued},
+		{Seq: 2, Type: job.EventFailed, Time: now, State: job.Failed, Failure: fault.New(fault.GenerationTimeout, "Too late.")},
+		{Seq: 3, Type: job.EventMedia, Time: now, State: job.Mirroring, Media: &media},
+		{Seq: 4, Type: job.EventRecovered, Time: now, State: job.Succeeded},
+	}
+	j := &job.Job{ID: job.NewID(now), Spec: job.Spec{Kind: job.Image}, State: job.Succeeded, Version: 4, Media: []job.Media{media}}
+	chunks, events := server.Tell(j, log)
+	if bytes.Contains(chunks, []byte(`"error"`)) || !bytes.Contains(chunks, []byte("image-0.png")) || bytes.Count(chunks, []byte("[DONE]")) != 1 {
+		t.Errorf("chunks: %s", chunks)
+	}
+	if !bytes.Contains(events, []byte("event: job.failed")) || !bytes.Contains(events, []byte(`"recovered":true`)) {
+		t.Errorf("events: %s", events)
+	}
+}
