@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 )
 
 // KeyPooled is the key that asks a server for an account of its own pool, where
@@ -14,9 +13,6 @@ import (
 const KeyPooled = "pooled"
 
 const defaultUserAgent = "tintype-go"
-
-// defaultSilence is six heartbeats of a server that is left as it comes.
-const defaultSilence = time.Minute
 
 // Client speaks to one server. Make one with [NewClient]; it is safe for
 // concurrent use and never changes.
@@ -28,10 +24,6 @@ type Client struct {
 	http      *http.Client
 	key       string
 	userAgent string
-
-	// silence is how long a stream of events may bring nothing at all, not
-	// even a heartbeat, before its connection counts as lost.
-	silence time.Duration
 }
 
 // Option changes how a Client works.
@@ -71,7 +63,7 @@ func NewClient(baseURL string, options ...Option) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{base: base, http: &http.Client{}, userAgent: defaultUserAgent, silence: defaultSilence}
+	c := &Client{base: base, http: &http.Client{}, userAgent: defaultUserAgent}
 	for _, set := range options {
 		set(c)
 	}

@@ -97,19 +97,23 @@ func incomplete(resp *http.Response, cause error) error {
 
 // Err is nil unless the job failed or was canceled; then it is an *APIError
 // that says why.
-func (j *Job) Err() error {
+func (j Job) Err() error {
 	switch j.Status {
 	case StatusFailed:
-		e := &APIError{Message: "The job failed.", JobID: j.ID}
-		if j.Error != nil {
-			e.take(*j.Error)
-		}
-		return e
+		return j.failure()
 	case StatusCanceled:
 		return &APIError{Code: CodeCanceled, Message: "The job was canceled.", JobID: j.ID}
 	case StatusQueued, StatusRunning, StatusMirroring, StatusSucceeded:
 	}
 	return nil
+}
+
+func (j Job) failure() error {
+	e := &APIError{Message: "The job failed.", JobID: j.ID}
+	if j.Error != nil {
+		e.take(*j.Error)
+	}
+	return e
 }
 
 // newAPIError makes the error of an answer with an error status.
@@ -248,5 +252,5 @@ func wait(value string, unit time.Duration) (time.Duration, bool) {
 	if err != nil {
 		return 0, false
 	}
-	return min(time.Duration(n)*unit, 24*time.Hour), true //nolint:gosec // 31 bits fit
+	return min(time.Duration(n)*unit, 24*time.Hour), true
 }

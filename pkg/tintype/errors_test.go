@@ -39,7 +39,8 @@ func errorForms() []struct {
 			Status: 401, Type: "authentication_error", Message: "No.",
 		}},
 		{
-			"headers", map[string]string{"Content-Type": "application/json; charset=utf-8", "X-Request-Id": "req-1", "X-Job-Id": "job-1", "Retry-After": "7"},
+			"headers",
+			map[string]string{"Content-Type": "application/json; charset=utf-8", "X-Request-Id": "req-1", "X-Job-Id": "job-1", "Retry-After": "7"},
 			504, `{"error":{"message":"Still running.","type":"timeout","param":null,"code":"wait_timeout"}}`,
 			tintype.APIError{
 				Status: 504, Type: "timeout", Code: tintype.CodeWaitTimeout, Message: "Still running.",
@@ -50,7 +51,8 @@ func errorForms() []struct {
 			Status: 504, Type: "timeout", Code: tintype.CodeWaitTimeout, Message: "Still running.", JobID: "job-2",
 		}},
 		{
-			"milliseconds first", map[string]string{"Content-Type": "application/json", "Retry-After": "1", "Retry-After-Ms": "100"},
+			"milliseconds first",
+			map[string]string{"Content-Type": "application/json", "Retry-After": "1", "Retry-After-Ms": "100"},
 			409, envelope,
 			tintype.APIError{
 				Status: 409, Type: "invalid_request_error", Code: tintype.CodeInvalidRequest, Param: "prompt", Message: "Write a prompt.",

@@ -20,13 +20,15 @@ const (
 	maxRetry     = 30 * time.Second // between two attempts
 	maxFailures  = 10               // in a row; then the caller has to know
 	goodAge      = 10 * time.Second // a connection that lived so long was no failure
+	maxSilence   = time.Minute      // six heartbeats of a server; then the connection counts as lost
 )
 
 // Events gives the log of a job from the event after a number on (zero: from
 // the beginning), and goes on giving what happens until the job is final. A
 // connection that breaks is made anew where it broke, so that nothing is lost
 // and nothing comes twice; between attempts it waits as long as the server
-// wishes, at first 2 s, at most 30 s. The sequence may be looped over again.
+// wishes, at first 2 s, at most 30 s. One that brings nothing for a minute, not
+// even a heartbeat, counts as broken. The sequence may be looped over again.
 //
 // An error is the last thing that the loop sees: an *APIError if the server
 // refuses, an *IncompleteError, from whose Seq one can go on, if ctx ends, the
@@ -88,7 +90,7 @@ func (f *follower) run(ctx context.Context) error {
 func (f *follower) connect(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	alarm := time.AfterFunc(f.client.silence, func() { cancel(errSilent) })
+	alarm := time.AfterFunc(maxSilence, func() { cancel(errSilent) })
 	defer alarm.Stop()
 	err := f.follow(ctx, alarm)
 	if !errors.Is(err, errDone) && errors.Is(context.Cause(ctx), errSilent) {
@@ -110,7 +112,7 @@ func (f *follower) follow(ctx context.Context, alarm *time.Timer) error {
 	}
 	f.opened = true
 	begin := time.Now()
-	err = f.read(resp, newSSEReader(guardedReader{resp.Body, alarm, f.client.silence}))
+	err = f.read(resp, newSSEReader(guardedReader{resp.Body, alarm}))
 	if time.Since(begin) >= goodAge {
 		f.failures = 0
 	}
@@ -135,12 +137,11 @@ func (f *follower) read(resp *http.Response, in *sseReader) error {
 // guardedReader sets the alarm while it waits for bytes.
 type guardedReader struct {
 	io.Reader
-	alarm   *time.Timer
-	silence time.Duration
+	alarm *time.Timer
 }
 
 func (g guardedReader) Read(b []byte) (int, error) {
-	g.alarm.Reset(g.silence)
+	g.alarm.Reset(maxSilence)
 	defer g.alarm.Stop()
 	return g.Reader.Read(b)
 }

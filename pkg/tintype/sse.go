@@ -76,7 +76,7 @@ func (r *sseReader) field(e *sseEvent, line []byte) (value []byte, isData bool) 
 		}
 	case "retry":
 		if ms, err := strconv.ParseUint(string(value), 10, 31); err == nil {
-			r.retry = time.Duration(ms) * time.Millisecond //nolint:gosec // 31 bits fit
+			r.retry = time.Duration(ms) * time.Millisecond
 		}
 	} // any other is a comment, whose name is empty, or unknown: both are passed over
 	return nil, false

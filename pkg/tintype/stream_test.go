@@ -5,8 +5,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -141,10 +141,10 @@ func TestStreamsThatFail(t *testing.T) {
 		chunks     int
 		check      func(error) bool
 	}{
-		{"ends early", first, 1, isIncomplete("job-1", 4)},
-		{"nothing at all", "", 0, isIncomplete("job-1", 0)},
-		{"last event cut", first + "data: [DONE]\n", 1, isIncomplete("job-1", 4)},
-		{"half a chunk", first + "data: {\"id\":", 1, isIncomplete("job-1", 4)},
+		{"ends early", first, 1, isIncomplete(4)},
+		{"nothing at all", "", 0, isIncomplete(0)},
+		{"last event cut", first + "data: [DONE]\n", 1, isIncomplete(4)},
+		{"half a chunk", first + "data: {\"id\":", 1, isIncomplete(4)},
 		{"error", first + "data: " + envelope + "\n\ndata: [DONE]\n\n", 1, isPromptError},
 		{"error at once", "data: " + envelope + "\n\ndata: [DONE]\n\n", 0, isPromptError},
 		{"error by another name", first + "event: error\ndata: " + envelope + "\n\n", 1, isPromptError},
@@ -168,10 +168,10 @@ func TestStreamsThatFail(t *testing.T) {
 	}
 }
 
-func isIncomplete(job string, seq int64) func(error) bool {
+func isIncomplete(seq int64) func(error) bool {
 	return func(err error) bool {
 		e, ok := errors.AsType[*tintype.IncompleteError](err)
-		return ok && e.JobID == job && e.Seq == seq && errors.Is(err, io.ErrUnexpectedEOF)
+		return ok && e.JobID == "job-1" && e.Seq == seq && errors.Is(err, io.ErrUnexpectedEOF)
 	}
 }
 
@@ -278,21 +278,20 @@ func TestStreamIsReadOnce(t *testing.T) {
 // A stream that was read to its end leaves its connection to the next call.
 func TestConnectionIsUsedAgain(t *testing.T) {
 	t.Parallel()
-	var addresses sync.Map
-	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		addresses.Store(r.RemoteAddr, true)
-		stream(mediaStream)(w, r)
-	})
-	for range 5 {
-		if _, err := read(c.ImageStream(t.Context(), tintype.ImageRequest{Prompt: "cat"})); err != nil {
-			t.Fatal(err)
+	inFakeTime(t, stream(mediaStream), func(t *testing.T, c *tintype.Client) {
+		fresh := 0
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
+			if !info.Reused {
+				fresh++
+			}
+		}})
+		for range 5 {
+			if _, err := read(c.ImageStream(ctx, tintype.ImageRequest{Prompt: "cat"})); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	connections := 0
-	for range addresses.Range {
-		connections++
-	}
-	equal(t, "connections", connections, 1)
+		equal(t, "connections", fresh, 1)
+	})
 }
 
 // A server that says the last word and keeps the line open holds nobody up.
