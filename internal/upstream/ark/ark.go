@@ -78,8 +78,7 @@ type Settings struct {
 	// must be false for families without sound.
 	Audio bool
 
-	// Size replaces the size of every image of this model: "2K", "2048x2048".
-	Size string
+	Size string // image: the tier, "1K", "2K", "3K" or "4K"; the ratio gives the shape
 }
 
 // Driver speaks to one installation of Ark. It is safe for concurrent use.
@@ -166,6 +165,8 @@ func (d *Driver) checkSettings(id string, s Settings) error {
 	}
 	v := p.Video
 	switch {
+	case s.Size != "" && p.Image.Tiers[s.Size] == nil:
+		return fmt.Errorf("model %q: size %q is not one of %v", id, s.Size, slices.Sorted(maps.Keys(p.Image.Tiers)))
 	case s.Resolution != "" && !slices.Contains(v.Resolutions, s.Resolution):
 		return fmt.Errorf("model %q: resolution %q is not one of %v", id, s.Resolution, v.Resolutions)
 	case s.Seconds == -1 && !v.AutoSeconds:

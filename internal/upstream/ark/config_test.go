@@ -1,6 +1,7 @@
 package ark_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -23,6 +24,7 @@ func TestNewRefuses(t *testing.T) {
 		{"too long", settings("doubao-seedance-1-0-pro-250528", ark.Settings{Seconds: 13}), "2 to 12"},
 		{"own choice", settings("doubao-seedance-1-0-pro-250528", ark.Settings{Seconds: -1}), "cannot choose"},
 		{"sound", settings("doubao-seedance-1-0-pro-250528", ark.Settings{Audio: true}), "no sound"},
+		{"tier", settings("doubao-seedream-4-5-251128", ark.Settings{Size: "1K"}), "[2K 4K]"},
 		{"family of an endpoint", ark.Config{
 			Families: map[string]ark.Family{"ep-1": ark.Seedance25},
 			Settings: map[string]ark.Settings{"ep-1": {Seconds: 31}},
@@ -82,6 +84,35 @@ func TestProfileOf(t *testing.T) {
 		p, ok := ark.ProfileOf(tt.id, tt.family)
 		if p.Family != tt.want || ok != (tt.want != "") {
 			t.Errorf("%s as %q: got %q, %v", tt.id, tt.family, p.Family, ok)
+		}
+	}
+}
+
+// TestTablesMakeSense: every documented size has the shape that it is listed
+// under, and the profiles agree with each other.
+func TestTablesMakeSense(t *testing.T) {
+	t.Parallel()
+	for _, f := range ark.Families() {
+		p, ok := ark.ProfileOf("", f)
+		if !ok || p.Family != f {
+			t.Fatalf("%s has no profile", f)
+		}
+		if p.Image.Tier != "" && p.Image.Tiers[p.Image.Tier] == nil {
+			t.Errorf("%s: its default tier %q is no tier of it", f, p.Image.Tier)
+		}
+		for tier, sizes := range p.Image.Tiers {
+			if len(sizes) != len(p.Ratios) {
+				t.Errorf("%s %s: %d sizes for %d ratios", f, tier, len(sizes), len(p.Ratios))
+			}
+			for ratio, size := range sizes {
+				var a, b, w, h float64
+				if n, err := fmt.Sscanf(ratio+" "+size, "%f:%f %fx%f", &a, &b, &w, &h); n != 4 {
+					t.Fatalf("%s %s: %q %q: %v", f, tier, ratio, size, err)
+				}
+				if off := w / h / (a / b); off < 0.98 || off > 1.02 {
+					t.Errorf("%s %s: %s is not %s", f, tier, size, ratio)
+				}
+			}
 		}
 	}
 }

@@ -38,12 +38,9 @@ func (d *Driver) imageBody(s upstream.Submission) ([]byte, *upstream.Error) {
 	if err := p.checkImage(len(s.Image) > 0); err != nil {
 		return nil, err
 	}
-	size, ok := p.size(spec.Ratio, len(s.Image) > 0)
+	size, ok := p.size(spec.Ratio, d.cfg.Settings[spec.UpstreamModel].Size, len(s.Image) > 0)
 	if !ok {
 		return nil, refused(fault.New(fault.Invalid, "This model cannot make that ratio. GET /v1/models lists the ratios of each model.").WithParam("ratio"))
-	}
-	if own := d.cfg.Settings[spec.UpstreamModel].Size; own != "" {
-		size = own
 	}
 	o := newObject(len(spec.Prompt) + base64.StdEncoding.EncodedLen(len(s.Image)) + 1<<10)
 	o.str("model", spec.UpstreamModel)

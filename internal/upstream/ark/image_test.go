@@ -58,7 +58,15 @@ func TestImageRequest(t *testing.T) {
 			"response_format":"url","watermark":false}`},
 		{"named family", func(s *upstream.Submission) { s.Spec.UpstreamModel, s.Spec.Ratio = "ep-pro", "16:9" }, `{"model":"ep-pro","prompt":"a <b>猫</b>\n",
 			"size":"2816x1584","response_format":"url","watermark":false}`},
-		{"configured size", func(s *upstream.Submission) { s.Spec.UpstreamModel = "ep-4k" }, `{"model":"ep-4k","prompt":"a <b>猫</b>\n",
+		{"configured tier", func(s *upstream.Submission) { s.Spec.UpstreamModel, s.Spec.Ratio = "ep-4k", "16:9" }, `{"model":"ep-4k","prompt":"a <b>猫</b>\n",
+			"size":"5504x3040","response_format":"url","watermark":false}`},
+		{"configured tier and other ratio", func(s *upstream.Submission) {
+			s.Spec.UpstreamModel, s.Spec.Ratio = "doubao-seedream-4-5-251128", "2:1"
+		}, `{"model":"doubao-seedream-4-5-251128","prompt":"a <b>猫</b>\n",
+			"size":"5792x2896","response_format":"url","watermark":false,"stream":false,"sequential_image_generation":"disabled"}`},
+		{"configured tier and image", func(s *upstream.Submission) {
+			s.Spec.UpstreamModel, s.Spec.Ratio, s.Image = "ep-4k", "", png
+		}, `{"model":"ep-4k","prompt":"a <b>猫</b>\n","image":"data:image/png;base64,iVBORw0KGgoA",
 			"size":"4K","response_format":"url","watermark":false}`},
 	}
 	for _, tt := range tests {
@@ -67,7 +75,7 @@ func TestImageRequest(t *testing.T) {
 			w := newWire(t, reply(200, oneImage))
 			d := driver(t, w.URL+"/api/v3/", func(c *ark.Config) {
 				c.Families = map[string]ark.Family{"ep-pro": ark.Seedream50Pro}
-				c.Settings = map[string]ark.Settings{"ep-4k": {Size: "4K"}}
+				c.Settings = map[string]ark.Settings{"ep-4k": {Size: "4K"}, "doubao-seedream-4-5-251128": {Size: "4K"}}
 			})
 			s := image("a <b>猫</b>\n")
 			tt.change(&s)

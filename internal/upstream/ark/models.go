@@ -2,32 +2,6 @@ package ark
 
 import "github.com/tintypehq/tintype/internal/upstream"
 
-// The sizes that the documentation recommends, by ratio, at the tier that we
-// ask each family for. 2K is the one that 4.0, 4.5 and 5.0 share.
-func sizes2K() map[string]string {
-	return map[string]string{
-		"1:1": "2048x2048", "4:3": "2304x1728", "3:4": "1728x2304",
-		"16:9": "2848x1600", "9:16": "1600x2848",
-		"3:2": "2496x1664", "2:3": "1664x2496", "21:9": "3136x1344",
-	}
-}
-
-func sizesPro2K() map[string]string {
-	return map[string]string{
-		"1:1": "2048x2048", "4:3": "2368x1776", "3:4": "1776x2368",
-		"16:9": "2816x1584", "9:16": "1584x2816",
-		"3:2": "2496x1664", "2:3": "1664x2496", "21:9": "3136x1344",
-	}
-}
-
-func sizes3() map[string]string {
-	return map[string]string{
-		"1:1": "1024x1024", "4:3": "1152x864", "3:4": "864x1152",
-		"16:9": "1280x720", "9:16": "720x1280",
-		"3:2": "1248x832", "2:3": "832x1248", "21:9": "1512x648",
-	}
-}
-
 func imageRatios() []string {
 	return []string{"1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3", "21:9"}
 }
@@ -64,15 +38,15 @@ func videoInput(types ...string) InputLimits {
 func profileOf(f Family) Profile {
 	switch f {
 	case Seedream50Pro:
-		return seedream(f, 10, ImageProfile{Sizes: sizesPro2K(), MinPixels: 921_600, MaxPixels: 4_624_220, FollowSize: "2K"})
+		return seedream(f, 10, ImageProfile{Tiers: tiersPro(), MinPixels: 921_600, MaxPixels: 4_624_220})
 	case Seedream50:
-		return seedream(f, 14, ImageProfile{Sizes: sizes2K(), MinPixels: 3_686_400, MaxPixels: 10_404_496, FollowSize: "2K", Groups: true})
+		return seedream(f, 14, ImageProfile{Tiers: tiers("2K", "3K", "4K"), MinPixels: 3_686_400, MaxPixels: 10_404_496, Groups: true})
 	case Seedream45:
-		return seedream(f, 14, ImageProfile{Sizes: sizes2K(), MinPixels: 3_686_400, MaxPixels: 16_777_216, FollowSize: "2K", Groups: true})
+		return seedream(f, 14, ImageProfile{Tiers: tiers("2K", "4K"), MinPixels: 3_686_400, MaxPixels: 16_777_216, Groups: true})
 	case Seedream40:
-		return seedream(f, 14, ImageProfile{Sizes: sizes2K(), MinPixels: 921_600, MaxPixels: 16_777_216, FollowSize: "2K", Groups: true})
+		return seedream(f, 14, ImageProfile{Tiers: tiers("1K", "2K", "4K"), MinPixels: 921_600, MaxPixels: 16_777_216, Groups: true})
 	case Seedream30:
-		return Profile{Family: f, Kind: upstream.ImageModel, Ratios: imageRatios(), Image: ImageProfile{Sizes: sizes3()}}
+		return Profile{Family: f, Kind: upstream.ImageModel, Ratios: imageRatios(), Image: ImageProfile{Tiers: map[string]map[string]string{"": sizes3()}}}
 	case Seededit30:
 		return seededit()
 	case Seedance25:
@@ -94,6 +68,7 @@ func profileOf(f Family) Profile {
 }
 
 func seedream(f Family, refs int, p ImageProfile) Profile {
+	p.Tier = "2K" // the one that all of them have
 	return Profile{
 		Family: f, Kind: upstream.ImageModel, Ratios: imageRatios(), ReferenceImages: refs,
 		Input: imageInput("image/webp", "image/bmp", "image/tiff", "image/gif"), Image: p,
@@ -106,7 +81,7 @@ func seededit() Profile {
 	in.MinAspect, in.MaxAspect = 1.0/3, 3
 	return Profile{
 		Family: Seededit30, Kind: upstream.ImageModel, ReferenceImages: 1, NeedsImage: true,
-		Input: in, Image: ImageProfile{FollowSize: "adaptive"},
+		Input: in, Image: ImageProfile{Fixed: "adaptive"},
 	}
 }
 
@@ -169,7 +144,7 @@ func fallback(kind upstream.ModelKind) Profile {
 	case upstream.ImageModel:
 		return Profile{
 			Kind: kind, Ratios: imageRatios(), ReferenceImages: 1, Input: imageInput(),
-			Image: ImageProfile{Sizes: sizes2K(), MinPixels: 3_686_400, MaxPixels: 10_404_496, FollowSize: "2K"},
+			Image: ImageProfile{Tiers: tiers("2K", "4K"), Tier: "2K", MinPixels: 3_686_400, MaxPixels: 10_404_496},
 		}
 	case upstream.VideoModel:
 		return Profile{

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -124,7 +125,9 @@ func TestHangsInBody(t *testing.T) {
 
 func TestNotSent(t *testing.T) {
 	t.Parallel()
-	tlsServer := httptest.NewTLSServer(reply(200, created))
+	tlsServer := httptest.NewUnstartedServer(reply(200, created))
+	tlsServer.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // it complains of us, rightly
+	tlsServer.StartTLS()
 	t.Cleanup(tlsServer.Close)
 	silentAddr := listen(t, func(net.Conn) {})
 	rude := listen(t, func(c net.Conn) { _ = c.Close() })

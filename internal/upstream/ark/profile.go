@@ -57,10 +57,14 @@ type Profile struct {
 
 // ImageProfile is what is special to an image model.
 type ImageProfile struct {
-	Sizes                map[string]string // ratio → "WxH", the size that is documented for it
-	MinPixels, MaxPixels int               // of an image, width × height; zero: only the sizes above
-	FollowSize           string            // the size that lets the model follow its input image
-	Groups               bool              // knows the field sequential_image_generation
+	// Tiers are the documented sizes: tier → ratio → "WxH". A model without
+	// tiers has all of its sizes under the empty one.
+	Tiers map[string]map[string]string
+
+	Tier                 string // the default; also the size that follows an input image
+	Fixed                string // the only size there is, whatever the ratio
+	MinPixels, MaxPixels int    // of an image, width × height; zero: only the sizes in Tiers
+	Groups               bool   // knows the field sequential_image_generation
 }
 
 // VideoProfile is what is special to a video model.

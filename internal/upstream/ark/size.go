@@ -8,33 +8,44 @@ import (
 )
 
 const (
-	// sizePixels is the area that a ratio without a documented size gets: that
-	// of the 2K tier.
-	sizePixels = 2048 * 2048
-
 	sizeStep     = 16 // sides are multiples of this
 	widestAspect = 16 // and its inverse bound every size
 )
 
-// size gives the value of "size" for a ratio. An empty ratio follows the input
-// image where there is one, else it is the first documented ratio. It is false
-// for a ratio that the model cannot have.
-func (p Profile) size(ratio string, withImage bool) (string, bool) {
-	if len(p.Ratios) == 0 || ratio == "" && withImage && p.Image.FollowSize != "" {
-		return p.Image.FollowSize, true
+// size gives the value of "size" for a ratio in a tier; an empty tier is the
+// model's default. An empty ratio follows the input image where there is one and
+// the model can, else it is the first of the model's. It is false for a ratio
+// that the model cannot have.
+func (p Profile) size(ratio, tier string, withImage bool) (string, bool) {
+	if tier == "" {
+		tier = p.Image.Tier
 	}
-	if ratio == "" {
+	switch {
+	case p.Image.Fixed != "":
+		return p.Image.Fixed, true
+	case ratio == "" && withImage && tier != "":
+		return tier, true
+	case ratio == "":
 		ratio = p.Ratios[0]
 	}
-	if s, ok := p.Image.Sizes[ratio]; ok {
+	if s, ok := p.Image.Tiers[tier][ratio]; ok {
 		return s, true
 	}
 	a, b, ok := parseRatio(ratio)
 	if !ok || p.Image.MaxPixels == 0 {
 		return "", false
 	}
-	w, h := fit(a/b, p.Image.MinPixels, p.Image.MaxPixels)
+	w, h := fit(a/b, tierPixels(tier), p.Image.MinPixels, p.Image.MaxPixels)
 	return fmt.Sprintf("%dx%d", w, h), true
+}
+
+// tierPixels is the area of a tier's square.
+func tierPixels(tier string) int {
+	k, err := strconv.Atoi(strings.TrimSuffix(tier, "K"))
+	if err != nil {
+		k = 2
+	}
+	return k * 1024 * k * 1024
 }
 
 // parseRatio reads "a:b" of two whole numbers above zero, neither side more
@@ -50,11 +61,11 @@ func parseRatio(s string) (a, b float64, ok bool) {
 	return a, b, a/b <= widestAspect && b/a <= widestAspect
 }
 
-// fit finds the sides of an image with this aspect, as near as can be to the
-// area of 2K within the model's range. Sides are rounded inwards where rounding
+// fit finds the sides of an image with this aspect, as near as can be to an area
+// within the model's range. Sides are rounded inwards where rounding
 // would leave the range of areas or of aspects.
-func fit(aspect float64, minPixels, maxPixels int) (w, h int) {
-	area := float64(min(max(sizePixels, minPixels), maxPixels))
+func fit(aspect float64, pixels, minPixels, maxPixels int) (w, h int) {
+	area := float64(min(max(pixels, minPixels), maxPixels))
 	w = step(math.Sqrt(area * aspect))
 	h = step(float64(w) / aspect)
 	for w*h > maxPixels || w > h*widestAspect {
