@@ -14,16 +14,16 @@ import (
 func TestImage(t *testing.T) {
 	t.Parallel()
 	k := newKit(t, nil)
-	out := k.image(imageOf("a lake at dawn", obj{"size": "2848x1600"}))
-	if len(out.Data) != 1 || out.Data[0].Size != "2848x1600" || out.Model != "doubao-seedream-4-0-250828" {
+	out := k.image(imageOf("a lake at dawn", obj{"size": "1280x720"}))
+	if len(out.Data) != 1 || out.Data[0].Size != "1280x720" || out.Model != "doubao-seedream-4-0-250828" {
 		t.Fatalf("%+v", out)
 	}
-	if want := 2848 * 1600 / 256; out.Usage.OutputTokens != want || out.Usage.GeneratedImages != 1 {
+	if want := 1280 * 720 / 256; out.Usage.OutputTokens != want || out.Usage.GeneratedImages != 1 {
 		t.Errorf("usage %+v, want %d tokens", out.Usage, want)
 	}
 	media := k.must(200, "GET", out.Data[0].URL, "")
 	img, format, err := image.Decode(bytes.NewReader(media.body))
-	if err != nil || format != "jpeg" || img.Bounds().Dx() != 2848 || img.Bounds().Dy() != 1600 {
+	if err != nil || format != "jpeg" || img.Bounds().Dx() != 1280 || img.Bounds().Dy() != 720 {
 		t.Fatalf("%s %v %v", format, img.Bounds(), err)
 	}
 }

@@ -19,6 +19,7 @@
 package sim
 
 import (
+	"context"
 	"crypto/rand"
 	"log/slog"
 	"net/http"
@@ -118,12 +119,15 @@ type Simulator struct {
 	board  *tasks.Board
 	faults *faults.Engine
 	ark    *ark.Protocol
+	done   context.Context //nolint:containedctx // ends requests that hang when the simulator closes
+	close  context.CancelFunc
 }
 
 // New returns a simulator. The caller closes it.
 func New(cfg Config) *Simulator {
 	cfg = cfg.withDefaults()
 	s := &Simulator{mux: http.NewServeMux(), faults: &faults.Engine{}, book: ledger.NewBook(cfg.Clock.Now)}
+	s.done, s.close = context.WithCancel(context.Background())
 	s.board = tasks.NewBoard(tasks.Config{
 		Clock: cfg.Clock, Book: s.book, MaxTasks: cfg.MaxTasks, Keep: 7 * 24 * time.Hour, KeepGone: 24 * time.Hour,
 	})
@@ -146,11 +150,18 @@ func New(cfg Config) *Simulator {
 
 // ServeHTTP answers a request of any protocol, of a media link, or to the
 // routes under /_sim/.
-func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(s.done, cancel)()
+	s.mux.ServeHTTP(w, r.WithContext(ctx))
+}
 
-// Close ends callbacks and timers, and waits for what is on its way. It does
-// not wait for requests, as it has no listener.
+// Close breaks off requests that wait for something, ends callbacks and
+// timers, and waits for the latter. It does not wait for requests; to close
+// the server after it is enough.
 func (s *Simulator) Close() {
+	s.close()
 	s.board.Close()
 	s.ark.Close()
 }

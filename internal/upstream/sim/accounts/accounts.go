@@ -79,7 +79,8 @@ const (
 // LimitedKey is the key that is always over its limit.
 const LimitedKey = "sim-limited"
 
-// maxHolders bounds the memory that made-up keys take.
+// maxHolders bounds the memory that made-up keys take. Those that come after
+// that many others count as limited.
 const maxHolders = 10_000
 
 // Register holds the accounts. Make one with [NewRegister]; it is safe for
@@ -118,16 +119,20 @@ func (r *Register) Find(key string) (*Holder, Verdict) {
 		}
 		a = a.withDefaults(Account{})
 	}
-	return r.holder(a), Valid
+	if h := r.holder(a); h != nil {
+		return h, Valid
+	}
+	return nil, Limited
 }
 
+// holder is nil if there are too many.
 func (r *Register) holder(a Account) *Holder {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	h := r.holders[a.Key]
 	if h == nil {
 		if len(r.holders) >= maxHolders {
-			clear(r.holders)
+			return nil
 		}
 		h = &Holder{Account: a, Hash: Hash(a.Key), windows: map[string][]time.Time{}}
 		r.holders[a.Key] = h
@@ -158,7 +163,7 @@ func (h *Holder) Take(what string, n, limit int, now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	used := h.windows[what]
-	fresh, _ := slices.BinarySearchFunc(used, now.Add(-time.Minute), time.Time.Compare)
+	fresh, _ := slices.BinarySearchFunc(used, now.Add(1-time.Minute), time.Time.Compare)
 	used = used[fresh:]
 	if len(used)+n > limit {
 		h.windows[what] = used

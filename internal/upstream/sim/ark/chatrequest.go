@@ -184,7 +184,7 @@ func (c chatPart) check(at string) *problem {
 	if c.ImageURL.URL == "" && c.ImageURL.FileID == "" {
 		return &problem{
 			Status: 400, Code: "InvalidImageURL.EmptyURL", Param: at + ".image_url.url", Type: "BadRequest",
-			Message: "The request failed because the image URL is empty.",
+			Message: "The request failed because the image URL `" + at + ".image_url.url` is empty.",
 		}
 	}
 	return oneOf(at+".image_url.detail", c.ImageURL.Detail, "", "auto", "low", "high", "xhigh")

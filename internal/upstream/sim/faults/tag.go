@@ -4,6 +4,8 @@
 //
 //	sim:name  sim:name=value  sim:name=value,times=2,skip=1,on=get,accepted
 //
+// that stands at the start or after a space, a quote, a bracket or any
+// character outside of ASCII,
 // or by a [Rule], which an admin route adds and which matches prompts by a
 // substring. An unknown name or a value that cannot be read is an error, since
 // a mistyped tag that does nothing makes a test pass that proves nothing.
@@ -81,7 +83,7 @@ func (f Fault) SizeBytes() int64 {
 }
 
 var (
-	tag      = regexp.MustCompile(`(?:^|[^A-Za-z0-9_])sim:([a-z0-9-]+)(?:=([A-Za-z0-9]+(?:\.[A-Za-z0-9]+)*))?((?:,[a-z]+(?:=[a-z0-9]+)?\b)*)`)
+	tag      = regexp.MustCompile(`(?:^|[\s"'(\[]|[^\x00-\x7F])sim:([a-z0-9-]+)(?:=([A-Za-z0-9]+(?:\.[A-Za-z0-9]+)*))?((?:,[a-z]+(?:=[a-z0-9]+)?\b)*)`)
 	sizeForm = regexp.MustCompile(`^([0-9]{1,6})(B|KB|MB|GB)$`)
 )
 
@@ -92,7 +94,7 @@ func Parse(prompt string) ([]Fault, error) {
 	}
 	var out []Fault
 	for _, m := range tag.FindAllStringSubmatch(prompt, -1) {
-		f := Fault{Name: Name(m[1]), Value: m[2]}
+		f := Fault{Name: canonical(m[1]), Value: m[2]}
 		if err := f.modify(m[3]); err != nil {
 			return nil, fmt.Errorf("sim:%s: %w", m[1], err)
 		}
@@ -102,6 +104,14 @@ func Parse(prompt string) ([]Fault, error) {
 		out = append(out, f)
 	}
 	return out, nil
+}
+
+// canonical maps a second spelling to the name.
+func canonical(name string) Name {
+	if name == "notlength" {
+		return NoLength
+	}
+	return Name(name)
 }
 
 // modify applies ",times=2,on=get" to f.

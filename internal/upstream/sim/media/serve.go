@@ -40,7 +40,7 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if set.Wait(r.Context(), s.cfg.Clock) != nil {
 		return
 	}
-	if a, ok := refuse(set); ok {
+	if a, ok := refuse(r, set); ok {
 		a.Send(w)
 		return
 	}
@@ -48,7 +48,7 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // refuse is the answer of the faults that are about the request.
-func refuse(set faults.Set) (faults.Answer, bool) {
+func refuse(r *http.Request, set faults.Set) (faults.Answer, bool) {
 	for _, f := range set {
 		switch f.Name { //nolint:exhaustive // the others are about the body
 		case faults.TooMany:
@@ -66,7 +66,9 @@ func refuse(set faults.Set) (faults.Answer, bool) {
 		case faults.Overdue, faults.DeadKey:
 			return deny("Access denied."), true
 		case faults.Redirect:
-			return fail(http.StatusTemporaryRedirect, "Redirect", "Go elsewhere."), true
+			a := fail(http.StatusTemporaryRedirect, "Redirect", "Please ask again.")
+			a.Header.Set("Location", r.URL.RequestURI())
+			return a, true
 		}
 	}
 	return faults.Answer{}, false
