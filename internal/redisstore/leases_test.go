@@ -296,7 +296,7 @@ func testArchive(t *testing.T, b bench) {
 }
 
 func testNews(t *testing.T, b bench) {
-	news := b.NewNews(discard())
+	news := b.NewNews()
 	ctx, cancel := contextWithCancel(t)
 	done := make(chan error, 1)
 	id, _ := b.accept(t)

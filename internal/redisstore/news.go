@@ -2,7 +2,7 @@ package redisstore
 
 import (
 	"context"
-	"log/slog"
+	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -18,49 +18,47 @@ import (
 // seconds.
 type News struct {
 	pubsub  func(context.Context) *redis.PubSub
-	log     *slog.Logger
 	mu      sync.Mutex
 	waiters map[job.ID]map[chan struct{}]struct{}
 }
 
 // NewNews makes the waiters' room. It hears nothing until Run is called.
-func (s *Store) NewNews(log *slog.Logger) *News {
+func (s *Store) NewNews() *News {
 	return &News{
 		pubsub:  func(ctx context.Context) *redis.PubSub { return s.rdb.Subscribe(ctx, s.prefix+"news") },
-		log:     log,
 		waiters: map[job.ID]map[chan struct{}]struct{}{},
 	}
 }
+
+// newsCheck is how long a subscription may be silent before it is tried.
+const newsCheck = 3 * time.Second
 
 // Run hears the news until ctx ends. After a lost connection it subscribes
 // again and wakes everybody, since they may have missed something.
 func (n *News) Run(ctx context.Context) error {
 	sub := n.pubsub(ctx)
-	stop := context.AfterFunc(ctx, func() { _ = sub.Close() })
-	defer func() {
-		if stop() {
-			_ = sub.Close()
-		}
-	}()
-	for ctx.Err() == nil {
-		msg, err := sub.Receive(ctx)
-		if err != nil {
-			if ctx.Err() == nil {
-				n.log.WarnContext(ctx, "the subscription to job news was lost", "err", err)
-				pause(ctx)
+	defer func() { _ = sub.Close() }()
+	messages := sub.ChannelWithSubscriptions(redis.WithChannelSize(4096), redis.WithChannelHealthCheckInterval(newsCheck))
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case msg, ok := <-messages:
+			if !ok {
+				return errNewsEnded
 			}
-			continue
-		}
-		switch m := msg.(type) {
-		case *redis.Subscription:
-			n.wakeAll()
-		case *redis.Message:
-			id, _, _ := strings.Cut(m.Payload, " ")
-			n.wake(job.ID(id))
+			switch m := msg.(type) {
+			case *redis.Subscription:
+				n.wakeAll()
+			case *redis.Message:
+				id, _, _ := strings.Cut(m.Payload, " ")
+				n.wake(job.ID(id))
+			}
 		}
 	}
-	return context.Cause(ctx)
 }
+
+var errNewsEnded = errors.New("redisstore: the subscription to job news ended")
 
 // Listen gives a channel that is sent to, at least once, after each change of
 // a job. It holds one wake-up; stop must be called.
@@ -107,15 +105,5 @@ func nudge(ch chan struct{}) {
 	select {
 	case ch <- struct{}{}:
 	default:
-	}
-}
-
-// pause keeps a subscription that fails at once from spinning.
-func pause(ctx context.Context) {
-	timer := time.NewTimer(500 * time.Millisecond)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
 	}
 }

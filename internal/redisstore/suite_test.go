@@ -2,7 +2,6 @@ package redisstore_test
 
 import (
 	"context"
-	"log/slog"
 	"testing"
 	"time"
 
@@ -228,8 +227,6 @@ func wantFault(t *testing.T, err error, code fault.Code) {
 		t.Fatalf("error = %v, want a fault of %s", err, code)
 	}
 }
-
-func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func contextWithCancel(t *testing.T) (context.Context, context.CancelFunc) {
 	t.Helper()

@@ -81,26 +81,31 @@ func (l *leases) fresh(lease redisstore.Lease) bool {
 	return h != nil && time.Until(h.until) > l.store.Lease()/2
 }
 
-// run renews until ctx ends.
+// run renews until ctx ends. The clock is watched beside that, so that a Redis
+// that does not answer cannot keep us from giving up in time.
 func (l *leases) run(ctx context.Context) {
-	renew := time.NewTicker(l.store.Lease() / 3)
-	defer renew.Stop()
-	check := time.NewTicker(max(l.store.Lease()/15, time.Millisecond))
-	defer check.Stop()
+	var loops sync.WaitGroup
+	loops.Go(func() { every(ctx, l.store.Lease()/15, func() { l.expire(time.Now()) }) })
+	loops.Go(func() { every(ctx, l.store.Lease()/3, func() { l.renew(ctx) }) })
+	loops.Wait()
+}
+
+// every calls f in an interval until ctx ends.
+func every(ctx context.Context, d time.Duration, f func()) {
+	tick := time.NewTicker(max(d, time.Millisecond))
+	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-check.C:
-			l.expire(time.Now())
-		case <-renew.C:
-			l.renew(ctx)
+		case <-tick.C:
+			f()
 		}
 	}
 }
 
-// renew prolongs all leases. The call gets a third of a lease, so that a Redis
-// that hangs does not keep expire from its work.
+// renew prolongs all leases. The call gets a third of a lease, so that the next
+// one is in time.
 func (l *leases) renew(ctx context.Context) {
 	all := l.where(func(*held) bool { return true })
 	if len(all) == 0 {

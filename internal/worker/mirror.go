@@ -133,20 +133,34 @@ func (c *copying) unstage(ctx context.Context) {
 
 // mirror copies one file, from its beginning again if it arrives damaged.
 func (c *copying) mirror(ctx context.Context, i int) (m job.Media, err error) {
-	for range mirrorTries {
-		m, err = c.copyOnce(ctx, i)
-		if err == nil || !errors.Is(err, errRubbish) || ctx.Err() != nil {
-			return m, err
+	for try := range mirrorTries {
+		if try > 0 {
+			c.Log.WarnContext(ctx, "media is fetched again", "job_id", c.job.ID, "file", i, "err", err)
+			if err := errors.Join(sleep(ctx, resumePause<<try), c.refreshIfAble(ctx)); err != nil {
+				return m, err
+			}
 		}
-		c.Log.WarnContext(ctx, "media is fetched again", "job_id", c.job.ID, "file", i, "err", err)
-		if fresh := c.refresh(ctx); fresh != nil {
-			c.Log.WarnContext(ctx, "no fresh link", "job_id", c.job.ID, "err", fresh)
+		m, err = c.copyOnce(ctx, i)
+		if !errors.Is(err, errRubbish) {
+			return m, err
 		}
 	}
 	return m, err
 }
 
+// refreshIfAble gets fresh links where the upstream has any; the old ones are
+// tried again otherwise.
+func (c *copying) refreshIfAble(ctx context.Context) error {
+	if err := c.refresh(ctx); !errors.Is(err, errRubbish) {
+		return err
+	}
+	return nil
+}
+
 // copyOnce streams one file into the bucket and gathers its facts on the way.
+// What turns out to be damaged stays where it is: nothing points at it, the next
+// try writes over it, and deleting could hit what another worker has put there
+// since, should this one have slept.
 func (c *copying) copyOnce(ctx context.Context, i int) (job.Media, error) {
 	src, err := c.open(ctx, i)
 	defer src.Close()
@@ -168,12 +182,12 @@ func (c *copying) copyOnce(ctx context.Context, i int) (job.Media, error) {
 	}
 	facts, err = read.probe.Facts()
 	if err != nil {
-		return m, c.discard(ctx, m.Key, fmt.Errorf("%w: %w", errRubbish, err))
+		return m, fmt.Errorf("%w: %w", errRubbish, err)
 	}
 	m.SizeBytes, m.SHA256 = read.bytes, hex.EncodeToString(read.sum.Sum(nil))
 	m.Width, m.Height, m.Duration, m.FPS = facts.Width, facts.Height, facts.Duration, facts.FPS
 	if object.SizeBytes != m.SizeBytes {
-		return m, c.discard(ctx, m.Key, fmt.Errorf("worker: the bucket holds %d of %d bytes", object.SizeBytes, m.SizeBytes))
+		return m, fmt.Errorf("worker: the bucket holds %d of %d bytes", object.SizeBytes, m.SizeBytes)
 	}
 	return m, nil
 }
@@ -189,11 +203,6 @@ func (c *copying) putFailed(ctx context.Context, read *reading, src *source, err
 		return src.err
 	}
 	return err
-}
-
-// discard removes an object that must not be given out.
-func (c *copying) discard(ctx context.Context, key string, why error) error {
-	return errors.Join(why, c.Blobs.Delete(context.WithoutCancel(ctx), key))
 }
 
 // name is the last segment of a file's key and link: "video-0.mp4".

@@ -114,8 +114,8 @@ func (s *source) connect() error {
 	if !expired(err) {
 		return err
 	}
-	if fresh := s.c.refresh(s.ctx); fresh != nil {
-		return fmt.Errorf("%w: the link is no longer honored and there is no other: %w", errRubbish, errors.Join(err, fresh))
+	if err := s.c.refresh(s.ctx); err != nil {
+		return err
 	}
 	if err = s.request(); expired(err) {
 		return fmt.Errorf("%w: %w", errRubbish, err)
@@ -170,11 +170,12 @@ func (s *source) continues(resp *fetch.Response) error {
 	return err
 }
 
-// refresh asks the upstream for the job's links again. An upstream that
-// answered the submission with the media cannot be asked.
+// refresh asks the upstream for the job's links again. Its error is errRubbish
+// if there will never be others: the upstream gave them once, or no longer knows
+// the job. Anything else may be tried again.
 func (c *copying) refresh(ctx context.Context) error {
 	if c.job.UpstreamID == "" {
-		return errors.New("worker: the upstream gives its links once")
+		return fmt.Errorf("%w: the link is no longer honored and the upstream gives it once", errRubbish)
 	}
 	acct, err := c.account(ctx, c.job.ID, c.job.Account, c.job.Spec.Upstream)
 	if err != nil {
@@ -182,10 +183,12 @@ func (c *copying) refresh(ctx context.Context) error {
 	}
 	status, err := c.Upstreams[c.job.Spec.Upstream].Driver.Status(ctx, acct, c.job.UpstreamID)
 	switch {
+	case err != nil && upstream.AsError(err).Class == upstream.Lost:
+		return fmt.Errorf("%w: %w", errRubbish, err)
 	case err != nil:
 		return err
 	case status.State != upstream.Ready || !sameRoles(status.Sources, c.job.Sources):
-		return fmt.Errorf("worker: the upstream says %q with %d files", status.State, len(status.Sources))
+		return fmt.Errorf("%w: the upstream now says %q with %d files", errRubbish, status.State, len(status.Sources))
 	}
 	c.job.Sources = status.Sources
 	return nil

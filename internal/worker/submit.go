@@ -75,13 +75,10 @@ func (s *submission) run(ctx context.Context) error {
 	if err != nil {
 		return s.unprepared(ctx, err)
 	}
-	begun := time.Now()
-	fence, err := s.Store.Begin(ctx, s.job.ID, s.lease.Token)
-	if err != nil || fence == 0 {
+	if err := s.begin(ctx); err != nil || s.fence == 0 {
 		return err // nothing was sent, and nobody else may send under this fence
 	}
-	s.fence, request.Fence = fence, fence
-	s.leases.extend(s.lease, begun)
+	request.Fence = s.fence
 	if !s.leases.fresh(s.lease) {
 		return s.notSent(ctx, &upstream.Error{Class: upstream.Transient, Outcome: upstream.NotSent, Cause: errLeaseLost})
 	}
@@ -92,6 +89,21 @@ func (s *submission) run(ctx context.Context) error {
 		return s.accepted(ctx, got)
 	}
 	return s.refused(ctx, upstream.AsError(err))
+}
+
+// begin writes the fence. It insists for a while, since a fence that was
+// written and whose reply was lost would end the job without a submission.
+func (s *submission) begin(ctx context.Context) error {
+	s.fence = 0
+	return retry(ctx, s.Store.Lease()/3, func() error {
+		begun := time.Now()
+		fence, err := s.Store.Begin(ctx, s.job.ID, s.lease.Token)
+		if err == nil && fence != 0 {
+			s.fence = fence
+			s.leases.extend(s.lease, begun)
+		}
+		return err
+	})
 }
 
 func (s *submission) prepare(ctx context.Context) (Upstream, upstream.Submission, account.Account, error) {

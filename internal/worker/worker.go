@@ -162,11 +162,20 @@ func (w *Worker) Run(ctx context.Context) error {
 	}()
 
 	stops, err := w.listen(life)
-	if err == nil {
-		err = w.loops(ctx)
+	if err != nil {
+		stopAll(stops)
+		return err
 	}
+	var work errgroup.Group
+	if w.has(RoleSweep) {
+		work.Go(func() error { return w.sweepLoop(ctx) })
+	}
+	if w.has(RolePoll) {
+		work.Go(func() error { return w.poller.run(ctx) })
+	}
+	<-ctx.Done()
 	stopAll(stops)
-	return err
+	return work.Wait()
 }
 
 // keep renews leases until life ends.
@@ -177,19 +186,6 @@ func (w *Worker) keep(life context.Context) <-chan struct{} {
 		w.leases.run(life)
 	}()
 	return done
-}
-
-// loops sweeps and polls until ctx ends.
-func (w *Worker) loops(ctx context.Context) error {
-	group, loops := errgroup.WithContext(ctx)
-	if w.has(RoleSweep) {
-		group.Go(func() error { return w.sweepLoop(loops) })
-	}
-	if w.has(RolePoll) {
-		group.Go(func() error { return w.poller.run(loops) })
-	}
-	<-loops.Done()
-	return group.Wait()
 }
 
 // listen starts the stages that hear bells. Their handlers run on life and not

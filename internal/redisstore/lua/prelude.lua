@@ -38,11 +38,14 @@ local function event(id, kind, ...)
 end
 
 -- ring counts a bell of a job and gives it grace ms until the sweeper rings
--- again. The caller puts the task into Asynq.
+-- again; twice as much with each further bell, up to 16 times, so that jobs
+-- which wait for a busy stage do not fill its queue with bells. The caller puts
+-- the task into Asynq.
 local function ring(id, stage, grace)
   redis.call('HSET', job_key(id), 'owner', '')
-  redis.call('ZADD', P .. 'bells', now + grace, id)
-  return { id, stage, redis.call('HINCRBY', job_key(id), 'bell', 1) }
+  local bell = redis.call('HINCRBY', job_key(id), 'bell', 1)
+  redis.call('ZADD', P .. 'bells', now + grace * 2 ^ math.min(bell - 1, 4), id)
+  return { id, stage, bell }
 end
 
 -- serves tells whether an account, now or after a cooldown that will end, may
