@@ -88,6 +88,7 @@ func (p *parts) startHealth(ctx context.Context, group *errgroup.Group) error {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(p.metrics, promhttp.HandlerOpts{}))
 	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	group.Go(func() error { return serveUntil(ctx, srv, ln) })
+	p.log.InfoContext(ctx, "the worker's health is served", "addr", ln.Addr().String())
 	if p.Ready != nil {
 		p.Ready(ln.Addr().String())
 	}
