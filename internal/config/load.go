@@ -20,6 +20,10 @@ type Source struct {
 	Environ []string
 
 	Flags []Flag
+
+	// Terminal says that the log goes to a terminal: then `tintype run` logs
+	// only warnings, as text, unless the settings say otherwise.
+	Terminal bool
 }
 
 // Flag is a setting from the command line.
@@ -83,6 +87,9 @@ func newLoader(s Source) *loader {
 	l.setDefaults(reflect.ValueOf(l.cfg).Elem(), "")
 	if s.Role == ForEmbedded {
 		l.cfg.Storage.Driver = DiskStorage
+		if s.Terminal {
+			l.cfg.Log = Log{Level: LevelWarn, Format: FormatText}
+		}
 	}
 	return l
 }

@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"github.com/tintypehq/tintype/internal/cli/terminal"
+	"github.com/tintypehq/tintype/internal/upstream/sim"
+)
+
+type simCommand struct {
+	Addr      string        `placeholder:"HOST:PORT" default:"127.0.0.1:9000" help:"Where it listens. Port 0 takes a free one. (default: ${default})"`
+	ImageTime time.Duration `placeholder:"TIME" default:"2s" help:"How long an image takes; 0s is none. (default: ${default})"`
+	VideoTime time.Duration `placeholder:"TIME" default:"6s" help:"How long a video takes; 0s is none. (default: ${default})"`
+}
+
+// Run serves the simulator until ctx ends.
+func (s simCommand) Run(ctx context.Context, c *console) error {
+	if s.ImageTime < 0 || s.VideoTime < 0 {
+		return misuse{errors.New("--image-time and --video-time cannot be negative")}
+	}
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", s.Addr)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%w: another program listens there; --addr 127.0.0.1:0 takes a free port", err)
+	case err != nil:
+		return err
+	}
+	simulator := sim.New(sim.Config{ImageTime: simTime(s.ImageTime), VideoTime: simTime(s.VideoTime)})
+	defer simulator.Close()
+	srv := &http.Server{Handler: simulator, ReadHeaderTimeout: 10 * time.Second}
+	c.introduceSim(ln.Addr().String())
+	stop := context.AfterFunc(ctx, func() { _ = srv.Close() })
+	defer stop()
+	if err := srv.Serve(ln); ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// introduceSim says how to use it.
+func (c *console) introduceSim(addr string) {
+	screen := terminal.On(c.stdout, c.environ)
+	base := "http://" + addr + "/api/v3"
+	screen.Printf("The simulator is up. It speaks Volcengine Ark. Ctrl-C ends it.\n\n")
+	for _, fact := range [][2]string{
+		{"address", base},
+		{"key", `any that begins with "sim-", such as sim-me`},
+		{"help", "http://" + addr + "/_sim/  (words in a prompt that make it fail, slow or large; the ledger of what was asked)"},
+	} {
+		screen.Printf("  %s  %s\n", screen.Paint(terminal.Dim, fmt.Sprintf("%-8s", fact[0])), fact[1])
+	}
+	screen.Printf("\nTintype uses it with these settings:\n\n")
+	for _, line := range simSettings(base) {
+		screen.Printf("  export %s\n", line)
+	}
+	screen.Printf("\nArk's own SDK (Python) and OpenAI's use it so:\n\n")
+	screen.Printf("  Ark(base_url=\"%s\", api_key=\"sim-me\")\n", base)
+	screen.Printf("  OpenAI(base_url=\"%s\", api_key=\"sim-me\")\n", base)
+}
+
+// simSettings are the variables that point Tintype to a simulator.
+func simSettings(base string) []string {
+	return []string{
+		"TINTYPE_ARK_API_KEYS=sim-me",
+		"TINTYPE_UPSTREAMS_0_BASE_URL=" + base,
+		"TINTYPE_UPSTREAMS_0_ALLOW_PRIVATE=true",
+	}
+}
+
+// simTime tells the simulator that zero means at once and not its default.
+func simTime(d time.Duration) time.Duration {
+	if d == 0 {
+		return -1
+	}
+	return d
+}
