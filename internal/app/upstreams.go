@@ -107,7 +107,7 @@ func modelTable(models []config.Model) ([]upstream.Model, error) {
 			if !ok {
 				return nil, fmt.Errorf("models: %q: its family is not known; set models[].family", m.Name)
 			}
-			model.ReferenceImages = p.ReferenceImages
+			model.ReferenceImages, model.NeedsImage, model.Input = p.ReferenceImages, p.NeedsImage, p.Input
 			if len(model.Ratios) == 0 {
 				model.Ratios = p.Ratios
 			}

@@ -32,10 +32,22 @@ type Model struct {
 	// first. Empty for chat.
 	Ratios []string
 
-	// ReferenceImages is how many input images one request may bring.
+	// ReferenceImages is how many input images one request may bring, and
+	// NeedsImage that it must bring one. Input bounds each of them.
 	ReferenceImages int
+	NeedsImage      bool
+	Input           InputLimits
 
 	Thinking string // chat: see ChatRequest
+}
+
+// InputLimits bound a model's input image. Zero means no limit.
+type InputLimits struct {
+	Types                []string // content types, lower case
+	MaxBytes             int64
+	MaxPixels            int // width × height
+	MinSide, MaxSide     int // in pixels
+	MinAspect, MaxAspect float64
 }
 
 // Registry finds models by name. It is read-only and safe for concurrent use.

@@ -17,16 +17,16 @@ const mebi = 1 << 20
 
 // imageInput are the limits of an image model's input. The documentation says
 // 30 MB, and said 10 MB until mid-2026: we keep to what both allow.
-func imageInput(types ...string) InputLimits {
-	return InputLimits{
+func imageInput(types ...string) upstream.InputLimits {
+	return upstream.InputLimits{
 		Types:    append([]string{"image/jpeg", "image/png"}, types...),
 		MaxBytes: 10 * mebi, MaxPixels: 36_000_000, MinSide: 15,
 		MinAspect: 1.0 / 16, MaxAspect: 16,
 	}
 }
 
-func videoInput(types ...string) InputLimits {
-	return InputLimits{
+func videoInput(types ...string) upstream.InputLimits {
+	return upstream.InputLimits{
 		Types:    append([]string{"image/jpeg", "image/png", "image/webp", "image/bmp", "image/tiff", "image/gif"}, types...),
 		MaxBytes: 30*mebi - 1, MinSide: 300, MaxSide: 6000,
 		MinAspect: 0.4, MaxAspect: 2.5,
@@ -127,7 +127,7 @@ func seedance1(f Family, resolution string) Profile {
 
 func seedanceT2V() Profile {
 	p := seedance1(Seedance10LiteT2V, "720p")
-	p.ReferenceImages, p.Input = 0, InputLimits{}
+	p.ReferenceImages, p.Input = 0, upstream.InputLimits{}
 	return p
 }
 

@@ -49,7 +49,7 @@ type Profile struct {
 
 	ReferenceImages int // how many input images one request may bring
 	NeedsImage      bool
-	Input           InputLimits
+	Input           upstream.InputLimits
 
 	Image ImageProfile // of image models
 	Video VideoProfile // of video models
@@ -77,15 +77,6 @@ type VideoProfile struct {
 	Audio                  bool // knows the field generate_audio
 	Identifier             bool // echoes the field safety_identifier
 	RatioWithImage         bool // takes a ratio beside a first frame
-}
-
-// InputLimits bound a model's input image. Zero means no limit.
-type InputLimits struct {
-	Types                []string // content types, lower case
-	MaxBytes             int64
-	MaxPixels            int // width × height
-	MinSide, MaxSide     int // in pixels
-	MinAspect, MaxAspect float64
 }
 
 // ProfileOf gives the profile of a model. An empty family is guessed from the
