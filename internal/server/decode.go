@@ -68,7 +68,12 @@ func (s *Server) readBody(c echo.Context) ([]byte, error) {
 	}
 	ctl := http.NewResponseController(c.Response())
 	_, err := buf.ReadFrom(io.LimitReader(paced{r.Body, ctl, s.cfg.Limits.ReadStall}, most+1))
-	_ = ctl.SetReadDeadline(time.Time{}) // else the watch for a caller that goes away would end with it
+	if err != nil {
+		// What is left of the body is not waited for: the deadline stays.
+		c.Response().Header().Set(echo.HeaderConnection, "close")
+	} else {
+		_ = ctl.SetReadDeadline(time.Time{}) // else the watch for a caller that goes away would end with it
+	}
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, fault.Wrap(fault.Invalid, "The request body stopped coming. Send it again over a steadier connection.", err)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"math"
 	"net/http"
@@ -126,7 +127,7 @@ func mayRetry(f *fault.Error) bool {
 // answerError writes the one error body that this service has. It does nothing
 // once an answer has begun.
 func (s *Server) answerError(err error, c echo.Context) {
-	if c.Response().Committed || c.Request().Context().Err() != nil {
+	if c.Response().Committed || isGone(c, err) {
 		return // it has begun, or nobody is left to read it
 	}
 	f := toFault(err)
@@ -143,6 +144,11 @@ func (s *Server) answerError(err error, c echo.Context) {
 	}
 	clearEntity(h)
 	s.writeJSON(c, statusOf(f.Code), errorBody(f, id))
+}
+
+// isGone tells whether a request failed because its caller went away.
+func isGone(c echo.Context, err error) bool {
+	return errors.Is(err, context.Canceled) && c.Request().Context().Err() != nil
 }
 
 // clearEntity takes back what was said of a file that is not sent after all.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"image"
@@ -17,6 +18,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -67,6 +69,8 @@ type house struct {
 	stop  func() // ends the server as SIGTERM does, and waits
 	deaf  func() // ends the news, and waits
 
+	gets atomic.Int64 // GET requests that reached the upstream
+
 	mu   sync.Mutex
 	rung []job.Bell
 }
@@ -95,7 +99,7 @@ func open(t *testing.T, change ...func(*options)) *house {
 		AllowHTTP: true, AllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, ConnectTimeout: 2 * time.Second,
 	})
 	t.Cleanup(inputs.Close)
-	news := h.store.NewNews(slog.New(slog.DiscardHandler))
+	news := h.store.NewNews()
 	if o.chat == nil {
 		o.chat = []account.Account{pooled("a1")}
 	}
@@ -149,9 +153,32 @@ func (h *house) openUpstream(c sim.Config) {
 }
 
 func (h *house) simURL() string {
-	up := httptest.NewServer(h.sim)
+	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			h.gets.Add(1)
+		}
+		h.sim.ServeHTTP(w, r)
+	}))
 	h.Cleanup(up.Close)
 	return up.URL
+}
+
+// checked counts how often the upstream was asked about a credential.
+func (h *house) checked() int { return int(h.gets.Load()) }
+
+// dataURI is a picture as callers send one.
+func (h *house) dataURI(b []byte) string {
+	return "data:image/png;base64," + base64.StdEncoding.EncodeToString(b)
+}
+
+// page serves a file and gives its URL, which claims to be something else.
+func (h *house) page(b []byte) string {
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain")
+		_, _ = w.Write(b)
+	}))
+	h.Cleanup(web.Close)
+	return web.URL + "/a%20cat.txt?x=1"
 }
 
 // serve runs server and news until the test ends.

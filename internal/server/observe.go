@@ -22,6 +22,10 @@ import (
 func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		began := time.Now()
+		if c.Request().Method == http.MethodPost {
+			// Also a body that nobody reads is waited for, after the answer.
+			_ = http.NewResponseController(c.Response()).SetReadDeadline(began.Add(s.cfg.Limits.ReadStall)) // not every test's writer can
+		}
 		c.Response().Header().Set(headerRequestID, requestID(c.Request().Header.Get(headerRequestID)))
 		err := s.contain(next, c)
 		if err != nil {
@@ -76,7 +80,7 @@ func (s *Server) logRequest(c echo.Context, took time.Duration, err error) {
 
 // statusFor is the status that the caller saw, or would have seen had it stayed.
 func statusFor(c echo.Context, err error) int {
-	if err != nil && !c.Response().Committed || errors.Is(err, context.Canceled) {
+	if err != nil && !c.Response().Committed || errors.Is(err, context.Canceled) && !fault.Is(err, fault.Canceled) {
 		return statusClientGone
 	}
 	return c.Response().Status

@@ -1,0 +1,464 @@
+package server_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tintypehq/tintype/internal/blob"
+	"github.com/tintypehq/tintype/internal/server"
+)
+
+// TestForgiving: what real clients send is understood.
+func TestForgiving(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	for _, tt := range []struct {
+		name, path, body string
+		headers          []string
+	}{
+		{"slashes", "//v1//images///generations", `{"prompt":"x"}`, nil},
+		{"bearer in another case", images, `{"prompt":"x"}`, []string{"Authorization", "bEARER   " + gatewayKey}},
+		{"charset", images, `{"prompt":"x"}`, []string{"Content-Type", "application/json; charset=utf-8"}},
+		{"no content type", images, `{"prompt":"x"}`, []string{"Content-Type", ""}},
+		{"curl's content type", images, `{"prompt":"x"}`, []string{"Content-Type", "application/x-www-form-urlencoded"}},
+		{"unknown fields", images, `{"prompt":"x","n":1,"quality":"hd","user":{"a":[1]}}`, nil},
+		{"nulls", images, `{"prompt":"x","model":null,"image":null,"ratio":null,"style":null,"stream":null,"response_format":null}`, nil},
+		{"empty strings", images, `{"prompt":"x","model":"","image":"","ratio":"","style":""}`, nil},
+		{"the last of two counts", images, `{"prompt":7,"prompt":"x"}`, nil},
+		{"byte order mark", images, "\xef\xbb\xbf{\"prompt\":\"x\"}\n", nil},
+		{"full-width ratio", images, `{"prompt":"x","ratio":" １６：９ "}`, nil},
+		{"spaces in a ratio", videos, `{"prompt":"x","ratio":"16 : 9"}`, nil},
+		{"style", images, `{"prompt":"x","style":" 卡通 "}`, nil},
+		{"style of a video is no field", videos, `{"prompt":"x","style":7}`, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			id := h.create(tt.path, tt.body, tt.headers...)
+			j, err := h.store.Get(t.Context(), id)
+			h.must(err)
+			if j.Spec.Prompt != "x" || strings.Contains(tt.name, "ratio") && j.Spec.Ratio != "16:9" || strings.TrimSpace(j.Spec.Style) != j.Spec.Style {
+				t.Errorf("spec %+v", j.Spec)
+			}
+		})
+	}
+	t.Run("chunked body", func(t *testing.T) {
+		resp := h.open(t.Context(), http.MethodPost, images, io.MultiReader(strings.NewReader(`{"prompt":`), strings.NewReader(`"x"}`)), "Prefer", "respond-async")
+		_ = resp.Body.Close()
+		if resp.StatusCode != 202 {
+			t.Errorf("%d", resp.StatusCode)
+		}
+	})
+}
+
+// TestDefaults: what is not said is as Part A says, but that an image made from
+// another one follows it.
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	pic := h.dataURI(picture(t, 400, 300))
+	for _, tt := range []struct{ path, body, model, ratio string }{
+		{images, `{"prompt":"x"}`, "Seedream 4.0", "1:1"},
+		{images, `{"prompt":"x","image":"` + pic + `"}`, "Seedream 4.0", ""},
+		{images, `{"prompt":"x","image":"` + pic + `","ratio":"9:16"}`, "Seedream 4.0", "9:16"},
+		{images, `{"prompt":"x","model":"seedream"}`, "seedream", "1:1"},
+		{images, `{"prompt":"x","model":"text only"}`, "text only", "16:9"},
+		{videos, `{"prompt":"x"}`, "doubao-video", "16:9"},
+		{videos, `{"prompt":"x","image":"` + pic + `"}`, "doubao-video", "16:9"},
+	} {
+		j, err := h.store.Get(t.Context(), h.create(tt.path, tt.body))
+		h.must(err)
+		if j.Spec.Model != tt.model || j.Spec.Ratio != tt.ratio {
+			t.Errorf("%.80s: model %q, ratio %q", tt.body, j.Spec.Model, j.Spec.Ratio)
+		}
+	}
+}
+
+func TestRequestID(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	for sent, want := range map[string]string{
+		"abc-1.2_3": "abc-1.2_3", "a b\"<c": "abc", strings.Repeat("x", 500): strings.Repeat("x", 128), "": "req_", "日": "req_",
+	} {
+		a := h.call(http.MethodGet, "/v1/models", "", "X-Request-Id", sent)
+		got := a.header.Get("X-Request-Id")
+		if want == "req_" && strings.HasPrefix(got, want) && len(got) > 20 {
+			continue
+		}
+		if got != want {
+			t.Errorf("%.40q gives %q", sent, got)
+		}
+	}
+}
+
+func TestRouter(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	for _, tt := range []struct {
+		method, path string
+		status       int
+		code         string
+	}{
+		{http.MethodGet, "/v1/nope", 404, "not_found"},
+		{http.MethodGet, "/", 404, "not_found"},
+		{http.MethodGet, images, 405, "method_not_allowed"},
+		{http.MethodPut, "/v1/models", 405, "method_not_allowed"},
+		{"BREW", images, 405, "method_not_allowed"},
+	} {
+		a := h.call(tt.method, tt.path, "")
+		if code, _, _ := errorOf(t, a.body); a.status != tt.status || code != tt.code || a.header.Get("X-Request-Id") == "" || a.header.Get("X-Should-Retry") != "false" {
+			t.Errorf("%s %s: %d %v %s", tt.method, tt.path, a.status, a.header, a.body)
+		}
+		if tt.status == 405 && a.header.Get("Allow") == "" {
+			t.Errorf("%s %s: no Allow", tt.method, tt.path)
+		}
+	}
+	for i := range 3 {
+		h.call(http.MethodGet, fmt.Sprintf("/v1/nope/%d", i), "")
+	}
+	if page := h.call(http.MethodGet, "/metrics", "").body; strings.Contains(page, "nope") || strings.Contains(page, "BREW") {
+		t.Error("a caller's own path or method is a label of a metric")
+	}
+}
+
+func TestCORS(t *testing.T) {
+	t.Parallel()
+	star := open(t)
+	one := open(t, configure(func(c *server.Config) { c.CORSOrigins = []string{"https://app.example"} }))
+	nobody := open(t, configure(func(c *server.Config) { c.CORSOrigins = nil }))
+	const asked = "authorization,content-type,x-stainless-lang,x-stainless-os"
+	for _, tt := range []struct {
+		name   string
+		h      *house
+		origin string
+		want   string
+	}{
+		{"everybody", star, "https://a.example", "*"},
+		{"the configured one", one, "https://app.example", "https://app.example"},
+		{"another", one, "https://evil.example", ""},
+		{"nobody", nobody, "https://app.example", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			pre := tt.h.call(http.MethodOptions, images, "", "Authorization", "", "Origin", tt.origin,
+				"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", asked)
+			if pre.status != 204 || pre.header.Get("Access-Control-Allow-Origin") != tt.want {
+				t.Errorf("preflight: %d %v", pre.status, pre.header)
+			}
+			if tt.want != "" && (pre.header.Get("Access-Control-Allow-Headers") != asked || !strings.Contains(pre.header.Get("Access-Control-Allow-Methods"), "POST")) {
+				t.Errorf("preflight: %v", pre.header)
+			}
+			bad := tt.h.call(http.MethodPost, images, `{}`, "Origin", tt.origin)
+			exposed := bad.header.Get("Access-Control-Expose-Headers")
+			if bad.status != 400 || bad.header.Get("Access-Control-Allow-Origin") != tt.want {
+				t.Errorf("an error: %d %v", bad.status, bad.header)
+			}
+			if tt.want != "" && (!strings.Contains(exposed, "x-request-id") || !strings.Contains(exposed, "x-job-id") || !strings.Contains(exposed, "retry-after")) {
+				t.Errorf("exposed: %s", exposed)
+			}
+			if tt.want != "*" && bad.header.Get("Vary") != "Origin" {
+				t.Errorf("Vary: %v", bad.header.Values("Vary"))
+			}
+		})
+	}
+	if a := star.call(http.MethodOptions, "/v1/nope", "", "Authorization", ""); a.status != 204 {
+		t.Errorf("OPTIONS of no path: %d", a.status)
+	}
+}
+
+// brokenBucket is a store whose Check fails as long as it is told to.
+type brokenBucket struct {
+	blob.Store
+	err error
+}
+
+func (b *brokenBucket) Check(context.Context) error { return b.err }
+
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	for _, path := range []string{"/healthz", "/readyz"} {
+		if a := h.call(http.MethodGet, path, "", "Authorization", ""); a.status != 200 {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+		if a := h.call(http.MethodHead, path, ""); a.status != 200 {
+			t.Errorf("HEAD %s: %d", path, a.status)
+		}
+	}
+	h.redis.SetError("LOADING away")
+	if a := h.call(http.MethodGet, "/readyz", ""); a.status != 503 || !strings.Contains(a.body, `"redis":"unreachable"`) {
+		t.Errorf("Redis away: %d %s", a.status, a.body)
+	}
+	if a := h.call(http.MethodGet, "/healthz", ""); a.status != 200 {
+		t.Errorf("Redis away, alive: %d", a.status)
+	}
+	h.redis.SetError("")
+	broken := open(t, configure(func(c *server.Config) { c.Blobs = &brokenBucket{c.Blobs, errors.New("no such bucket: secret-name")} }))
+	if a := broken.call(http.MethodGet, "/readyz", ""); a.status != 503 || !strings.Contains(a.body, `"bucket":"unreachable"`) || strings.Contains(a.body, "secret-name") {
+		t.Errorf("bucket away: %d %s", a.status, a.body)
+	}
+}
+
+// panicky is a bucket with a bug.
+type panicky struct{ blob.Store }
+
+func (panicky) Open(context.Context, string, int64, int64) (*blob.Reader, error) {
+	panic("secret detail")
+}
+
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	h := open(t, configure(func(c *server.Config) { c.Blobs = panicky{c.Blobs} }))
+	_, path := h.film()
+	a := h.call(http.MethodGet, path, "")
+	if code, _, _ := errorOf(t, a.body); a.status != 500 || code != "internal_error" || strings.Contains(a.body, "secret") {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if n := strings.Count(h.log.String(), `"stack"`); n != 1 {
+		t.Errorf("the stack is logged %d times", n)
+	}
+	if a := h.call(http.MethodGet, "/v1/models", ""); a.status != 200 {
+		t.Errorf("afterwards: %d", a.status)
+	}
+}
+
+// shrunk is a bucket that lost the end of its files.
+type shrunk struct{ blob.Store }
+
+func (s shrunk) Open(ctx context.Context, key string, offset, _ int64) (*blob.Reader, error) {
+	return s.Store.Open(ctx, key, offset, 3)
+}
+
+// TestBrokenFileIsNotTakenForWhole: a caller sees that the bytes broke off.
+func TestBrokenFileIsNotTakenForWhole(t *testing.T) {
+	t.Parallel()
+	h := open(t, configure(func(c *server.Config) { c.Blobs = shrunk{c.Blobs} }))
+	_, path := h.film()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.url+path, nil)
+	h.must(err)
+	resp, err := client.Do(req)
+	if err != nil {
+		return // it broke off in the head
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if b, err := io.ReadAll(resp.Body); err == nil {
+		t.Errorf("%q without an error", b)
+	}
+}
+
+func TestSlowBody(t *testing.T) {
+	t.Parallel()
+	h := open(t, configure(func(c *server.Config) { c.Limits.ReadStall = 50 * ms }))
+	conn := h.dial()
+	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\n{\"prompt\"", images, gatewayKey)
+	h.must(conn.SetReadDeadline(time.Now().Add(10 * time.Second)))
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	h.must(err)
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != 400 {
+		t.Errorf("%d", resp.StatusCode)
+	}
+	h.nothingHappened()
+}
+
+// TestUnreadBody: a caller that is refused cannot hold its connection by never
+// sending the rest.
+func TestUnreadBody(t *testing.T) {
+	t.Parallel()
+	h := open(t, configure(func(c *server.Config) { c.Limits.ReadStall = 50 * ms }))
+	conn := h.dial()
+	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{", images)
+	h.must(conn.SetReadDeadline(time.Now().Add(10 * time.Second)))
+	if b, err := io.ReadAll(conn); err != nil || !strings.Contains(string(b), "401") {
+		t.Errorf("%q, %v", b, err)
+	}
+}
+
+// TestPromisedBody: a body that is announced too large is not read at all.
+func TestPromisedBody(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	conn := h.dial()
+	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 99999999999\r\n\r\n", images, gatewayKey)
+	h.must(conn.SetReadDeadline(time.Now().Add(10 * time.Second)))
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	h.must(err)
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != 413 {
+		t.Errorf("%d", resp.StatusCode)
+	}
+}
+
+func TestNewNamesWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	_, err := server.New(server.Config{Auth: server.Auth{PassThrough: true}, Delivery: server.Delivery{Mode: server.Redirect}, Blobs: panicky{}})
+	if err == nil {
+		t.Fatal("an empty configuration is taken")
+	}
+	for _, name := range []string{"Store", "News", "Ring", "Models", "Inputs", "Delivery.Presigner", "Auth.TenantSecret"} {
+		if !strings.Contains(err.Error(), "Config."+name) {
+			t.Errorf("%q does not name %s", err, name)
+		}
+	}
+}
+
+func TestAuthSettings(t *testing.T) {
+	t.Parallel()
+	h := open(t, configure(func(c *server.Config) { c.Auth.AllowPooled, c.Auth.PassThrough = false, false }))
+	for key, want := range map[string]struct {
+		status int
+		says   string
+	}{"pooled": {403, "auth.allow_pooled"}, "sim-own": {401, "auth.pass_through"}, gatewayKey: {200, ""}} {
+		a := h.call(http.MethodGet, "/v1/models", "", "Authorization", "Bearer "+key)
+		if a.status != want.status || !strings.Contains(a.body, want.says) {
+			t.Errorf("%s: %d %s", key, a.status, a.body)
+		}
+		if want.status == 401 && a.header.Get("Www-Authenticate") != "Bearer" {
+			t.Errorf("%s: %v", key, a.header)
+		}
+	}
+}
+
+// TestCredentialIsCheckedOnce: the upstream is asked about a credential once,
+// not at every job.
+func TestCredentialIsCheckedOnce(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	for range 3 {
+		h.create(images, `{"prompt":"x"}`, "Authorization", "Bearer sim-own")
+		if a := h.call(http.MethodPost, images, `{"prompt":"x"}`, "Authorization", "Bearer revoked"); a.status != 401 {
+			t.Errorf("%d %s", a.status, a.body)
+		}
+	}
+	if n := h.checked(); n != 2 {
+		t.Errorf("%d checks of 2 credentials", n)
+	}
+}
+
+// TestInputImage: the image is stored as it came, under the job, by its own
+// type and not by what the caller claims.
+func TestInputImage(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	pic := picture(t, 400, 300)
+	uri := h.dataURI(pic)
+	base := strings.TrimPrefix(uri, "data:image/png;base64,")
+	at := h.page(pic)
+	for name, image := range map[string]string{
+		"data URI": uri, "another claim": "DATA:Image/JPEG; Base64," + base, "base64": base, "base64 without padding": strings.TrimRight(base, "="),
+		"base64 for URLs": strings.NewReplacer("+", "-", "/", "_").Replace(base), "base64 with lines": base[:70] + "\r\n" + base[70:] + "\n", "URL": at,
+	} {
+		t.Run(name, func(t *testing.T) {
+			body, _ := json.Marshal(map[string]string{"prompt": "x", "image": image})
+			id := h.create(videos, string(body))
+			j, err := h.store.Get(t.Context(), id)
+			h.must(err)
+			in := j.Spec.Input
+			if in == nil || in.Key != "jobs/"+string(id)+"/input-0.png" || in.ContentType != "image/png" || in.Width != 400 || in.Height != 300 || in.SizeBytes != int64(len(pic)) {
+				t.Fatalf("input %+v", in)
+			}
+			r, err := h.blobs.Open(t.Context(), in.Key, 0, -1)
+			h.must(err)
+			defer func() { _ = r.Close() }()
+			if b, err := io.ReadAll(r); err != nil || string(b) != string(pic) {
+				t.Errorf("%d bytes, %v", len(b), err)
+			}
+		})
+	}
+}
+
+func TestShutdownHandsOver(t *testing.T) {
+	t.Parallel()
+	h := open(t, func(o *options) { o.grace = 500 * ms })
+	_, fs := h.stream(http.MethodPost, images, `{"prompt":"x","stream":true}`)
+	_, events := h.stream(http.MethodGet, "/v1/jobs/"+string(h.waitForJob())+"/events", "")
+	blocking := make(chan answer, 1)
+	h.meanwhile(func() { blocking <- h.call(http.MethodPost, images, `{"prompt":"y"}`) })
+	h.eventually(func() bool { return len(h.bells()) == 2 })
+	h.stop()
+	a := <-blocking
+	id := a.header.Get("X-Job-Id")
+	if code, _, _ := errorOf(t, a.body); a.status != 504 || code != "wait_timeout" || a.header.Get("Location") != "/v1/jobs/"+id || id == "" {
+		t.Errorf("blocking: %d %v %s", a.status, a.header, a.body)
+	}
+	for name, s := range map[string]*frames{"chunks": fs, "events": events} {
+		for _, f := range s.rest() { // fails if it breaks off
+			if f.field("data") == "[DONE]" || strings.Contains(f.field("data"), `"error"`) {
+				t.Errorf("%s pretend to be finished: %q", name, f)
+			}
+		}
+	}
+}
+
+// TestShutdownWaits: a job that ends within the grace is answered.
+func TestShutdownWaits(t *testing.T) {
+	t.Parallel()
+	h := open(t, func(o *options) { o.grace = 20 * time.Second })
+	blocking := make(chan answer, 1)
+	h.meanwhile(func() { blocking <- h.call(http.MethodPost, images, `{"prompt":"y"}`) })
+	id := h.waitForJob()
+	stopped := make(chan struct{})
+	go func() {
+		h.stop()
+		close(stopped)
+	}()
+	h.eventually(func() bool { return strings.Contains(h.log.String(), "stopping") })
+	h.makeImage(id, picture(t, 8, 6))
+	if a := <-blocking; a.status != 200 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	<-stopped
+}
+
+// TestShutdownDelay: readiness goes first, calls are still taken.
+func TestShutdownDelay(t *testing.T) {
+	t.Parallel()
+	h := open(t, func(o *options) {
+		o.grace = 2 * time.Second
+		o.config = func(c *server.Config) { c.Shutdown.Delay = time.Second }
+	})
+	stopped := make(chan struct{})
+	go func() {
+		h.stop()
+		close(stopped)
+	}()
+	h.eventually(func() bool { return h.call(http.MethodGet, "/readyz", "").status == 503 })
+	if a := h.call(http.MethodGet, "/v1/models", ""); a.status != 200 {
+		t.Errorf("%d", a.status)
+	}
+	<-stopped
+	if _, err := client.Get(h.url + "/healthz"); !isRefused(err) {
+		t.Errorf("after the end: %v", err)
+	}
+}
+
+func isRefused(err error) bool {
+	return err != nil && !errors.Is(err, os.ErrDeadlineExceeded) && strings.Contains(err.Error(), "refused")
+}
+
+// TestLog: one line for a request, without its body.
+func TestLog(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	id := h.create(images, `{"prompt":"a very private wish"}`, "X-Request-Id", "my-request")
+	h.call(http.MethodPost, images, `{"prompt":"x","ratio":"a very private ratio"}`)
+	h.call(http.MethodGet, "/healthz", "")
+	log := h.log.String()
+	if n := strings.Count(log, `"msg":"request"`); n != 2 {
+		t.Errorf("%d lines: %s", n, log)
+	}
+	if !strings.Contains(log, `"job_id":"`+string(id)) || !strings.Contains(log, `"request_id":"my-request"`) || strings.Contains(log, "private wish") {
+		t.Errorf("%s", log)
+	}
+	var line struct{ Method, Route, Took string }
+	first, _, _ := strings.Cut(log, "\n")
+	if json.Unmarshal([]byte(first), &line) != nil || line.Route != images || line.Method != "POST" || line.Took == "" {
+		t.Errorf("%s", first)
+	}
+}
