@@ -196,18 +196,23 @@ func TestMediaInsteadOfJob(t *testing.T) {
 	}
 }
 
+// What is too large is not read to its end.
 func TestAnswerTooLarge(t *testing.T) {
 	t.Parallel()
+	block := []byte(strings.Repeat(" ", 1<<20))
+	left := make(chan bool, 1)
 	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		block := []byte(strings.Repeat(" ", 1<<20))
-		for range tintype.MaxAnswerBytes/len(block) + 1 {
+		for range 4 * tintype.MaxAnswerBytes / len(block) {
 			if _, err := w.Write(block); err != nil {
+				left <- true
 				return
 			}
 		}
+		left <- false
 	})
 	if _, err := c.Models(t.Context()); !errors.Is(err, tintype.ErrTooLarge) {
 		t.Errorf("error is %v", err)
 	}
+	equal(t, "the client left early", <-left, true)
 }

@@ -102,7 +102,6 @@ func (f *follower) connect(ctx context.Context) error {
 func (f *follower) follow(ctx context.Context, alarm *time.Timer) error {
 	path := pathJobs + url.PathEscape(f.id) + "/events"
 	resp, err := f.client.openStream(ctx, http.MethodGet, path, nil, f.seq)
-	alarm.Stop()
 	if err != nil {
 		return err
 	}
