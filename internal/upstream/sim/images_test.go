@@ -24,7 +24,6 @@ func TestImageSizes(t *testing.T) {
 		model, prompt, size, want string
 		format                    string
 	}{
-		{"seedream-4-0-250828", "x", "", "2048x2048", "jpeg"},
 		{"seedream-4-0-250828", "x", "1K", "1024x1024", "jpeg"},
 		{"seedream-4-0-250828", "一张 9：16 的海报", "1k", "720x1280", "jpeg"},
 		{"seedream-5-0-260128", "x", "2560x1440", "2560x1440", "png"},
@@ -54,13 +53,37 @@ func TestImageSizes(t *testing.T) {
 	}
 }
 
+// The sizes that tiers stand for, without drawing them.
+func TestTiers(t *testing.T) {
+	t.Parallel()
+	k := newKit(t, nil)
+	for _, tt := range []struct{ model, prompt, size, want string }{
+		{"seedream-4-0-250828", "x", "", "2048x2048"},
+		{"seedream-4-0-250828", "a poster, 16:9", "2K", "2848x1600"},
+		{"seedream-4-0-250828", "2:3", "4K", "3328x4992"},
+		{"seedream-4-5-251128", "4:3", "2k", "2304x1728"},
+		{"seedream-4-5-251128", "x", "2560x1440", "2560x1440"},
+		{"seedream-5-0-260128", "21:9", "3K", "4704x2016"},
+		{"seedream-5-0-pro-260628", "21:9", "", "3136x1344"},
+		{"seedream-5-0-pro-260628", "3:4", "1K", "864x1152"},
+	} {
+		out := k.image(imageOf(tt.prompt, obj{"model": "doubao-" + tt.model, "size": tt.size}))
+		if out.Data[0].Size != tt.want {
+			t.Errorf("%s %s %s: %s, want %s", tt.model, tt.prompt, tt.size, out.Data[0].Size, tt.want)
+		}
+	}
+	if out := k.image(imageOf("x", obj{"model": "doubao-seedream-3-0-t2i-250415"})); out.Data[0].Size != "" || out.Usage.OutputTokens != 4096 {
+		t.Errorf("3.0 does not say its size: %+v", out)
+	}
+}
+
 func sizeOf(w, h int) string { return fmt.Sprintf("%dx%d", w, h) }
 
 func TestImagesFollowThePrompt(t *testing.T) {
 	t.Parallel()
 	k := newKit(t, nil)
 	draw := func(prompt string, more ...obj) []byte {
-		more = append(more, obj{"response_format": "b64_json", "size": "1K"})
+		more = append(more, obj{"response_format": "b64_json", "model": "doubao-seedream-3-0-t2i-250415", "size": "512x512"})
 		b, err := base64.StdEncoding.DecodeString(k.image(imageOf(prompt, more...)).Data[0].B64)
 		if err != nil {
 			t.Fatal(err)
@@ -101,6 +124,9 @@ func TestImageToImage(t *testing.T) {
 		out := k.image(imageOf("a cat", obj{"image": ref, "size": "1K"}))
 		if out.Data[0].Size != "1152x864" {
 			t.Errorf("a tier must follow the input picture, got %s", out.Data[0].Size)
+		}
+		if _, list := ref.([]string); list {
+			continue // drawn in the same way as a single one
 		}
 		img, _, err := image.Decode(bytes.NewReader(k.must(200, "GET", out.Data[0].URL, "").body))
 		if err != nil {

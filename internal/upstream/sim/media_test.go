@@ -17,9 +17,9 @@ import (
 )
 
 // video makes a video and returns its link.
-func (k *kit) video(prompt string, more ...obj) string {
+func (k *kit) video(prompt string) string {
 	k.t.Helper()
-	id := k.create(videoOf(prompt, more...))
+	id := k.create(videoOf(prompt))
 	k.clock.Advance(6 * time.Second)
 	v := k.get(id)
 	if v.Content == nil {
@@ -94,7 +94,7 @@ func TestFreshLinkFromTheTask(t *testing.T) {
 		{"sim:expired,times=2", []int{403, 403, 200}},
 		{"nothing", []int{200, 200, 200}},
 	} {
-		id := k.create(videoOf("x "+tt.tag, obj{"return_last_frame": true}))
+		id := k.create(videoOf("x "+tt.tag, obj{"return_last_frame": true, "resolution": "480p"}))
 		k.get(id) // a look before it is ready does not count
 		k.clock.Advance(6 * time.Second)
 		for i, want := range tt.want {
@@ -160,7 +160,7 @@ func TestRange(t *testing.T) {
 func TestSize(t *testing.T) {
 	t.Parallel()
 	k := newKit(t, nil)
-	jpeg := k.image(imageOf("x sim:size=2MB", obj{"size": "1K"})).Data[0].URL
+	jpeg := k.image(imageOf("x sim:size=2MB", obj{"model": "doubao-seedream-3-0-t2i-250415", "size": "1024x512"})).Data[0].URL
 	png := k.image(imageOf("x sim:size=5MB", obj{"model": "doubao-seedream-5-0-pro-260628", "size": "1K", "output_format": "png"})).Data[0].URL
 	for link, want := range map[string]int{jpeg: 2 << 20, png: 5 << 20} {
 		a := k.must(200, "GET", link, "")

@@ -34,15 +34,23 @@ import (
 	"github.com/tintypehq/tintype/internal/upstream/sim/tasks"
 )
 
-// The words of the simulator's packages that its users need.
-type (
-	Account      = accounts.Account
-	AccountState = accounts.State
-	Clock        = clock.Clock
-	Ledger       = ledger.Ledger
-	Submission   = ledger.Submission
-	Rule         = faults.Rule
-)
+// Account is one credential and its limits.
+type Account = accounts.Account
+
+// AccountState is what an account is worth.
+type AccountState = accounts.State
+
+// Clock is a source of time; see [clock.NewManual].
+type Clock = clock.Clock
+
+// Ledger is what was done to the simulator, and the JSON of GET /_sim/ledger.
+type Ledger = ledger.Ledger
+
+// Submission is an entry of the ledger.
+type Submission = ledger.Submission
+
+// Rule is a fault for many requests, and the JSON of POST /_sim/faults.
+type Rule = faults.Rule
 
 // The states of an account.
 const (

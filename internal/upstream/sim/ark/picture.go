@@ -7,17 +7,16 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	// The formats that Ark takes, but for HEIC, which is let through unread.
+	_ "image/gif"
+	_ "image/jpeg"
+	_ "image/png"
 	"io"
 	"net/http"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
-
-	// The formats that Ark takes, but for HEIC, which is let through unread.
-	_ "image/gif"
-	_ "image/jpeg"
-	_ "image/png"
 
 	_ "golang.org/x/image/bmp"
 	_ "golang.org/x/image/tiff"

@@ -58,7 +58,7 @@ func (e *Engine) Add(r Rule) error {
 	if r.Op != "" {
 		f.On = r.Op
 	}
-	if err := f.check(); err != nil {
+	if f, err = complete(f); err != nil {
 		return err
 	}
 	r.Op, r.Hits, r.Seen = f.On, 0, 0

@@ -12,7 +12,9 @@ import (
 type Name string
 
 // The faults. Those of the first group can hit any operation (on=…), by
-// default the submission.
+// default the submission. The second group is about the result of a
+// submission, the third about a task that is asked for, the last about a media
+// link.
 const (
 	TooMany  Name = "429"      // 429; a value is the seconds of Retry-After, else there is none
 	Internal Name = "500"      // 500
@@ -28,7 +30,6 @@ const (
 	Empty    Name = "empty"    // carries the request out, answers 200 with no body
 	HTML     Name = "html"     // 200 with an HTML page; by default on media
 
-	// These are about the result of a submission.
 	Reject   Name = "reject"   // 400 for content policy, nothing created
 	Ready    Name = "ready"    // time until it is ready
 	Queued   Name = "queued"   // videos: it stays queued for that time (5s) before it runs
@@ -40,12 +41,10 @@ const (
 	SSEError Name = "sse-error"
 	SSEEOF   Name = "sse-eof"
 
-	// These are about a task that is asked for.
 	Unknown Name = "unknown" // a status that nobody documented, for a time (3s) after it starts
 	Lost    Name = "lost"    // 404, from a time (0s) after its creation
 	Expired Name = "expired" // the first link is no longer valid; an image has only one link
 
-	// These are about a media link.
 	Stall    Name = "stall"    // stops midway and keeps the connection
 	NoLength Name = "nolength" // no Content-Length, no Range
 )

@@ -95,10 +95,11 @@ func Parse(prompt string) ([]Fault, error) {
 	var out []Fault
 	for _, m := range tag.FindAllStringSubmatch(prompt, -1) {
 		f := Fault{Name: canonical(m[1]), Value: m[2]}
-		if err := f.modify(m[3]); err != nil {
+		if err := modify(&f, m[3]); err != nil {
 			return nil, fmt.Errorf("sim:%s: %w", m[1], err)
 		}
-		if err := f.check(); err != nil {
+		f, err := complete(f)
+		if err != nil {
 			return nil, fmt.Errorf("sim:%s: %w", m[1], err)
 		}
 		out = append(out, f)
@@ -115,7 +116,7 @@ func canonical(name string) Name {
 }
 
 // modify applies ",times=2,on=get" to f.
-func (f *Fault) modify(list string) error {
+func modify(f *Fault, list string) error {
 	for part := range strings.SplitSeq(strings.TrimPrefix(list, ","), ",") {
 		if part == "" {
 			continue
@@ -149,15 +150,15 @@ func atLeast(value string, least int) (int, error) {
 	return n, nil
 }
 
-// check fills in what Name implies and refuses what it cannot do.
-func (f *Fault) check() error {
+// complete fills in what the name implies and refuses what it cannot do.
+func complete(f Fault) (Fault, error) {
 	d, known := names[f.Name]
 	if !known {
-		return fmt.Errorf("no such fault; known are %s", strings.Join(Names(), ", "))
+		return Fault{}, fmt.Errorf("no such fault; known are %s", strings.Join(Names(), ", "))
 	}
 	if f.Value != "" {
 		if err := d.value.check(f.Value); err != nil {
-			return err
+			return Fault{}, err
 		}
 	}
 	if f.Name == Truncate && f.Value == string(Media) {
@@ -167,9 +168,9 @@ func (f *Fault) check() error {
 		f.On = d.on
 	}
 	if !slices.Contains(d.can, f.On) {
-		return fmt.Errorf("cannot happen on %q, only on %v", f.On, d.can)
+		return Fault{}, fmt.Errorf("cannot happen on %q, only on %v", f.On, d.can)
 	}
-	return nil
+	return f, nil
 }
 
 func parseSize(s string) (int64, error) {

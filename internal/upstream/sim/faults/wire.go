@@ -2,6 +2,7 @@ package faults
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -21,9 +22,7 @@ type Answer struct {
 
 // Send writes the answer as it is and reports whether the connection took it.
 func (a Answer) Send(w http.ResponseWriter) bool {
-	for k, v := range a.Header {
-		w.Header()[k] = v
-	}
+	maps.Copy(w.Header(), a.Header)
 	w.Header().Set("Content-Length", strconv.Itoa(len(a.Body)))
 	w.WriteHeader(a.Status)
 	_, err := w.Write(a.Body)
@@ -64,9 +63,7 @@ func (s Set) Spoil(ctx context.Context, w http.ResponseWriter, c clock.Clock, a 
 
 // cutShort sends half of the body under the length of the whole.
 func (a Answer) cutShort(w http.ResponseWriter) {
-	for k, v := range a.Header {
-		w.Header()[k] = v
-	}
+	maps.Copy(w.Header(), a.Header)
 	w.Header().Set("Content-Length", strconv.Itoa(len(a.Body)))
 	w.WriteHeader(a.Status)
 	_, _ = w.Write(a.Body[:len(a.Body)/2]) // it is broken off in any case

@@ -149,7 +149,7 @@ func padJPEG(b *body, data []byte, room int64) {
 		if room-n > 0 && room-n < 4 {
 			n -= 4
 		}
-		b.add(binary.BigEndian.AppendUint16([]byte{0xff, 0xfe}, uint16(n-2))) //nolint:gosec // at most 65535
+		b.add(binary.BigEndian.AppendUint16([]byte{0xff, 0xfe}, uint16(n-2)))
 		b.addFiller(n - 4)
 		room -= n
 	}
@@ -159,8 +159,8 @@ func padJPEG(b *body, data []byte, room int64) {
 // padMP4 adds a box that players skip.
 func padMP4(b *body, data []byte, room int64) {
 	b.add(data)
-	head := append([]byte{0, 0, 0, 1}, "free"...) // 1: the length follows in 64 bits
-	b.add(binary.BigEndian.AppendUint64(head, uint64(room)))
+	head := append([]byte{0, 0, 0, 1}, "free"...)            // 1: the length follows in 64 bits
+	b.add(binary.BigEndian.AppendUint64(head, uint64(room))) //nolint:gosec // more than zero
 	b.addFiller(room - 16)
 }
 

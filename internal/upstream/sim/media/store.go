@@ -6,12 +6,11 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/tintypehq/tintype/internal/upstream/sim/clock"
 	"github.com/tintypehq/tintype/internal/upstream/sim/faults"
 	"github.com/tintypehq/tintype/internal/upstream/sim/ledger"
-
-	"time"
 )
 
 // Prefix begins the path of every link.

@@ -102,7 +102,7 @@ func (l *line) enter(t *task, now time.Time) {
 	}
 	l.queue = append(l.queue, t)
 	if !l.hasSlot() {
-		l.load(now, l.inFlight(), len(l.running))
+		l.load(now, l.inFlight(), l.running.Len())
 		return
 	}
 	l.fill(now)
@@ -291,5 +291,5 @@ func (l *line) count(n int) {
 	defer l.mu.Unlock()
 	now := l.now()
 	l.inline += n
-	l.load(now, l.inFlight(), len(l.running))
+	l.load(now, l.inFlight(), l.running.Len())
 }

@@ -28,7 +28,7 @@ type line struct {
 // now brings the line up to the present and returns that.
 func (l *line) now() time.Time {
 	now := l.clock.Now()
-	for len(l.running) > 0 && !l.running[0].end.After(now) {
+	for l.running.Len() > 0 && !l.running.tasks[0].end.After(now) {
 		t := l.take(0)
 		t.finish()
 		l.told(t)
@@ -58,14 +58,14 @@ func (l *line) fill(at time.Time) {
 			l.told(t)
 		}
 	}
-	l.load(at, l.inFlight(), len(l.running))
+	l.load(at, l.inFlight(), l.running.Len())
 }
 
 func (l *line) hasSlot() bool {
-	return l.holder.MaxRunning < 0 || len(l.running) < l.holder.MaxRunning
+	return l.holder.MaxRunning < 0 || l.running.Len() < l.holder.MaxRunning
 }
 
-func (l *line) inFlight() int { return len(l.running) + len(l.queue) + l.inline }
+func (l *line) inFlight() int { return l.running.Len() + len(l.queue) + l.inline }
 
 // expire ends a task that waited too long.
 func (l *line) expire(t *task) {
@@ -80,7 +80,7 @@ func (l *line) expireWaiting(t *task, now time.Time) {
 	}
 	l.unqueue(t)
 	l.expire(t)
-	l.load(now, l.inFlight(), len(l.running))
+	l.load(now, l.inFlight(), l.running.Len())
 }
 
 func (l *line) unqueue(t *task) {
@@ -106,10 +106,10 @@ func (l *line) arm() {
 		l.stop()
 		l.stop = nil
 	}
-	if l.watched == 0 || len(l.running) == 0 || l.closed {
+	if l.watched == 0 || l.running.Len() == 0 || l.closed {
 		return
 	}
-	l.stop = l.clock.AfterFunc(l.running[0].end.Sub(l.clock.Now()), func() {
+	l.stop = l.clock.AfterFunc(l.running.tasks[0].end.Sub(l.clock.Now()), func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.now()

@@ -113,24 +113,32 @@ func (t *task) finish() {
 }
 
 // byEnd is a heap of running tasks, the first to end on top.
-type byEnd []*task
+type byEnd struct{ tasks []*task }
 
-func (h byEnd) Len() int           { return len(h) }
-func (h byEnd) Less(i, j int) bool { return h[i].end.Before(h[j].end) }
-func (h byEnd) Swap(i, j int)      { h[i], h[j] = h[j], h[i]; h[i].index, h[j].index = i, j }
+// Len is how many there are.
+func (h *byEnd) Len() int { return len(h.tasks) }
+
+// Less compares their ends.
+func (h *byEnd) Less(i, j int) bool { return h.tasks[i].end.Before(h.tasks[j].end) }
+
+// Swap swaps two, which know where they are.
+func (h *byEnd) Swap(i, j int) {
+	h.tasks[i], h.tasks[j] = h.tasks[j], h.tasks[i]
+	h.tasks[i].index, h.tasks[j].index = i, j
+}
 
 // Push adds x, which is a *task.
 func (h *byEnd) Push(x any) {
 	t, _ := x.(*task)
-	t.index = len(*h)
-	*h = append(*h, t)
+	t.index = len(h.tasks)
+	h.tasks = append(h.tasks, t)
 }
 
 // Pop removes the last.
 func (h *byEnd) Pop() any {
-	old := *h
-	t := old[len(old)-1]
-	old[len(old)-1] = nil
-	*h, t.index = old[:len(old)-1], -1
+	last := len(h.tasks) - 1
+	t := h.tasks[last]
+	h.tasks[last] = nil
+	h.tasks, t.index = h.tasks[:last], -1
 	return t
 }
