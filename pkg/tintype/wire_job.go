@@ -30,7 +30,7 @@ type Job struct {
 	Queue *Queue `json:"queue"` // nil outside of the line
 	ETA   *ETA   `json:"eta"`   // nil if too few jobs have been measured
 
-	Media   []Media  `json:"media"`             // grows while files are stored; never null
+	Media   []Media  `json:"media"`             // what was asked for, then the stills; grows while files are stored; never null
 	Choices []Choice `json:"choices,omitempty"` // as in MediaResponse, once succeeded
 
 	Usage     *MediaUsage  `json:"usage"`           // nil if the upstream counted nothing
