@@ -106,7 +106,7 @@ func (b *body) Read(p []byte) (int, error) {
 	switch {
 	case b.at > b.limit:
 		n, b.err = n-1, &Error{Kind: ErrTooLarge, Limit: b.limit}
-	case errors.Is(err, io.EOF):
+	case err == io.EOF: // a wrapped one is a failure
 		b.err = io.EOF
 	case err != nil:
 		b.err = b.watch.explain(err, b.got)

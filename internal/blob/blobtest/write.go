@@ -71,7 +71,10 @@ func testWrongLength(t *testing.T, s blob.Store) {
 	})
 }
 
-var errBroken = errors.New("the source broke")
+var (
+	errBroken = errors.New("the source broke")
+	errEnd    = fmt.Errorf("the connection: %w", io.EOF)
+)
 
 func testBodyFails(t *testing.T, s blob.Store) {
 	body := func(n int) func() io.Reader {
@@ -79,7 +82,19 @@ func testBodyFails(t *testing.T, s blob.Store) {
 			return io.MultiReader(bytes.NewReader(data(n, 5)), &hook{err: errBroken})
 		}
 	}
+	// What a broken download gives looks like an end.
+	cutOff := func() io.Reader {
+		return io.MultiReader(bytes.NewReader(data(50_000, 5)), &hook{err: io.ErrUnexpectedEOF})
+	}
+	wrapped := func() io.Reader {
+		return io.MultiReader(bytes.NewReader(data(50_000, 5)), &hook{err: errEnd})
+	}
 	testFailures(t, s, []failure{
+		{"cut off", cutOff, 100_000, io.ErrUnexpectedEOF},
+		{"cut off at its end", cutOff, 50_000, io.ErrUnexpectedEOF},
+		{"unknown size, cut off", cutOff, blob.UnknownSize, io.ErrUnexpectedEOF},
+		{"wrapped end", wrapped, 50_000, errEnd},
+		{"unknown size, wrapped end", wrapped, blob.UnknownSize, errEnd},
 		{"at once", body(0), 100_000, errBroken},
 		{"midway", body(50_000), 100_000, errBroken},
 		{"midway in a large one", body(aPart + 5), 3 * aPart, errBroken},

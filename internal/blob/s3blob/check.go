@@ -16,6 +16,7 @@ import (
 // Check implements blob.Store. It takes the way of a body that flows, and asks
 // for everything that the credentials must allow.
 func (s *Store) Check(ctx context.Context) error {
+	s = s.impatient
 	key := ".check/" + rand.Text()
 	steps := []func(context.Context, string) error{
 		s.checkMissing, s.checkWrite, s.checkRead, s.checkLink, s.checkSweep, s.Delete, s.checkMissing,
@@ -55,7 +56,8 @@ func (s *Store) checkMissing(ctx context.Context, key string) error {
 	case err != nil:
 		return err
 	}
-	return errors.Join(errors.New("an object that does not exist was found"), r.Close())
+	_ = r.Close()
+	return &settingError{fmt.Sprintf("storage.s3.endpoint: %s is no S3 store: it has an object that nobody wrote", s.cfg.Endpoint)}
 }
 
 func (s *Store) checkWrite(ctx context.Context, key string) error {

@@ -69,7 +69,7 @@ func (c Config) diagnose(err error) (setting, why string) {
 		return "bucket", fmt.Sprintf("there is no bucket %q at %s", c.Bucket, at)
 	case "InvalidBucketName":
 		return "bucket", fmt.Sprintf("%q is no name of a bucket", c.Bucket)
-	case "InvalidAccessKeyId":
+	case "InvalidAccessKeyId", "XAdminUserNotFound": // the latter is versitygw's
 		return "access_key_id", "the store does not know this key"
 	case "SignatureDoesNotMatch":
 		return "secret_access_key", "does not belong to the access_key_id"
@@ -91,7 +91,9 @@ func (c Config) diagnose(err error) (setting, why string) {
 func (c Config) diagnoseTransport(at string, err error) (setting, why string) {
 	text := err.Error()
 	switch s := status(err); {
-	case strings.Contains(text, "failed to refresh cached credentials"), strings.Contains(text, "static credentials are empty"):
+	case errors.Is(err, blob.ErrCorrupt), errors.Is(err, blob.ErrNotFound):
+		return "endpoint", fmt.Sprintf("%s does not keep what is written", at)
+	case strings.Contains(text, "get identity"), strings.Contains(text, "static credentials are empty"):
 		return "access_key_id", "is empty, and the AWS SDK finds no credentials elsewhere"
 	case s == http.StatusMovedPermanently, s == http.StatusTemporaryRedirect:
 		return "region", fmt.Sprintf("the bucket is not in %q", c.Region)

@@ -1,6 +1,7 @@
 package s3blob_test
 
 import (
+	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -17,7 +18,7 @@ func open(t *testing.T, server *testserver.S3Server, change func(*s3blob.Config)
 	cfg := s3blob.Config{
 		Endpoint: server.Endpoint, Bucket: server.Bucket, Region: server.Region, PathStyle: true,
 		AccessKeyID: server.AccessKey, SecretAccessKey: server.SecretKey, CA: server.CA,
-		Prefix: "prefix/" + t.Name(),
+		Prefix: "tests/" + strings.NewReplacer(" ", "-", ",", "").Replace(t.Name()),
 	}
 	if change != nil {
 		change(&cfg)

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/tintypehq/tintype/internal/blob/blobtest"
-	"github.com/tintypehq/tintype/internal/blob/s3blob"
 	"github.com/tintypehq/tintype/internal/testserver"
 )
 
@@ -21,5 +20,15 @@ func TestMinIO(t *testing.T) {
 
 func TestMinIOPlainUploads(t *testing.T) {
 	t.Parallel()
-	run(t, testserver.MinIO(t), func(cfg *s3blob.Config) { cfg.PlainUploads = true }, minio)
+	run(t, testserver.MinIO(t), plainUploads, minio)
+}
+
+func TestMinIOMistakes(t *testing.T) {
+	t.Parallel()
+	testMistakes(t, testserver.MinIO(t))
+}
+
+func TestMinIONoFramingIsKept(t *testing.T) {
+	t.Parallel()
+	testNoFramingIsKept(t, testserver.MinIO(t))
 }

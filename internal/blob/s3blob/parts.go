@@ -180,5 +180,5 @@ func (u *upload) sendPart(ctx context.Context, p part) (types.CompletedPart, err
 	if known && !same {
 		return types.CompletedPart{}, blob.ErrCorrupt
 	}
-	return types.CompletedPart{ETag: out.ETag, PartNumber: &p.number, ChecksumCRC32: out.ChecksumCRC32}, nil
+	return types.CompletedPart{ETag: out.ETag, PartNumber: &p.number, ChecksumCRC32: in.ChecksumCRC32}, nil
 }

@@ -115,7 +115,8 @@ func (s *Store) putInput(req blob.PutRequest, length int64) *s3.PutObjectInput {
 	return in
 }
 
-// buffer gives a part's buffer; put it back into s.buffers.
+// buffer gives a part's buffer. It goes back into s.buffers when nobody reads
+// it any more.
 func (s *Store) buffer() *[]byte {
 	if b, ok := s.buffers.Get().(*[]byte); ok {
 		return b

@@ -121,7 +121,7 @@ func (d *download) Read(p []byte) (int, error) {
 	d.timer.Reset(d.limit)
 	n, err := d.from.Read(p)
 	d.timer.Stop()
-	if err != nil && !errors.Is(err, io.EOF) {
+	if err != nil && err != io.EOF {
 		if cause := d.cause(); cause != nil {
 			err = cause
 		}

@@ -74,6 +74,7 @@ type Store struct {
 	links     *s3.PresignClient
 	transport *http.Transport
 	buffers   sync.Pool // of *[]byte, partBytes long
+	impatient *Store    // the same without retries, for Check: somebody waits for it
 }
 
 var (
@@ -103,17 +104,18 @@ func New(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := func(endpoint string) s3.Options { return cfg.options(endpoint, keys, transport) }
+	s := newStore(cfg, keys, transport)
+	s.impatient = newStore(cfg, keys, transport, once)
+	return s, nil
+}
+
+func newStore(cfg Config, keys aws.CredentialsProvider, transport *http.Transport, how ...func(*s3.Options)) *Store {
 	return &Store{
 		cfg:       cfg,
-		client:    s3.New(options(cfg.Endpoint)),
-		links:     s3.NewPresignClient(s3.New(options(cfg.PublicEndpoint))),
+		client:    s3.New(cfg.options(cfg.Endpoint, keys, transport), how...),
+		links:     s3.NewPresignClient(s3.New(cfg.options(cfg.PublicEndpoint, keys, transport))),
 		transport: transport,
-		buffers: sync.Pool{New: func() any {
-			b := make([]byte, partBytes)
-			return &b
-		}},
-	}, nil
+	}
 }
 
 // Close closes idle connections. Objects that are open stay readable.

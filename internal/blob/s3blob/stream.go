@@ -27,7 +27,7 @@ func (s *Store) putStream(ctx context.Context, req blob.PutRequest, src io.Reade
 	if !s.cfg.PlainUploads {
 		length := chunkedLength(req.SizeBytes)
 		body = newChunked(flow, req.SizeBytes, sent)
-		in.ContentLength, in.ContentEncoding = &length, aws.String("aws-chunked")
+		in.ContentLength = &length
 		how = trailed(req.SizeBytes)
 	}
 	in.Body = body
@@ -44,7 +44,9 @@ func (s *Store) putStream(ctx context.Context, req blob.PutRequest, src io.Reade
 // once is an option of a request that must not be repeated.
 func once(o *s3.Options) { o.Retryer = aws.NopRetryer{} }
 
-// trailed tells the store that the body is aws-chunked with a trailer.
+// trailed tells the store that the body is aws-chunked with a trailer. It does
+// so by the kind of signature alone: "Content-Encoding: aws-chunked", which the
+// SDK sends beside it, is kept by some stores and handed to every browser.
 func trailed(size int64) func(*middleware.Stack) error {
 	return func(stack *middleware.Stack) error {
 		for name, value := range map[string]string{

@@ -1,0 +1,92 @@
+package s3blob_test
+
+import (
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tintypehq/tintype/internal/blob/s3blob"
+	"github.com/tintypehq/tintype/internal/testserver"
+)
+
+// mistakes are what operators get wrong, and the setting that Check must name.
+var mistakes = []struct {
+	name    string
+	setting string
+	make    func(t *testing.T, cfg *s3blob.Config)
+}{
+	{"no such bucket", "bucket", func(_ *testing.T, cfg *s3blob.Config) { cfg.Bucket = "no-such-bucket" }},
+	{"unknown key", "access_key_id", func(_ *testing.T, cfg *s3blob.Config) { cfg.AccessKeyID = "AKIDUNKNOWN" }},
+	{"wrong secret", "secret_access_key", func(_ *testing.T, cfg *s3blob.Config) { cfg.SecretAccessKey = "wrong" }},
+	{"wrong region", "region", func(_ *testing.T, cfg *s3blob.Config) { cfg.Region = "eu-central-9" }},
+	{"nobody listens", "endpoint", func(t *testing.T, cfg *s3blob.Config) {
+		t.Helper()
+		ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Endpoint = "http://" + ln.Addr().String()
+		_ = ln.Close()
+	}},
+	{"no such host", "endpoint", func(_ *testing.T, cfg *s3blob.Config) { cfg.Endpoint = "http://s3.invalid" }},
+	{"TLS to a plain server", "endpoint", func(_ *testing.T, cfg *s3blob.Config) {
+		cfg.Endpoint = strings.Replace(cfg.Endpoint, "http:", "https:", 1)
+	}},
+	{"another kind of server", "endpoint", func(t *testing.T, cfg *s3blob.Config) {
+		t.Helper()
+		cfg.Endpoint = website(t, http.StatusOK)
+	}},
+	{"a server that knows no such page", "endpoint", func(t *testing.T, cfg *s3blob.Config) {
+		t.Helper()
+		cfg.Endpoint = website(t, http.StatusNotFound)
+	}},
+	{"nobody listens where callers come", "public_endpoint", func(_ *testing.T, cfg *s3blob.Config) {
+		cfg.PublicEndpoint = "http://s3.invalid"
+	}},
+	{"another server where callers come", "public_endpoint", func(t *testing.T, cfg *s3blob.Config) {
+		t.Helper()
+		cfg.PublicEndpoint = website(t, http.StatusOK)
+	}},
+}
+
+// website starts a server that is not S3.
+func website(t *testing.T, status int) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte("<html>Welcome to the default page</html>"))
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+func testMistakes(t *testing.T, server *testserver.S3Server) {
+	t.Helper()
+	for _, tt := range mistakes {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, server, func(cfg *s3blob.Config) {
+				cfg.Prefix = ""
+				cfg.ConnectTimeout = 2 * time.Second
+				tt.make(t, cfg)
+			})
+			err := s.Check(t.Context())
+			if err == nil || !strings.HasPrefix(err.Error(), "storage.s3."+tt.setting+":") {
+				t.Errorf("got %v\nwant it to name storage.s3.%s", err, tt.setting)
+			}
+			if err != nil && strings.Contains(err.Error(), server.SecretKey) {
+				t.Errorf("the secret is shown: %v", err)
+			}
+			t.Log(err)
+		})
+	}
+}
+
+func TestMistakes(t *testing.T) {
+	t.Parallel()
+	testMistakes(t, testserver.Versity(t))
+}
