@@ -67,8 +67,8 @@ func mediaCases(pageURL string) []badCase {
 		{"too narrow", images, image(data(blank(400, 20))), nil, 400, "invalid_image", "image", "between"},
 		{"too small for a video", videos, image(data(blank(299, 400))), nil, 400, "invalid_image", "image", "300 at least"},
 		{"too wide for a video", videos, image(data(blank(1600, 400))), nil, 400, "invalid_image", "image", "between 0.4 and 2.5"},
-		{"too many pixels", images, image(data(blank(7000, 6000))), nil, 400, "image_too_large", "image", "36000000"},
-		{"too large a side for a video", videos, image(data(blank(6001, 4000))), nil, 400, "image_too_large", "image", "6000"},
+		{"too many pixels", images, image(data(blank(1001, 1000))), nil, 400, "image_too_large", "image", "1000000"},
+		{"too large a side for a video", videos, image(data(blank(6001, 100))), nil, 400, "image_too_large", "image", "6000"},
 		{"too many bytes", images, image(base64.StdEncoding.EncodeToString(make([]byte, 70_000))), nil, 400, "image_too_large", "image", "65536 bytes"},
 		{"a page", images, image(pageURL + "/page"), nil, 400, "invalid_image", "image", "web page"},
 		{"missing", images, image(pageURL + "/missing"), nil, 400, "invalid_image", "image", "404"},
@@ -145,7 +145,7 @@ func chatCases() []badCase {
 func TestBadInput(t *testing.T) {
 	t.Parallel()
 	h := open(t, configure(func(c *server.Config) {
-		c.Limits.PromptRunes, c.Limits.BodyBytes, c.Limits.ImageBytes, c.Limits.Messages = 100, 128<<10, 64<<10, 10
+		c.Limits = server.Limits{PromptRunes: 100, BodyBytes: 128 << 10, ImageBytes: 64 << 10, ImagePixels: 1_000_000, Messages: 10}
 	}))
 	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {

@@ -2,8 +2,12 @@ package server
 
 import (
 	"bytes"
+	"context"
+	"net/http"
 
+	"github.com/tintypehq/tintype/internal/fetch"
 	"github.com/tintypehq/tintype/internal/job"
+	"github.com/tintypehq/tintype/internal/upstream"
 )
 
 // Tell gives a whole log in both dialects.
@@ -19,4 +23,34 @@ func Tell(j *job.Job, log []job.Event) (chunks, events []byte) {
 		}
 	}
 	return chunks, events
+}
+
+// Decode reads the body of a request for an image.
+func Decode(models *upstream.Registry, body []byte) (job.Spec, error) {
+	s := &Server{cfg: Config{Models: models}.withDefaults()}
+	f, err := decodeObject(body)
+	if err != nil {
+		return job.Spec{}, err
+	}
+	r, err := s.readMediaRequest(job.Image, f)
+	return r.spec, err
+}
+
+// Look reads an input image that is not fetched.
+func Look(ctx context.Context, image string) (contentType string, err error) {
+	s := &Server{cfg: Config{}.withDefaults()}
+	pic, err := s.readImage(ctx, job.Image, image, "image")
+	return pic.facts.ContentType, err
+}
+
+// CheckMessages checks the messages of a chat without images to be looked up.
+func CheckMessages(ctx context.Context, messages []byte) error {
+	s := &Server{cfg: Config{Inputs: fetch.New(fetch.Config{})}.withDefaults()}
+	return s.checkMessages(ctx, fields{"messages": messages})
+}
+
+// Span reads a Range header.
+func Span(h http.Header, size int64) (first, length int64, err error) {
+	span, err := rangeOf(h, "", "", size)
+	return span.first, span.length, err
 }

@@ -401,7 +401,7 @@ func (h *house) ready(id job.ID) {
 }
 
 // stored puts a file into the bucket and the record.
-func (h *house) stored(id job.ID, index int, name string, role job.Role, content []byte, contentType string) job.Media {
+func (h *house) stored(id job.ID, index int, name string, role job.Role, content []byte, contentType string) {
 	h.Helper()
 	if ok, err := h.store.Claim(context.Background(), id, job.StageMirror, token); err != nil || !ok && index == 0 {
 		h.Fatalf("claim: %v %v", ok, err)
@@ -415,7 +415,6 @@ func (h *house) stored(id job.ID, index int, name string, role job.Role, content
 	h.must(err)
 	_, err = h.store.Stored(context.Background(), id, token, index, m)
 	h.must(err)
-	return m
 }
 
 func (h *house) succeed(id job.ID) {
@@ -435,12 +434,11 @@ func (h *house) fail(id job.ID, f *fault.Error) {
 }
 
 // makeImage takes an image job through all of its life.
-func (h *house) makeImage(id job.ID, content []byte) job.Media {
+func (h *house) makeImage(id job.ID, content []byte) {
 	h.Helper()
 	h.submitted(id, "", job.Source{Role: job.Primary, URL: "https://up/1"})
-	m := h.stored(id, 0, "image-0.png", job.Primary, content, "image/png")
+	h.stored(id, 0, "image-0.png", job.Primary, content, "image/png")
 	h.succeed(id)
-	return m
 }
 
 // makeVideo takes a video job through all of its life.

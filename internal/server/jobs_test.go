@@ -228,8 +228,12 @@ func TestTenants(t *testing.T) {
 		key    string
 		status int
 	}{
-		{mine, "sim-mine", 200}, {mine, "sim-other", 404}, {mine, "pooled", 404}, {mine, gatewayKey, 404},
-		{shared, "pooled", 200}, {shared, "sim-mine", 404},
+		{mine, "sim-mine", 200},
+		{mine, "sim-other", 404},
+		{mine, "pooled", 404},
+		{mine, gatewayKey, 404},
+		{shared, "pooled", 200},
+		{shared, "sim-mine", 404},
 	} {
 		if _, a := h.job(tt.id, "", "Authorization", "BEARER "+tt.key); a.status != tt.status {
 			t.Errorf("%s asks: %d, want %d", tt.key, a.status, tt.status)

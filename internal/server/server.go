@@ -129,7 +129,9 @@ func (s *Server) Run(ctx context.Context, ln net.Listener, grace time.Duration) 
 	case <-ctx.Done():
 	}
 	s.stop(context.WithoutCancel(ctx), srv, grace, stop)
-	<-served
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("server: %w", err)
+	}
 	return nil
 }
 
