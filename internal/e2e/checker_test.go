@@ -1,0 +1,152 @@
+package e2e_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tintypehq/tintype/internal/upstream/sim"
+)
+
+// settlesWithin is how long the checker waits for the last job and for what is
+// done behind it: archiving, and the end of leases.
+const settlesWithin = 60 * time.Second
+
+// state is everything that the checker looks at, read once all jobs are final.
+type state struct {
+	jobs    []record
+	ledger  sim.Ledger
+	objects map[string]object
+	uploads []string // keys of unfinished multipart uploads
+	left    map[string]int64
+}
+
+// check waits until all is done and gives what breaks a promise. Empty: nothing
+// does. The rules hold after every fault, so that a test that breaks things
+// needs no rules of its own; whether a job had to succeed is the test's affair.
+func (c *cluster) check() []string {
+	ctx, cancel := context.WithTimeout(c.ctx(), settlesWithin)
+	defer cancel()
+	var s state
+	err := until(ctx, func() error { return c.settled(ctx) })
+	if err == nil {
+		s, err = c.look(ctx)
+	}
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var found []string
+	for _, j := range s.jobs {
+		found = append(found, s.checkCharges(j)...)
+		found = append(found, j.checkLog()...)
+		found = append(found, s.checkMedia(j)...)
+	}
+	found = append(found, s.checkAccounts()...)
+	found = append(found, s.checkStrangers()...)
+	found = append(found, s.checkLeftovers()...)
+	return append(found, c.checkSecrets()...)
+}
+
+// look reads everything.
+func (c *cluster) look(ctx context.Context) (s state, err error) {
+	var errs [4]error
+	s.jobs, errs[0] = c.records(ctx)
+	s.ledger, errs[1] = c.ledger()
+	s.objects, s.uploads, errs[2] = c.bucket(ctx)
+	s.left, errs[3] = c.leftovers(ctx)
+	return s, errors.Join(errs[:]...)
+}
+
+// settled gives an error as long as something is still going on.
+func (c *cluster) settled(ctx context.Context) error {
+	jobs, err := c.records(ctx)
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		if !j.final() {
+			return fmt.Errorf("job %s is not final but %s", j.id, j.state)
+		}
+	}
+	n, err := c.rdb.ZCard(ctx, key("archive")).Result()
+	if err == nil && n > 0 {
+		err = fmt.Errorf("%d final jobs are not archived", n)
+	}
+	return err
+}
+
+// submissions are those of one job, by its prompt.
+func (s state) submissions(j record) []sim.Submission {
+	var out []sim.Submission
+	for _, sub := range s.ledger.Submissions {
+		if strings.Contains(sub.Prompt, j.spec.Prompt) {
+			out = append(out, sub)
+		}
+	}
+	return out
+}
+
+// checkCharges: paid once, and success is not for free.
+func (s state) checkCharges(j record) (found []string) {
+	charges, task := 0, false
+	for _, sub := range s.submissions(j) {
+		if sub.Charged {
+			charges++
+			task = task || sub.TaskID == j.upstreamID
+		}
+	}
+	switch {
+	case charges > 1:
+		found = append(found, fmt.Sprintf("job %s was paid for %d times", j.id, charges))
+	case charges == 0 && j.state == "succeeded":
+		found = append(found, fmt.Sprintf("job %s succeeded, and the upstream knows nothing of it", j.id))
+	case j.state == "succeeded" && j.spec.Kind == "video" && !task:
+		found = append(found, fmt.Sprintf("job %s has upstream id %q, which was not charged for it", j.id, j.upstreamID))
+	}
+	return found
+}
+
+// checkAccounts: never more in flight at the upstream than allowed, as the
+// upstream itself has measured.
+func (s state) checkAccounts() (found []string) {
+	limits := map[string]int{keyHash(poolKey1): poolLimit, keyHash(poolKey2): poolLimit}
+	for _, a := range s.ledger.Accounts {
+		limit, pooled := limits[a.KeyHash]
+		if !pooled {
+			limit = ownLimit
+		}
+		if a.MaxInFlight > limit {
+			found = append(found, fmt.Sprintf("account %s had %d in flight; its limit is %d", a.Name, a.MaxInFlight, limit))
+		}
+		if a.InFlight != 0 {
+			found = append(found, fmt.Sprintf("account %s has %d in flight after the end", a.Name, a.InFlight))
+		}
+	}
+	return found
+}
+
+// checkStrangers: nothing was made that no job knows of.
+func (s state) checkStrangers() (found []string) {
+	for _, sub := range s.ledger.Submissions {
+		known := slices.ContainsFunc(s.jobs, func(j record) bool { return strings.Contains(sub.Prompt, j.spec.Prompt) })
+		if sub.Charged && sub.Kind != "chat" && !known {
+			found = append(found, fmt.Sprintf("%q was charged and belongs to no job", sub.Prompt))
+		}
+	}
+	return found
+}
+
+// checkLeftovers: what a job holds while it lives is given back at its end.
+func (s state) checkLeftovers() (found []string) {
+	for _, k := range slices.Sorted(maps.Keys(s.left)) {
+		found = append(found, fmt.Sprintf("Redis still holds %d entries in %s", s.left[k], k))
+	}
+	for _, k := range s.uploads {
+		found = append(found, "an unfinished upload is left of "+k)
+	}
+	return found
+}

@@ -1,0 +1,183 @@
+package e2e_test
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/tintypehq/tintype/internal/testserver"
+)
+
+// The credentials of a cluster. Each is long and made up, so that it can be
+// looked for where it must not be.
+const (
+	pooled     = "pooled"
+	gatewayKey = "tt_e2e_website_6e1f0b9c"
+	holdKey    = "tt_e2e_patient_51d2a7c4"
+	windowKey  = "tt_e2e_repeater_93be08d7"
+	poolKey1   = "sim-pool-one-7d3a90c2"
+	poolKey2   = "sim-pool-two-c41f8be6"
+	ownKey     = "sim-own-0a9e5d77"
+)
+
+// How many jobs the settings let run at once.
+const (
+	poolLimit = 3 // on each of the two pooled accounts
+	ownLimit  = 2 // on a caller's own credential
+)
+
+// lease is worker.lease in the settings.
+const lease = 3 * time.Second
+
+// cluster is the service as a deployment has it, all on this machine.
+type cluster struct {
+	*testing.T
+
+	redis   *testserver.RedisServer
+	s3      *testserver.S3Server
+	sim     *program
+	apis    []*program
+	workers []*program
+
+	rdb    *redis.Client
+	client *http.Client
+	env    []string // of the programs
+	named  atomic.Int64
+}
+
+// start starts a cluster that lives as long as the test and is checked at its
+// end. settings are TINTYPE_…=… variables, which win over the file.
+func start(t *testing.T, settings ...string) *cluster {
+	t.Helper()
+	c := &cluster{T: t, redis: testserver.Redis(t), s3: testserver.Versity(t)}
+	c.client = &http.Client{
+		Transport:     &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	c.rdb = redis.NewClient(&redis.Options{Addr: c.redis.Addr})
+	t.Cleanup(func() {
+		c.client.CloseIdleConnections()
+		_ = c.rdb.Close()
+	})
+	c.sim = &program{
+		name: "sim", file: "tintype", find: simAddress,
+		args: []string{"sim", "--addr", "127.0.0.1:0", "--image-time", "300ms", "--video-time", "1200ms"},
+	}
+	t.Cleanup(func() { c.closeAll(c.sim) })
+	c.run(c.sim)
+	c.env = append(c.environment(), settings...)
+	c.apis = []*program{c.program("api-1", "api"), c.program("api-2", "api")}
+	c.workers = []*program{c.program("worker-1", "worker"), c.program("worker-2", "worker")}
+	all := append(slices.Clone(c.apis), c.workers...)
+	t.Cleanup(func() { c.closeAll(all...) })
+	c.run(all...)
+	t.Cleanup(func() { // the first of all cleanups: the programs still run
+		if !t.Failed() {
+			c.report(c.check())
+		}
+	})
+	return c
+}
+
+// run starts programs side by side.
+func (c *cluster) run(programs ...*program) {
+	c.Helper()
+	failed := make(chan error, len(programs))
+	for _, p := range programs {
+		go func() {
+			err := p.launch(c.ctx())
+			if err != nil {
+				err = fmt.Errorf("%s does not start: %w; it said:\n%s", p.name, err, p.log.tail(40))
+			}
+			failed <- err
+		}()
+	}
+	for range programs {
+		if err := <-failed; err != nil {
+			c.Fatal(err)
+		}
+	}
+}
+
+// closeAll ends programs side by side.
+func (c *cluster) closeAll(programs ...*program) {
+	c.Helper()
+	for _, p := range programs {
+		if p.alive() {
+			p.terminate(c.T)
+		}
+	}
+	for _, p := range programs {
+		p.close(c.T)
+	}
+}
+
+// ctx does not end with the test's body: its cleanups call, too.
+func (c *cluster) ctx() context.Context { return context.WithoutCancel(c.Context()) }
+
+// program describes one of the service's programs.
+func (c *cluster) program(name, file string) *program {
+	c.Helper()
+	settings, err := filepath.Abs(filepath.Join("testdata", "tintype.yaml"))
+	if err != nil {
+		c.Fatal(err)
+	}
+	return &program{name: name, file: file, args: []string{"--config", settings}, env: c.env, find: loggedAddress}
+}
+
+// environment is what the settings file refers to.
+func (c *cluster) environment() []string {
+	seal := make([]byte, 32)
+	_, _ = rand.Read(seal) // never fails
+	return []string{
+		"TENANT_SECRET=" + rand.Text(), "SEAL_KEY=e2e:" + base64.StdEncoding.EncodeToString(seal),
+		"GATEWAY_KEY=" + gatewayKey, "HOLD_KEY=" + holdKey, "WINDOW_KEY=" + windowKey,
+		"POOL_KEY_1=" + poolKey1, "POOL_KEY_2=" + poolKey2,
+		"REDIS_URL=" + c.redis.URL, "SIM_URL=" + c.sim.base(),
+		"S3_ENDPOINT=" + c.s3.Endpoint, "S3_BUCKET=" + c.s3.Bucket, "S3_REGION=" + c.s3.Region,
+		"S3_ACCESS_KEY=" + c.s3.AccessKey, "S3_SECRET_KEY=" + c.s3.SecretKey,
+	}
+}
+
+// loggedAddress finds where an API, or a worker's health, listens.
+func loggedAddress(line string) string {
+	l := parseLine(line)
+	if l.Addr == "" || l.Msg != "the API listens" && l.Msg != "the worker's health is served" {
+		return ""
+	}
+	return "http://" + l.Addr
+}
+
+// simAddress finds where the simulator listens.
+func simAddress(line string) string {
+	_, rest, found := strings.Cut(line, "http://")
+	addr, _, ours := strings.Cut(rest, "/api/v3")
+	if !found || !ours {
+		return ""
+	}
+	return "http://" + addr
+}
+
+// prompt gives a prompt that no other job of the cluster has, so that the
+// simulator's ledger tells which submissions are whose.
+func (c *cluster) prompt(text string) string {
+	return fmt.Sprintf("%s (picture %d)", text, c.named.Add(1))
+}
+
+// report fails the test for what a check has found.
+func (c *cluster) report(findings []string) {
+	c.Helper()
+	for _, f := range findings {
+		c.Error("checker: ", f)
+	}
+}

@@ -1,0 +1,14 @@
+// Package e2e holds the tests of the whole: the built programs as processes of
+// their own, a real redis-server that writes every command to disk, a real S3
+// server, and the simulator as the upstream.
+//
+// A test starts a cluster (cluster_test.go): two of cmd/api, two of cmd/worker,
+// each on a port of its own, with testdata/tintype.yaml and what the test sets
+// by environment variables. It speaks to them by plain HTTP as callers do, kills
+// and stops them by signals, and never looks into them.
+//
+// After every test the checker (checker_test.go) compares what the service says
+// with what others saw: the simulator's ledger, the event logs in Redis, the
+// objects in the bucket. Its rules are the promises of the service: paid once,
+// never lost, always deliverable.
+package e2e

@@ -1,0 +1,146 @@
+package e2e_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tintypehq/tintype/internal/job"
+)
+
+// key is one of the service's keys in Redis. The checker reads them itself, and
+// not through the code that wrote them.
+func key(rest string) string { return "{tt}:" + rest }
+
+// record is a job as it stands in Redis, with its log.
+type record struct {
+	id, state, upstreamID string
+	version               int64
+	spec                  job.Spec
+	media                 []job.Media
+	log                   []entry
+}
+
+// entry is one event.
+type entry struct {
+	id, kind, state string
+	at              int64 // ms
+}
+
+func (j record) final() bool {
+	return j.state == "succeeded" || j.state == "failed" || j.state == "canceled"
+}
+
+// records reads all jobs, in the order of their ids.
+func (c *cluster) records(ctx context.Context) ([]record, error) {
+	names, err := c.scan(ctx, "job:*")
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(names)
+	out := make([]record, 0, len(names))
+	for _, name := range names {
+		j, err := c.record(ctx, strings.TrimPrefix(name, key("job:")))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, j)
+	}
+	return out, nil
+}
+
+// scan gives the names of the keys that match.
+func (c *cluster) scan(ctx context.Context, pattern string) ([]string, error) {
+	var names []string
+	it := c.rdb.Scan(ctx, 0, key(pattern), 1000).Iterator()
+	for it.Next(ctx) {
+		if !slices.Contains(names, it.Val()) { // a scan may give one twice
+			names = append(names, it.Val())
+		}
+	}
+	return names, it.Err()
+}
+
+func (c *cluster) record(ctx context.Context, id string) (record, error) {
+	m, err := c.rdb.HGetAll(ctx, key("job:"+id)).Result()
+	if err != nil {
+		return record{}, err
+	}
+	j := record{id: id, state: m["state"], upstreamID: m["upstream_id"]}
+	j.version, _ = strconv.ParseInt(m["ver"], 10, 64)
+	if err := json.Unmarshal([]byte(m["spec"]), &j.spec); err != nil {
+		return j, fmt.Errorf("spec of job %s: %w", id, err)
+	}
+	for i := 0; m["media:"+strconv.Itoa(i)] != ""; i++ {
+		var file job.Media
+		if err := json.Unmarshal([]byte(m["media:"+strconv.Itoa(i)]), &file); err != nil {
+			return j, fmt.Errorf("media of job %s: %w", id, err)
+		}
+		j.media = append(j.media, file)
+	}
+	entries, err := c.rdb.XRange(ctx, key("ev:"+id), "-", "+").Result()
+	for _, e := range entries {
+		one := entry{id: e.ID, kind: fmt.Sprint(e.Values["type"]), state: fmt.Sprint(e.Values["state"])}
+		one.at, _ = strconv.ParseInt(fmt.Sprint(e.Values["at"]), 10, 64)
+		j.log = append(j.log, one)
+	}
+	return j, err
+}
+
+// checkLog: numbered from 1 without gap or double, one beginning, one end, and
+// the end is what the record says.
+func (j record) checkLog() (found []string) {
+	bad := func(format string, args ...any) {
+		found = append(found, fmt.Sprintf("log of job %s: ", j.id)+fmt.Sprintf(format, args...))
+	}
+	ends := 0
+	for i, e := range j.log {
+		if want := fmt.Sprintf("%d-0", i+1); e.id != want {
+			bad("entry %d has the number %s", i+1, e.id)
+		}
+		if i > 0 && e.at < j.log[i-1].at {
+			bad("entry %d is older than the one before", i+1)
+		}
+		if (e.kind == "job.queued") != (i == 0) {
+			bad("entry %d is %s", i+1, e.kind)
+		}
+		if slices.Contains([]string{"job.succeeded", "job.failed", "job.canceled"}, e.kind) {
+			ends++
+		}
+	}
+	if int64(len(j.log)) != j.version {
+		bad("has %d entries; the job's version is %d", len(j.log), j.version)
+	}
+	if n := len(j.log); n == 0 || ends != 1 || j.log[n-1].kind != "job."+j.state {
+		bad("has %d ends and does not end with job.%s", ends, j.state)
+	}
+	return found
+}
+
+// leftovers counts what the service keeps for jobs that are not final: with all
+// of them final there must be none.
+func (c *cluster) leftovers(ctx context.Context) (map[string]int64, error) {
+	left := map[string]int64{}
+	for _, set := range []string{"bells", "polls", "deadlines", "archive"} {
+		n, err := c.rdb.ZCard(ctx, key(set)).Result()
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 {
+			left[key(set)] = n
+		}
+	}
+	for _, pattern := range []string{"slots:*", "line:*", "lines:*", "pools", "cred:*"} {
+		names, err := c.scan(ctx, pattern) // an empty set is no key
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			left[name] = 1
+		}
+	}
+	return left, nil
+}
