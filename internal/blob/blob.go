@@ -38,9 +38,10 @@ type PutRequest struct {
 	// objects as files.
 	Key string
 
-	// Body is read once, to its end, by one goroutine at a time. A Put that
-	// fails may have read a part, and may return while a last Read is still
-	// going on. An error of Body is found in Put's error by errors.Is.
+	// Body is read once, to its end, by one goroutine at a time, and never
+	// after Put has returned: one that can block should end when ctx does. A
+	// Put that fails may have read a part. An error of Body is found in Put's
+	// error by errors.Is.
 	Body io.Reader
 
 	// SizeBytes is the exact length of Body, or UnknownSize.

@@ -69,6 +69,9 @@ func (w *watcher) explain(err error, got int64) error {
 	if cause := w.cause(); cause != nil {
 		err = cause
 	}
+	if errors.Is(err, io.EOF) { // a reader would take it for the file's end
+		err = errors.New(err.Error())
+	}
 	return &Error{Kind: kind, Bytes: got, Cause: err}
 }
 

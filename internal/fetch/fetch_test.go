@@ -288,8 +288,8 @@ func TestNoAnswer(t *testing.T) {
 			c := newClient(t, func(cfg *fetch.Config) { cfg.HeaderTimeout = 200 * time.Millisecond })
 			_, err := c.Get(t.Context(), tt.url+"/?signature=abc", fetch.Options{})
 			e, ok := errors.AsType[*fetch.Error](err)
-			if !ok || !errors.Is(err, fetch.ErrUnreachable) {
-				t.Fatalf("got %v, want ErrUnreachable", err)
+			if !ok || !errors.Is(err, fetch.ErrUnreachable) || errors.Is(err, io.EOF) {
+				t.Fatalf("got %v, want ErrUnreachable and nothing like an end", err)
 			}
 			if strings.Contains(e.Error(), "abc") || strings.Contains(e.Message(), "127.0.0.1") {
 				t.Errorf("%v / %s", e, e.Message())

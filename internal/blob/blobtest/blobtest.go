@@ -44,6 +44,7 @@ func Run(t *testing.T, open func(t *testing.T) blob.Store, traits Traits) {
 		{"WrongLength", testWrongLength},
 		{"BodyFails", testBodyFails},
 		{"Canceled", testCanceled},
+		{"NoReadAfterwards", testNoReadAfterwards},
 		{"CanceledBefore", testCanceledBefore},
 		{"ConcurrentPuts", testConcurrentPuts},
 		{"BadKeys", testBadKeys},

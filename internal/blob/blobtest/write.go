@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/tintypehq/tintype/internal/blob"
 )
@@ -143,6 +145,31 @@ func testCanceled(t *testing.T, s blob.Store) {
 		}
 	}
 	holdOrNothing(t, s, before)
+}
+
+// testNoReadAfterwards has a body that notices the end of ctx late: Put waits
+// for it, and lets it go.
+func testNoReadAfterwards(t *testing.T, s blob.Store) {
+	for _, announced := range []int64{100, 3 * aPart, blob.UnknownSize} {
+		ctx, cancel := context.WithCancel(t.Context())
+		var returned, late atomic.Bool
+		body := io.MultiReader(bytes.NewReader(data(50, 11)), &hook{call: func() error {
+			cancel()
+			<-time.After(50 * time.Millisecond)
+			late.Store(returned.Load())
+			return nil
+		}, err: errBroken})
+		_, err := s.Put(ctx, blob.PutRequest{Key: "key", Body: body, SizeBytes: announced})
+		returned.Store(true)
+		if !errors.Is(err, context.Canceled) && !errors.Is(err, errBroken) {
+			t.Errorf("%d bytes: %v", announced, err)
+		}
+		tick := time.NewTimer(100 * time.Millisecond)
+		<-tick.C
+		if late.Load() {
+			t.Errorf("%d bytes: Body was read when Put had returned", announced)
+		}
+	}
 }
 
 func testCanceledBefore(t *testing.T, s blob.Store) {

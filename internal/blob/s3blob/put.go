@@ -25,12 +25,13 @@ func (s *Store) Put(ctx context.Context, req blob.PutRequest) (blob.Object, erro
 	}
 	src := &source{body: blob.Exact(req.Body, req.SizeBytes)}
 	obj, err := s.put(ctx, req, src)
+	bodyErr := src.close()
 	switch {
 	case err == nil:
 		obj.Key, obj.ContentType = req.Key, req.ContentType
 		return obj, nil
-	case src.failed() != nil: // the SDK does not always pass it on
-		return blob.Object{}, src.failed()
+	case bodyErr != nil: // the SDK does not always pass it on
+		return blob.Object{}, bodyErr
 	}
 	return blob.Object{}, explain(ctx, "put", err)
 }

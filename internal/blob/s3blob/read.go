@@ -121,10 +121,11 @@ func (d *download) Read(p []byte) (int, error) {
 	d.timer.Reset(d.limit)
 	n, err := d.from.Read(p)
 	d.timer.Stop()
-	if err != nil && err != io.EOF {
-		if cause := d.cause(); cause != nil {
-			err = cause
-		}
+	if err == nil || err == io.EOF {
+		return n, err
+	}
+	if cause := d.cause(); cause != nil {
+		return n, cause
 	}
 	return n, err
 }
