@@ -88,6 +88,12 @@ func TestKeyHeaders(t *testing.T) {
 	if got := a.header.Get("Retry-After"); got != "2" {
 		t.Errorf("Retry-After %q", got)
 	}
+	k.must(429, "POST", taskRoute, videoOf("x"), "Authorization", "Bearer sim-limited")
+	k.must(401, "POST", imageRoute, imageOf("x"), "Authorization", "Bearer sk-1")
+	l := k.sim.Ledger()
+	if s := l.Submissions; len(s) != 2 || s[0].Account != "limited" || s[0].Kind != "video" || s[1].Account != "invalid" || s[1].Status != 401 || l.Totals.Refused != 2 {
+		t.Errorf("%+v", s)
+	}
 }
 
 func TestPingAndHelp(t *testing.T) {

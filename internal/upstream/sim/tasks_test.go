@@ -63,6 +63,12 @@ func TestFieldsPerModel(t *testing.T) {
 		k.clock.Advance(6 * time.Second)
 		return as[map[string]any](t, k.must(200, "GET", taskRoute+"/"+id, ""))
 	}
+	if _, there := fields(seedance("1-0-pro-250528"))["error"]; !there {
+		t.Error("1.0 says error: null")
+	}
+	if _, there := fields(seedance("2-0-260128"))["error"]; there {
+		t.Error("2.0 leaves error out")
+	}
 	old, second, newest := fields(seedance("1-0-pro-250528")), fields(seedance("2-0-260128", obj{"safety_identifier": "job-7"})), fields(seedance("2-5-260628", obj{"generate_audio": false}))
 	for name, want := range map[string][3]any{
 		"generate_audio":          {nil, true, false},

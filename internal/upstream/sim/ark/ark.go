@@ -173,8 +173,10 @@ func (p *Protocol) authenticate(c *call) *problem {
 	holder, verdict := p.cfg.Accounts.Find(key)
 	switch verdict {
 	case accounts.Invalid:
+		c.turnedAway(verdict, key)
 		return badKey()
 	case accounts.Limited:
+		c.turnedAway(verdict, key)
 		return tooMany("2")
 	case accounts.Valid:
 	}
@@ -183,6 +185,21 @@ func (p *Protocol) authenticate(c *call) *problem {
 		Protocol: "ark", Account: holder.Name, KeyHash: holder.Hash, RequestID: c.requestID,
 	}
 	return nil
+}
+
+// turnedAway has a submission written down although its key is not good for
+// one. Its body is not read, so that its model and prompt stay unknown.
+func (c *call) turnedAway(verdict accounts.Verdict, key string) {
+	kinds := map[string]ledger.Kind{
+		"chat/completions": ledger.Chat, "images/generations": ledger.Image, tasksRoute: ledger.Video,
+	}
+	kind, ok := kinds[strings.TrimPrefix(c.r.URL.Path, Prefix)]
+	if !ok || c.r.Method != http.MethodPost {
+		return
+	}
+	c.entry = ledger.Submission{
+		Protocol: "ark", Account: string(verdict), KeyHash: accounts.Hash(key), Kind: kind, RequestID: c.requestID,
+	}
 }
 
 // jsonAnswer is a 200 with v.

@@ -2,6 +2,7 @@ package ark
 
 import (
 	"context"
+	"encoding/json"
 	"net/url"
 	"slices"
 	"strconv"
@@ -16,7 +17,7 @@ type taskObject struct {
 	ID               string       `json:"id"`
 	Model            string       `json:"model"`
 	Status           string       `json:"status"`
-	Error            *brief       `json:"error,omitempty"`
+	Error            any          `json:"error,omitempty"`
 	Content          *taskContent `json:"content,omitempty"`
 	Usage            *taskUsage   `json:"usage,omitempty"`
 	CreatedAt        int64        `json:"created_at"`
@@ -54,6 +55,9 @@ func (p *Protocol) show(v tasks.View, f *film, base string, expired bool) taskOb
 		CreatedAt: v.Created.Unix(), UpdatedAt: v.Updated.Unix(),
 		ServiceTier: valueOr(f.req.ServiceTier, "default"), ExpiresAfter: int64(f.expires / time.Second),
 		SafetyIdentifier: valueOr(f.req.SafetyIdentifier, ""),
+	}
+	if f.model.video.sizes == "1.0" {
+		o.Error = json.RawMessage("null") // Ark has been seen to do both: null here, nothing for the others
 	}
 	switch v.State {
 	case tasks.Succeeded:

@@ -56,7 +56,7 @@ type Submission struct {
 	Seq              int64     `json:"seq"` // from 1, never used again
 	At               time.Time `json:"at"`
 	Protocol         string    `json:"protocol"`
-	Account          string    `json:"account"`    // its name in the configuration; made from the key otherwise
+	Account          string    `json:"account"`    // its name in the configuration; made from the key otherwise; "limited" or "invalid" for a key that is
 	KeyHash          string    `json:"key_sha256"` // the first 12 hex digits
 	Kind             Kind      `json:"kind"`
 	Model            string    `json:"model"`

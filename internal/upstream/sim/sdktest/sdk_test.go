@@ -13,10 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tintypehq/tintype/internal/upstream/sim"
-	"github.com/tintypehq/tintype/internal/upstream/sim/clock"
 	"github.com/volcengine/volcengine-go-sdk/service/arkruntime"
 	"github.com/volcengine/volcengine-go-sdk/service/arkruntime/model"
+
+	"github.com/tintypehq/tintype/internal/upstream/sim"
+	"github.com/tintypehq/tintype/internal/upstream/sim/clock"
 )
 
 // setUp starts a simulator and a client of it that does not retry.
