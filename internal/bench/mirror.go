@@ -1,0 +1,135 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strconv"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tintypehq/tintype/internal/bench/stand"
+	"github.com/tintypehq/tintype/pkg/tintype"
+)
+
+const (
+	leastPut   = 0.9  // of the bare rate
+	mostGrowth = 16.0 // MiB for each file at once
+	atOnce     = 4    // files; as many as a worker mirrors by default
+	bareFloor  = "bare streamed PutObject of the SDK, unsigned and unchecked"
+)
+
+// measureMirror compares the store's uploads with the SDK's, and looks whether
+// memory depends on the size of files, in the store and in the worker.
+func measureMirror(ctx context.Context, r *rig) ([]figure, error) {
+	sv, err := r.newService(ctx, settings{poll: quickPoll}, stand.Simulator)
+	if err != nil {
+		return nil, err
+	}
+	defer sv.close()
+	rate, err := sv.putRates(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := []figure{rate}
+	for _, size := range []int64{64, 512} {
+		f, err := sv.putGrowth(ctx, size)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, f)
+	}
+	worker, err := sv.workerGrowth(ctx)
+	return append(out, worker), err
+}
+
+func (s *service) putRates(ctx context.Context) (figure, error) {
+	const size = 256
+	var ours, bare []float64
+	for range s.rig.effort.rounds {
+		for by, rates := range map[stand.Uploader]*[]float64{stand.OurStore: &ours, stand.BareSDK: &bare} {
+			p, err := s.put(ctx, by, size, 1)
+			if err != nil {
+				return figure{}, err
+			}
+			*rates = append(*rates, mib(p.SizeBytes)/p.Seconds)
+		}
+	}
+	return compare(fmt.Sprintf("one file of %d MiB", size), mibPerSec, ours, bare, bareFloor).aim(ratioAtLeast(leastPut)), nil
+}
+
+func (s *service) putGrowth(ctx context.Context, sizeMiB int64) (figure, error) {
+	ours, err := s.put(ctx, stand.OurStore, sizeMiB, atOnce)
+	if err != nil {
+		return figure{}, err
+	}
+	bare, err := s.put(ctx, stand.BareSDK, sizeMiB, atOnce)
+	if err != nil {
+		return figure{}, err
+	}
+	name := fmt.Sprintf("memory for each of %d files of %d MiB at once", atOnce, sizeMiB)
+	return figure{Name: name, Unit: mebibytes, Ours: mib(ours.Growth) / atOnce}.
+		against(mib(bare.Growth)/atOnce, bareFloor).aim(atMost(mostGrowth)), nil
+}
+
+// put uploads in a process of its own, whose memory nothing else touches.
+func (s *service) put(ctx context.Context, by stand.Uploader, sizeMiB int64, files int) (stand.PutResult, error) {
+	var out stand.PutResult
+	c := s.store()
+	cmd := exec.CommandContext(ctx, s.rig.self, "stand", string(stand.Put), "-by", string(by),
+		"-endpoint", c.Endpoint, "-bucket", c.Bucket, "-key", c.AccessKeyID, "-secret", c.SecretAccessKey,
+		"-size", strconv.FormatInt(sizeMiB<<20, 10), "-at-once", strconv.Itoa(files), "-prefix", "put-"+string(by))
+	cmd.Env = []string{}
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return out, errors.Join(err, errors.New(stderr.String()))
+	}
+	return out, json.Unmarshal(stdout.Bytes(), &out)
+}
+
+// workerGrowth lets a worker mirror videos of 200 MB, several at once.
+func (s *service) workerGrowth(ctx context.Context) (figure, error) {
+	if _, err := s.startAPI(ctx); err != nil {
+		return figure{}, err
+	}
+	if _, err := s.startWorker(ctx); err != nil {
+		return figure{}, err
+	}
+	client, err := tintype.NewClient("http://"+s.apiAddr, tintype.WithKey(tintype.KeyPooled))
+	if err != nil {
+		return figure{}, err
+	}
+	videos := func(tag string) error {
+		group, ctx := errgroup.WithContext(ctx)
+		for i := range atOnce {
+			group.Go(func() error {
+				_, err := client.Video(ctx, tintype.VideoRequest{Prompt: fmt.Sprintf("film %d %s", i, tag)})
+				return err
+			})
+		}
+		return group.Wait()
+	}
+	if err := videos(""); err != nil { // small ones: everything is in place
+		return figure{}, err
+	}
+	before, err := s.worker.Usage()
+	if err != nil {
+		return figure{}, err
+	}
+	if err := s.worker.ResetPeak(); err != nil {
+		return figure{}, err
+	}
+	if err := videos("sim:size=200MB"); err != nil {
+		return figure{}, err
+	}
+	after, err := s.worker.Usage()
+	if err != nil {
+		return figure{}, err
+	}
+	name := fmt.Sprintf("worker's memory for each of %d videos of 200 MB at once", atOnce)
+	return figure{Name: name, Unit: mebibytes, Ours: mib(after.PeakBytes-before.RSSBytes) / atOnce}.aim(atMost(mostGrowth)), nil
+}

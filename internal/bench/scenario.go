@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// scenario is one thing that is measured.
+type scenario struct {
+	name   string
+	about  string // what is done, for the head of its part of the table
+	target string // in words; each figure has its own as a number
+
+	// run measures. It starts what it needs and ends it; an error means that
+	// the run is broken, not that a target was missed.
+	run func(context.Context, *rig) ([]figure, error)
+}
+
+// scenarios are all there are, in the order in which they run: what an idle
+// machine is needed for comes first.
+func scenarios() []scenario {
+	return []scenario{
+		{"idle", "each program after its start, with nothing to do", "below 40 MiB, ready within 150 ms", measureIdle},
+		{"chat", "POST /v1/chat/completions on 64 connections", "0.6 × the rate of a bare Echo reverse proxy, or more", measureChat},
+		{"chat-added", "time added to a chat on one connection", "at most 2 × what the bare proxy adds", measureChatAdded},
+		{"chunks", "from the upstream's writing of a chunk to the caller's reading, 64 chunks a second and stream", "p50 below 1 ms, p99 below 5 ms", measureChunks},
+		{"submit", "POST /v1/images/generations, Prefer: respond-async, on 64 connections; admitted, bell rung, no worker", "0.4 × the rate of bare Echo and asynq Enqueue, or more", measureSubmit},
+		{"idle-start", "from the request to the upstream's hearing of it, nothing else to do", "p50 below 60 ms", measureIdleStart},
+		{"ready-to-answer", "from a video's being ready at the upstream to the blocking caller's answer", "at most poll interval + mirror time + 50 ms", measureReadyToAnswer},
+		{"mirror", "copying media into the bucket", "0.9 × a bare streamed PutObject, 16 MiB for each at once", measureMirror},
+		{"polling", "running videos, each asked after every 3 s by one worker", "below 5 % of a Redis core, 150 MiB", measurePolling},
+	}
+}
+
+func names(list []scenario) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = s.name
+	}
+	return out
+}
+
+// choose gives those that were asked for, in their own order.
+func choose(all []scenario, only []string) ([]scenario, error) {
+	if len(only) == 0 {
+		return all, nil
+	}
+	known := names(all)
+	for _, name := range only {
+		if !slices.Contains(known, name) {
+			return nil, fmt.Errorf("-only: there is no scenario %q; there are %s", name, strings.Join(known, ", "))
+		}
+	}
+	return slices.DeleteFunc(all, func(s scenario) bool { return !slices.Contains(only, s.name) }), nil
+}

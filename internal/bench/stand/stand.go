@@ -1,0 +1,96 @@
+// Package stand holds what the bench program puts around the programs that it
+// measures, each in a process of its own: upstreams that answer, the floors
+// beside which a figure is shown, and a simulator without limits.
+//
+//	upstream     answers chats in Ark's shape, with next to no work
+//	passthrough  a bare reverse proxy in Echo: the floor of chat
+//	enqueue      bare Echo and asynq's Enqueue: the floor of submitting
+//	simulator    the simulator, with no limits on its accounts
+//	put          uploads by the object store or by the bare SDK, and tells its memory
+//	api, worker  the programs themselves, with a CPU profile
+//
+// The bench program starts itself with the word "stand" and one of these.
+package stand
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// Role is one of the things that a process can stand for.
+type Role string
+
+// The roles.
+const (
+	Upstream    Role = "upstream"
+	Passthrough Role = "passthrough"
+	Enqueue     Role = "enqueue"
+	Simulator   Role = "simulator"
+	Put         Role = "put"
+	API         Role = "api"
+	Worker      Role = "worker"
+)
+
+// Main runs a role until it is done or a signal ends it, and gives the exit
+// code. args are the role's name and its flags.
+func Main(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, args, stdout, stderr); err != nil {
+		_, _ = fmt.Fprintln(stderr, "stand:", err)
+		return 1
+	}
+	return 0
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	if len(args) == 0 {
+		return errors.New("a role is missing")
+	}
+	role, args := Role(args[0]), args[1:]
+	flags := flag.NewFlagSet(string(role), flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	switch role {
+	case Upstream:
+		return runUpstream(ctx, flags, args)
+	case Passthrough:
+		return runPassthrough(ctx, flags, args)
+	case Enqueue:
+		return runEnqueue(ctx, flags, args)
+	case Simulator:
+		return runSimulator(ctx, flags, args)
+	case Put:
+		return runPut(ctx, flags, args, stdout)
+	case API, Worker:
+		return runProfiled(role, flags, args, stdout, stderr)
+	}
+	return fmt.Errorf("%q is no role", role)
+}
+
+// listen opens the address that the bench program chose.
+func listen(ctx context.Context, addr string) (net.Listener, error) {
+	return new(net.ListenConfig).Listen(ctx, "tcp", addr)
+}
+
+// serve serves until ctx ends, with the settings of the programs' own servers.
+func serve(ctx context.Context, addr string, h http.Handler) error {
+	ln, err := listen(ctx, addr)
+	if err != nil {
+		return err
+	}
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	stop := context.AfterFunc(ctx, func() { _ = srv.Close() })
+	defer stop()
+	if err := srv.Serve(ln); ctx.Err() == nil {
+		return err
+	}
+	return nil
+}

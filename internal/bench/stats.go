@@ -1,0 +1,46 @@
+package main
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// median gives the middle one; of an even number the mean of the two in the
+// middle; NaN of none.
+func median(v []float64) float64 { return quantile(v, 0.5) }
+
+// quantile gives the value below which a share q of all lies, between two
+// values in proportion; NaN of none.
+func quantile(v []float64, q float64) float64 {
+	if len(v) == 0 {
+		return math.NaN()
+	}
+	sorted := slices.Sorted(slices.Values(v))
+	at := q * float64(len(sorted)-1)
+	low := int(at)
+	high := min(low+1, len(sorted)-1)
+	return sorted[low] + (sorted[high]-sorted[low])*(at-float64(low))
+}
+
+// quotients divides pairwise.
+func quotients(a, b []float64) []float64 {
+	out := make([]float64, min(len(a), len(b)))
+	for i := range out {
+		out[i] = a[i] / b[i]
+	}
+	return out
+}
+
+// inMillis gives times in milliseconds.
+func inMillis(list []time.Duration) []float64 {
+	out := make([]float64, len(list))
+	for i, d := range list {
+		out[i] = ms(d)
+	}
+	return out
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }
