@@ -34,8 +34,13 @@ func (r runCommand) Run(ctx context.Context, c *console) error {
 		Config: cfg, Stderr: c.stderr, Version: app.Version(),
 		Ready: func(addr string) { welcome(screen, cfg, addr) },
 	})
+	return taken(err, cfg.Server.Addr)
+}
+
+// taken says what to do about a port that another program has.
+func taken(err error, addr string) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("%w: another program listens there; --addr 127.0.0.1:0 takes a free port", err)
+		return fmt.Errorf("another program listens on %s already; --addr 127.0.0.1:0 takes a free port", addr)
 	}
 	return err
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"syscall"
 	"time"
 
 	"github.com/tintypehq/tintype/internal/cli/terminal"
@@ -25,11 +24,8 @@ func (s simCommand) Run(ctx context.Context, c *console) error {
 		return misuse{errors.New("--image-time and --video-time cannot be negative")}
 	}
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", s.Addr)
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("%w: another program listens there; --addr 127.0.0.1:0 takes a free port", err)
-	case err != nil:
-		return err
+	if err != nil {
+		return taken(err, s.Addr)
 	}
 	simulator := sim.New(sim.Config{ImageTime: simTime(s.ImageTime), VideoTime: simTime(s.VideoTime)})
 	defer simulator.Close()
@@ -51,7 +47,7 @@ func (c *console) introduceSim(addr string) {
 	for _, fact := range [][2]string{
 		{"address", base},
 		{"key", `any that begins with "sim-", such as sim-me`},
-		{"help", "http://" + addr + "/_sim/  (words in a prompt that make it fail, slow or large; the ledger of what was asked)"},
+		{"help", "http://" + addr + "/_sim/  faults by words in a prompt, and the ledger"},
 	} {
 		screen.Printf("  %s  %s\n", screen.Paint(terminal.Dim, fmt.Sprintf("%-8s", fact[0])), fact[1])
 	}

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Source says where settings come from.
@@ -70,6 +71,10 @@ type loader struct {
 	problems []Problem
 }
 
+// embeddedGrace is short, since the worker in the same process stops as well:
+// callers who wait for a job would wait in vain.
+const embeddedGrace = 2 * time.Second
+
 func newLoader(s Source) *loader {
 	l := &loader{
 		cfg:      &Config{role: s.Role, origins: map[string]origin{}},
@@ -87,6 +92,7 @@ func newLoader(s Source) *loader {
 	l.setDefaults(reflect.ValueOf(l.cfg).Elem(), "")
 	if s.Role == ForEmbedded {
 		l.cfg.Storage.Driver = DiskStorage
+		l.cfg.Server.ShutdownGrace = embeddedGrace
 		if s.Terminal {
 			l.cfg.Log = Log{Level: LevelWarn, Format: FormatText}
 		}

@@ -68,7 +68,8 @@ type Server struct {
 	// links are made. Only behind a proxy that sets them itself.
 	TrustForwarded bool `yaml:"trust_forwarded" default:"false"`
 
-	// ShutdownGrace is how long a stopping API lets requests finish.
+	// ShutdownGrace is how long a stopping API lets requests finish. The
+	// default of `tintype run` is 2s.
 	ShutdownGrace time.Duration `yaml:"shutdown_grace" default:"30s" range:"0s..10m"`
 
 	CORS CORS `yaml:"cors"`

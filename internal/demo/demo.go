@@ -18,6 +18,7 @@ import (
 
 	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/cli/terminal"
+	"github.com/tintypehq/tintype/internal/config"
 	"github.com/tintypehq/tintype/pkg/tintype"
 )
 
@@ -44,6 +45,8 @@ type Options struct {
 
 	Screen  terminal.Screen
 	Version string
+
+	settings []config.Flag // further ones, so that tests need not wait for the simulator's default times
 }
 
 // logFile is where the service's log goes, in Out: on the screen it would run
@@ -67,7 +70,7 @@ func Run(ctx context.Context, o Options) error {
 		o.report(results, time.Since(began))
 	}
 	if err == nil && o.Keep {
-		o.Screen.Printf("\nStill serving at %s (key: %s). Ctrl-C ends it.\n", service.url, tintype.KeyPooled)
+		o.Screen.Printf("\nStill serving at %s; the key is %s. Ctrl-C ends it.\n", service.url, o.keyInWords())
 		<-ctx.Done()
 	}
 	return errors.Join(err, service.stop())
@@ -105,16 +108,24 @@ func (o Options) together(works []work, run func(i int, step func(int)) (string,
 		go func() {
 			defer func() { ended <- struct{}{} }()
 			what, err := run(i, func(step int) { board.Step(i, step) })
-			if err != nil {
+			switch {
+			case err == nil:
+				board.Done(i, what)
+			case !errors.Is(err, context.Canceled): // interrupted is not failed
 				board.Fail(i)
-				return
 			}
-			board.Done(i, what)
 		}()
 	}
 	for range works {
 		<-ended
 	}
+}
+
+func (o Options) keyInWords() string {
+	if o.Upstream == Ark {
+		return "yours"
+	}
+	return tintype.KeyPooled
 }
 
 func (o Options) greeting() string {
@@ -127,16 +138,27 @@ func (o Options) greeting() string {
 	return version + ": two images, a video and a chat answer by the simulator, no key needed"
 }
 
-// failures makes one error of those that there were.
+// failures makes one error of those that there were. What several works failed
+// of is told once.
 func (o Options) failures(works []work, errs []error) error {
-	var lines []string
+	var order []string
+	names := map[string][]string{}
 	for i, err := range errs {
-		if err != nil {
-			lines = append(lines, fmt.Sprintf("%s: %s", works[i].name, sentence(err)))
+		if err == nil {
+			continue
 		}
+		why := sentence(err)
+		if names[why] == nil {
+			order = append(order, why)
+		}
+		names[why] = append(names[why], works[i].name)
 	}
-	if len(lines) == 0 {
+	if len(order) == 0 {
 		return nil
+	}
+	var lines []string
+	for _, why := range order {
+		lines = append(lines, strings.Join(names[why], ", ")+": "+why)
 	}
 	lines = append(lines, "The service's log is in "+filepath.Join(o.Out, logFile)+".")
 	return errors.New(strings.Join(lines, "\n"))

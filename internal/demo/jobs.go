@@ -32,7 +32,11 @@ func (j jobs) work(name string, steps []string, submit func(context.Context) (*t
 			return result{}, err
 		}
 		step(at("waiting"))
-		if err := j.follow(ctx, job.ID, func(e *tintype.Event) { step(at(stepOf(e, steps))) }); err != nil {
+		if err := j.follow(ctx, job.ID, func(e *tintype.Event) {
+			if now := stepOf(e, steps); now != "" {
+				step(at(now))
+			}
+		}); err != nil {
 			return result{}, err
 		}
 		step(at("checking"))
@@ -40,10 +44,13 @@ func (j jobs) work(name string, steps []string, submit func(context.Context) (*t
 	}}
 }
 
-// stepOf gives the step that an event begins.
+// stepOf gives the step that an event begins; empty for the last one, after
+// which there is nothing left to do for the service.
 func stepOf(e *tintype.Event, steps []string) string {
 	switch {
-	case e.Job.Status == tintype.StatusMirroring || e.Job.Status.Final():
+	case e.Job.Status.Final():
+		return ""
+	case e.Job.Status == tintype.StatusMirroring:
 		return "storing"
 	case e.Job.Phase == tintype.PhaseGenerating:
 		return "generating"

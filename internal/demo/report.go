@@ -80,7 +80,7 @@ func (o Options) printFiles(results []result) {
 func quote(text string) string {
 	const most = 400
 	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' {
+		if r != '\n' && !unicode.IsPrint(r) {
 			return -1
 		}
 		return r

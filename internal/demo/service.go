@@ -40,7 +40,7 @@ func start(ctx context.Context, o Options) (*service, error) {
 		cleanUp()
 		return nil, err
 	}
-	s, err := serve(ctx, app.Options{Config: cfg, Stderr: log, Version: o.Version})
+	s, err := serve(ctx, app.Options{Config: cfg, Stderr: log, Version: o.Version}, o.credential())
 	if err != nil {
 		cleanUp()
 		return nil, err
@@ -54,7 +54,7 @@ func start(ctx context.Context, o Options) (*service, error) {
 }
 
 // serve runs the service and waits until it takes calls.
-func serve(ctx context.Context, o app.Options) (*service, error) {
+func serve(ctx context.Context, o app.Options, key string) (*service, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	ready, ended := make(chan string, 1), make(chan error, 1)
 	o.Ready = func(addr string) { ready <- addr }
@@ -69,13 +69,23 @@ func serve(ctx context.Context, o app.Options) (*service, error) {
 		return nil, fmt.Errorf("the service cannot start: %w", err)
 	case addr := <-ready:
 		base := "http://" + addr
-		client, err := tintype.NewClient(base, tintype.WithKey(tintype.KeyPooled), tintype.WithUserAgent("tintype-demo"))
+		client, err := tintype.NewClient(base, tintype.WithKey(key), tintype.WithUserAgent("tintype-demo"))
 		if err != nil {
 			_ = stop()
 			return nil, err
 		}
 		return &service{url: base, client: client, stop: stop}, nil
 	}
+}
+
+// credential is what the calls are made with. Ark's key is handed through like
+// any caller's own: then Ark's complaint about it is the caller's to read,
+// where one about an account of a pool would be its operator's.
+func (o Options) credential() string {
+	if o.Upstream == Ark {
+		return o.Key.Reveal()
+	}
+	return tintype.KeyPooled
 }
 
 // source gives the settings. The process's environment is left out: it may
@@ -91,7 +101,7 @@ func (o Options) source(data string) config.Source {
 	case Sim: // is quick, so it is asked often
 		s.Flags = append(s.Flags, set("video.poll.first", "1s"), set("video.poll.interval", "1s"), set("video.poll.growth", "1"))
 	case Ark:
-		s.Environ = []string{"TINTYPE_ARK_API_KEYS=" + o.Key.Reveal()}
+		s.Flags = append(s.Flags, set("upstreams[0].name", "ark"), set("upstreams[0].pass_through_max_in_flight", "3"))
 		if o.BaseURL != "" {
 			s.Flags = append(s.Flags, config.Flag{Name: "--base-url", Setting: "upstreams[0].base_url", Value: o.BaseURL})
 		}
@@ -99,6 +109,7 @@ func (o Options) source(data string) config.Source {
 			s.Flags = append(s.Flags, set("upstreams[0].allow_private", "true"))
 		}
 	}
+	s.Flags = append(s.Flags, o.settings...)
 	return s
 }
 

@@ -98,8 +98,8 @@ func (s Screen) Paint(ink Ink, text string) string {
 
 // Seconds writes a time as people read it: "2.4 s", "1 m 05 s".
 func Seconds(d time.Duration) string {
-	if d < time.Minute {
-		return fmt.Sprintf("%.1f s", d.Seconds())
+	if tenths := d.Round(time.Second / 10); tenths < time.Minute {
+		return fmt.Sprintf("%.1f s", tenths.Seconds())
 	}
 	d = d.Round(time.Second)
 	return fmt.Sprintf("%d m %02d s", d/time.Minute, d%time.Minute/time.Second)
@@ -112,7 +112,7 @@ func Size(n int64) string {
 	}
 	size, unit := float64(n)/1000, "kB"
 	for _, next := range []string{"MB", "GB"} {
-		if size < 1000 {
+		if size < 999.95 { // else it would be written as 1000.0
 			break
 		}
 		size, unit = size/1000, next
