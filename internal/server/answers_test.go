@@ -32,7 +32,7 @@ func jsonEqual(t *testing.T, got, want string) {
 // link is the URL that answers carry for a file.
 func (h *house) link(id any, name string) string {
 	h.Helper()
-	j, err := h.store.Get(h.Context(), parseID(h.T, id))
+	j, err := h.store.Get(h.Context(), parseID(h.TB, id))
 	h.must(err)
 	return h.url + "/v1/media/" + string(j.ID) + j.Secret + "/" + name
 }

@@ -15,6 +15,7 @@ import (
 const (
 	aliveFor      = 10 * time.Minute
 	deadFor       = 30 * time.Second // a new key may need a moment until it works
+	unknownFor    = 5 * time.Second  // the upstream has other troubles: do not add to them
 	checkPatience = 10 * time.Second
 	mostChecks    = 10_000
 )
@@ -85,8 +86,8 @@ func (s *Server) checkCredential(ctx context.Context, own *account.Account) erro
 			c.dead, c.until = false, time.Now().Add(aliveFor)
 		case upstream.AsError(err).Class == upstream.Auth:
 			c.dead, c.until = true, time.Now().Add(deadFor)
-		default: // not known: neither remembered nor held against the caller
-			return nil
+		default: // not known, which is not held against the caller
+			c.dead, c.until = false, time.Now().Add(unknownFor)
 		}
 	}
 	if c.dead {

@@ -70,7 +70,9 @@ type Config struct {
 	Version string               // told by /healthz
 }
 
-// WaitMode is how a blocking call is kept alive.
+// WaitMode is how a blocking call is kept alive. As long as repeated requests do
+// not find their job again, Window makes a job of each repeat: it is for callers
+// that go to the Location instead.
 type WaitMode string
 
 // The modes.

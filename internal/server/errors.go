@@ -139,6 +139,9 @@ func (s *Server) answerError(err error, c echo.Context) {
 		h.Set(headerRetryAfter, wholeSeconds(f.RetryAfter))
 	}
 	id := acceptedJob(c)
+	if id != "" {
+		h.Set(echo.HeaderLocation, jobPath(id))
+	}
 	if id != "" || !mayRetry(f) {
 		h.Set(headerShouldRetry, "false")
 	}

@@ -57,7 +57,7 @@ const (
 // simulated upstream, which the real driver speaks to. The worker is played by
 // hand, so that a test decides what happens when.
 type house struct {
-	*testing.T
+	testing.TB
 	url   string
 	store *redisstore.Store
 	blobs blob.Store
@@ -66,6 +66,7 @@ type house struct {
 	rdb   *redis.Client
 	dir   string // of the bucket
 	log   *logBook
+	cfg   server.Config
 	stop  func() // ends the server as SIGTERM does, and waits
 	deaf  func() // ends the news, and waits
 
@@ -83,28 +84,38 @@ type options struct {
 	chat   []account.Account
 }
 
+func openBench(b *testing.B, config func(*server.Config)) *house {
+	b.Helper()
+	return build(b, configure(config))
+}
+
 func open(t *testing.T, change ...func(*options)) *house {
 	t.Helper()
+	return build(t, change...)
+}
+
+func build(tb testing.TB, change ...func(*options)) *house {
+	tb.Helper()
 	o := options{grace: 5 * time.Second, config: func(*server.Config) {}, sim: sim.Config{ChatChunkDelay: time.Millisecond}}
 	for _, c := range change {
 		c(&o)
 	}
-	h := &house{T: t, log: &logBook{}}
+	h := &house{TB: tb, log: &logBook{}}
 	h.openRedis()
 	h.openUpstream(o.sim)
 	drv, err := ark.New(ark.Config{BaseURL: h.simURL() + "/api/v3"})
 	h.must(err)
-	t.Cleanup(drv.Close)
+	tb.Cleanup(drv.Close)
 	inputs := fetch.New(fetch.Config{
 		AllowHTTP: true, AllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, ConnectTimeout: 2 * time.Second,
 	})
-	t.Cleanup(inputs.Close)
+	tb.Cleanup(inputs.Close)
 	news := h.store.NewNews()
 	if o.chat == nil {
 		o.chat = []account.Account{pooled("a1")}
 	}
-	cfg := server.Config{
-		Store: h.store, News: news, Ring: h.ring, Blobs: h.blobs, Models: models(t), Inputs: inputs,
+	h.cfg = server.Config{
+		Store: h.store, News: news, Ring: h.ring, Blobs: h.blobs, Models: models(tb), Inputs: inputs,
 		Drivers:      map[string]upstream.Driver{"ark": drv},
 		ChatAccounts: map[string][]account.Account{"ark": o.chat},
 		Auth: server.Auth{
@@ -113,11 +124,11 @@ func open(t *testing.T, change ...func(*options)) *house {
 		},
 		CORSOrigins: []string{"*"}, Log: slog.New(slog.NewJSONHandler(h.log, nil)), Version: "test",
 	}
-	o.config(&cfg)
-	srv, err := server.New(cfg)
+	o.config(&h.cfg)
+	srv, err := server.New(h.cfg)
 	h.must(err)
 	h.serve(srv, news, o.grace)
-	t.Cleanup(func() { _ = h.rdb.Close() })
+	tb.Cleanup(func() { _ = h.rdb.Close() })
 	return h
 }
 
@@ -134,7 +145,7 @@ func (h *house) must(err error) {
 
 func (h *house) openRedis() {
 	h.Helper()
-	h.redis = miniredis.RunT(h.T)
+	h.redis = miniredis.RunT(h.TB)
 	h.rdb = redis.NewClient(&redis.Options{Addr: h.redis.Addr(), ContextTimeoutEnabled: true, MaxRetries: -1})
 	keys, err := account.NewKeyRing([]account.Secret{account.NewKey("k1")})
 	h.must(err)
@@ -204,6 +215,17 @@ func (h *house) serve(srv *server.Server, news *redisstore.News, grace time.Dura
 	h.Cleanup(h.stop)
 }
 
+// twin is another process of the same service.
+func (h *house) twin() *house {
+	h.Helper()
+	t := &house{TB: h.TB, store: h.store, blobs: h.blobs, redis: h.redis, rdb: h.rdb, log: h.log, sim: h.sim, cfg: h.cfg}
+	t.cfg.Metrics, t.cfg.News = nil, h.store.NewNews()
+	srv, err := server.New(t.cfg)
+	h.must(err)
+	t.serve(srv, t.cfg.News, time.Second)
+	return t
+}
+
 func pooled(id string) account.Account {
 	return account.Account{ID: id, Upstream: "ark", Secret: account.NewSecret("sim-" + id), MaxInFlight: 100}
 }
@@ -226,8 +248,8 @@ func (h *house) dial() net.Conn {
 	return conn
 }
 
-func models(t *testing.T) *upstream.Registry {
-	t.Helper()
+func models(tb testing.TB) *upstream.Registry {
+	tb.Helper()
 	r, err := upstream.NewRegistry([]upstream.Model{
 		{Name: "doubao", Kind: upstream.ChatModel, Upstream: "ark", ID: chatID, Default: true, Thinking: "disabled"},
 		{Name: "Seedream 4.0", Aliases: []string{"seedream"}, Kind: upstream.ImageModel, Upstream: "ark", ID: seedream, Default: true, Ratios: []string{"1:1", "16:9", "9:16"}, ReferenceImages: 1},
@@ -235,7 +257,7 @@ func models(t *testing.T) *upstream.Registry {
 		{Name: "doubao-video", Kind: upstream.VideoModel, Upstream: "ark", ID: seedance, Default: true, Ratios: []string{"16:9", "1:1"}, ReferenceImages: 1},
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return r
 }
@@ -479,8 +501,8 @@ func picture(t *testing.T, w, h int) []byte {
 	return b.Bytes()
 }
 
-func parseID(t *testing.T, id any) job.ID {
-	t.Helper()
+func parseID(tb testing.TB, id any) job.ID {
+	tb.Helper()
 	var text string
 	switch v := id.(type) {
 	case string:
@@ -490,7 +512,7 @@ func parseID(t *testing.T, id any) job.ID {
 	}
 	parsed, ok := job.ParseID(text)
 	if !ok {
-		t.Fatalf("not a job's id: %v", id)
+		tb.Fatalf("not a job's id: %v", id)
 	}
 	return parsed
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -124,8 +125,7 @@ func (s *Server) copyMedia(c echo.Context, status int, m *job.Media, span byteSp
 		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
-		s.cfg.Log.ErrorContext(c.Request().Context(), "a stored file broke off on its way out", "media", m.Name, "err", err)
-		panic(http.ErrAbortHandler)
+		return fmt.Errorf("%w: %s: %w", errCut, m.Key, err)
 	}
 	return nil
 }
@@ -151,7 +151,6 @@ func mediaHeaders(h http.Header, m *job.Media, tag string) {
 	h.Set("Accept-Ranges", "bytes")
 	h.Set("Content-Disposition", mime.FormatMediaType("inline", map[string]string{"filename": m.Name}))
 	h.Set(echo.HeaderCacheControl, "private, max-age=31536000, immutable")
-	h.Set(echo.HeaderXContentTypeOptions, "nosniff")
 	// What a caller made someone else's browser open must not run here.
 	h.Set(echo.HeaderContentSecurityPolicy, "default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsafe-inline'; sandbox")
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")

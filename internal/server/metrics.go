@@ -57,12 +57,12 @@ func newMetrics(r *prometheus.Registry) (*metrics, error) {
 	return m, nil
 }
 
-func (m *metrics) observe(c echo.Context, took time.Duration) {
+func (m *metrics) observe(c echo.Context, status int, took time.Duration) {
 	route := c.Path()
 	if route == "" {
 		route = "none" // a path that does not exist must not become a label
 	}
-	m.requests.WithLabelValues(knownMethod(c.Request().Method), route, strconv.Itoa(c.Response().Status)).Inc()
+	m.requests.WithLabelValues(knownMethod(c.Request().Method), route, strconv.Itoa(status)).Inc()
 	m.seconds.WithLabelValues(route).Observe(took.Seconds())
 }
 

@@ -26,17 +26,26 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			// Also a body that nobody reads is waited for, after the answer.
 			_ = http.NewResponseController(c.Response()).SetReadDeadline(began.Add(s.cfg.Limits.ReadStall)) // not every test's writer can
 		}
-		c.Response().Header().Set(headerRequestID, requestID(c.Request().Header.Get(headerRequestID)))
+		h := c.Response().Header()
+		h.Set(headerRequestID, requestID(c.Request().Header.Get(headerRequestID)))
+		h.Set(echo.HeaderXContentTypeOptions, "nosniff")
 		err := s.contain(next, c)
-		if err != nil {
+		if err != nil && !errors.Is(err, errCut) {
 			s.answerError(err, c)
 		}
 		took := time.Since(began)
-		s.metrics.observe(c, took)
+		s.metrics.observe(c, statusFor(c, err), took)
 		s.logRequest(c, took, err)
+		if errors.Is(err, errCut) {
+			panic(http.ErrAbortHandler) // net/http's way to end a connection without an end of the body
+		}
 		return nil
 	}
 }
+
+// errCut marks an answer that broke off: the connection must be cut, so that
+// nobody takes the part for the whole.
+var errCut = errors.New("server: the answer broke off")
 
 // contain turns a panic into an error. The stack is logged here, once.
 func (s *Server) contain(next echo.HandlerFunc, c echo.Context) (err error) {
@@ -44,9 +53,6 @@ func (s *Server) contain(next echo.HandlerFunc, c echo.Context) (err error) {
 		p := recover()
 		if p == nil {
 			return
-		}
-		if p == http.ErrAbortHandler { //nolint:errorlint // the documented way to compare
-			panic(p)
 		}
 		s.cfg.Log.ErrorContext(c.Request().Context(), "panic in a handler",
 			"route", c.Path(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()),
@@ -94,6 +100,9 @@ func levelOf(c echo.Context, err error) slog.Level {
 			return slog.LevelInfo
 		}
 		return slog.LevelDebug
+	}
+	if isGone(c, err) {
+		return slog.LevelInfo
 	}
 	switch code := toFault(err).Code; {
 	case code == fault.Internal || code == fault.Unavailable:

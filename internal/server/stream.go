@@ -66,7 +66,9 @@ func (s *Server) follow(c echo.Context, j *job.Job, from cursor, speak dialect, 
 	news, stop := s.cfg.News.Listen(j.ID)
 	defer stop()
 	st := &stream{Server: s, c: c, speak: speak, at: from.after, job: j}
-	if err := st.read(0); err != nil && !j.State.Final() {
+	// A call that has just made its job, and a finished job, can be answered
+	// without the log; the rest follows when the store is back.
+	if err := st.read(0); err != nil && again && !j.State.Final() {
 		return err
 	}
 	if from.resumed {

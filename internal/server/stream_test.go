@@ -33,13 +33,13 @@ func (f frame) field(name string) string {
 
 // frames reads events from a stream, one at a time.
 type frames struct {
-	t *testing.T
+	t testing.TB
 	r *bufio.Reader
 }
 
-func read(t *testing.T, r io.Reader) *frames {
-	t.Helper()
-	return &frames{t, bufio.NewReader(r)}
+func read(tb testing.TB, r io.Reader) *frames {
+	tb.Helper()
+	return &frames{tb, bufio.NewReader(r)}
 }
 
 // next gives the next event; nil at the end.
@@ -75,7 +75,7 @@ func (h *house) stream(method, path, body string, headers ...string) (*http.Resp
 	h.Helper()
 	resp := h.open(h.Context(), method, path, strings.NewReader(body), headers...)
 	h.Cleanup(func() { _ = resp.Body.Close() })
-	return resp, read(h.T, resp.Body)
+	return resp, read(h.TB, resp.Body)
 }
 
 func checkStreamHead(t *testing.T, resp *http.Response) {

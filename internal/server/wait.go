@@ -204,15 +204,12 @@ func (s *Server) finish(c echo.Context, j *job.Job, format tintype.ResponseForma
 	if err == nil {
 		body, err = s.mediaBody(c, j, format)
 	}
-	if err != nil && c.Request().Context().Err() == nil && c.Response().Committed {
+	if err != nil && c.Response().Committed && !isGone(c, err) {
 		// Too late for a status: the error goes into the body of the 200.
 		body, _ = encodeJSON(errorBody(toFault(err), j.ID))
 		_ = s.send(c, body) // err is what is logged
 	}
 	if err != nil {
-		if fault.Is(err, fault.WaitTimeout) {
-			c.Response().Header().Set(echo.HeaderLocation, jobPath(j.ID))
-		}
 		return err
 	}
 	if c.Response().Committed {

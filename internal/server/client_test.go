@@ -1,0 +1,165 @@
+package server_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tintypehq/tintype/internal/fault"
+	"github.com/tintypehq/tintype/internal/server"
+	"github.com/tintypehq/tintype/pkg/tintype"
+)
+
+// client is our own client of the house, or of a proxy in front of it.
+func (h *house) client(base string) *tintype.Client {
+	h.Helper()
+	c, err := tintype.NewClient(base, tintype.WithKey(gatewayKey), tintype.WithHTTPClient(client))
+	h.must(err)
+	return c
+}
+
+func TestClientBlocking(t *testing.T) {
+	t.Parallel()
+	h := open(t, waiting(server.Wait{Silence: 5 * ms, Space: 5 * ms}))
+	c := h.client(h.url)
+	content := picture(t, 300, 200)
+	h.meanwhile(func() {
+		id := h.waitForJob()
+		time.Sleep(30 * ms) // some spaces go before the answer
+		h.makeImage(id, content)
+	})
+	answer, err := c.Image(t.Context(), tintype.ImageRequest{Prompt: "x", Ratio: "16:9"})
+	h.must(err)
+	var got bytes.Buffer
+	sum, _, err := c.Download(t.Context(), answer.Data[0].URL, &got)
+	want := sha256.Sum256(content)
+	if err != nil || sum != hex.EncodeToString(want[:]) || !bytes.Equal(got.Bytes(), content) {
+		t.Errorf("%s, %v", sum, err)
+	}
+}
+
+// TestClientSeesLateFailure: our client raises on an error in a 200.
+func TestClientSeesLateFailure(t *testing.T) {
+	t.Parallel()
+	h := open(t, waiting(server.Wait{Silence: ms, Space: ms}))
+	h.meanwhile(func() {
+		id := h.waitForJob()
+		time.Sleep(30 * ms) // the answer has begun by then
+		h.fail(id, fault.New(fault.GenerationFailed, "It went wrong."))
+	})
+	_, err := h.client(h.url).Image(t.Context(), tintype.ImageRequest{Prompt: "x"})
+	if e, ok := errors.AsType[*tintype.APIError](err); !ok || e.Code != tintype.CodeGenerationFailed || e.Status != 200 || e.JobID == "" {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestClientStream(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.meanwhile(func() { h.makeVideo(h.waitForJob()) })
+	var text strings.Builder
+	var films []tintype.Video
+	for chunk, err := range h.client(h.url).VideoStream(t.Context(), tintype.VideoRequest{Prompt: "x"}) {
+		h.must(err)
+		text.WriteString(chunk.Text())
+		films = append(films, chunk.Videos()...)
+	}
+	if len(films) != 1 || films[0].VID == "" || !strings.Contains(text.String(), films[0].URL) {
+		t.Errorf("%q %+v", text.String(), films)
+	}
+}
+
+// TestClientOverCuts: a client whose connection breaks again and again has the
+// job's log at the end, each event once.
+func TestClientOverCuts(t *testing.T) {
+	t.Parallel()
+	h := open(t, waiting(server.Wait{Beat: 5 * ms}))
+	id := h.create(videos, `{"prompt":"x"}`)
+	h.meanwhile(func() {
+		time.Sleep(50 * ms) // the client follows from the beginning
+		h.makeVideo(id)
+	})
+	var events []tintype.Event
+	for e, err := range h.client("http://"+cutter(t, h)).Events(t.Context(), string(id), 0) {
+		h.must(err)
+		events = append(events, *e)
+	}
+	checkLog(t, events)
+}
+
+// cutter is a proxy that cuts each connection after some bytes.
+func cutter(t *testing.T, h *house) string {
+	t.Helper()
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	h.must(err)
+	to := strings.TrimPrefix(h.url, "http://")
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			in, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() { cutAfter(ctx, in, to, 1500+rand.Int64N(3000)) })
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		_ = ln.Close()
+		wg.Wait()
+	})
+	return ln.Addr().String()
+}
+
+func cutAfter(ctx context.Context, in net.Conn, to string, n int64) {
+	defer func() { _ = in.Close() }()
+	out, err := new(net.Dialer).DialContext(ctx, "tcp", to)
+	if err != nil {
+		return
+	}
+	stop := context.AfterFunc(ctx, func() { _ = out.Close() })
+	defer stop()
+	var wg sync.WaitGroup
+	wg.Go(func() { _, _ = io.Copy(out, in) })
+	_, _ = io.CopyN(in, out, n)
+	_, _ = in.Close(), out.Close()
+	wg.Wait()
+}
+
+// TestClientFollowsToAnotherProcess: when a process stops, its streams go on at
+// another one.
+func TestClientFollowsToAnotherProcess(t *testing.T) {
+	t.Parallel()
+	h := open(t, func(o *options) { o.grace = 300 * ms })
+	second := h.twin()
+	id := h.create(videos, `{"prompt":"x"}`)
+	var events []tintype.Event
+	c := h.client(h.url)
+	after := int64(0)
+	for e, err := range c.Events(t.Context(), string(id), 0) {
+		if err != nil {
+			break
+		}
+		events, after = append(events, *e), e.Seq
+		if after == 2 {
+			go h.stop()
+			break
+		}
+	}
+	h.makeVideo(id)
+	for e, err := range second.client(second.url).Events(t.Context(), string(id), after) {
+		h.must(err)
+		events = append(events, *e)
+	}
+	checkLog(t, events)
+}
