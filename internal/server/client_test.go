@@ -110,7 +110,7 @@ func cutter(t *testing.T, h *house) string {
 			if err != nil {
 				return
 			}
-			wg.Go(func() { cutAfter(ctx, in, to, 1500+rand.Int64N(3000)) })
+			wg.Go(func() { cutAfter(ctx, in, to, 4500+rand.Int64N(3000)) })
 		}
 	})
 	t.Cleanup(func() {

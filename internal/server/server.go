@@ -2,13 +2,13 @@
 // jobs, and keeps them company until the result is there, in whatever way they
 // can receive it.
 //
-//	create.go   a request becomes a job: decode.go, media_request.go, image_input.go, auth.go
-//	wait.go     the blocking answer; prefer.go the caller's own wishes about it
-//	stream.go   the same as chunks (chunks.go), and a job's log as events (events.go)
-//	jobs.go     a job as it stands; render.go gives every answer its shape
+//	create.go   a request becomes a job: auth.go, decode.go, media_request.go, image_input.go
+//	await.go    waiting for a job; wait.go answers blocking calls, async.go those that prefer 202
+//	stream.go   following a job's log, told as chunks (chunks.go) or as events (events.go)
+//	jobs.go     a job as it stands; view.go and result.go give answers their shape
 //	media.go    the stored files
 //	chat.go     chat, which is no job: answered inline
-//	errors.go   every error's way to the caller; observe.go to the log
+//	errors.go   every error's way to the caller; observe.go its way to the log
 //
 // The server keeps nothing in memory that another process would need, so any
 // number of them can run side by side. Echo is known here and nowhere else.

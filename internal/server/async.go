@@ -1,0 +1,49 @@
+package server
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/tintypehq/tintype/internal/job"
+	"github.com/tintypehq/tintype/pkg/tintype"
+)
+
+// answerAsWished serves "Prefer: wait=N" and "Prefer: respond-async".
+func (s *Server) answerAsWished(c echo.Context, j *job.Job, wish preference, format tintype.ResponseFormat) error {
+	c.Response().Header().Set("Preference-Applied", wish.applied())
+	end, err := s.await(c.Request().Context(), j, isFinal, time.Now().Add(wish.wait), nil)
+	switch {
+	case err != nil:
+		return s.finish(c, end.job, format, err)
+	case end.why == changed && wish.wait > 0:
+		return s.finish(c, end.job, format, nil)
+	}
+	return s.handle(c, end.job)
+}
+
+// handle answers 202 with the job as it stands.
+func (s *Server) handle(c echo.Context, j *job.Job) error {
+	view, err := s.renderJob(c, j, nil)
+	if err != nil {
+		return err
+	}
+	h := c.Response().Header()
+	h.Set(echo.HeaderLocation, jobPath(j.ID))
+	h.Set(headerRetryAfter, wholeSeconds(pollAfter(j.Spec.Kind)))
+	h.Set(echo.HeaderCacheControl, "no-store")
+	s.writeJSON(c, http.StatusAccepted, view)
+	return nil
+}
+
+// pollAfter is when it is worth asking for a job of a kind again.
+func pollAfter(k job.Kind) time.Duration {
+	switch k {
+	case job.Image:
+		return 2 * time.Second
+	case job.Video:
+		return 5 * time.Second
+	}
+	return 5 * time.Second
+}

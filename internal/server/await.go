@@ -1,0 +1,127 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"github.com/tintypehq/tintype/internal/fault"
+	"github.com/tintypehq/tintype/internal/job"
+)
+
+// wake is why a waiter stopped sleeping.
+type wake string
+
+// The reasons.
+const (
+	changed  wake = "changed"  // something happened to the job
+	due      wake = "due"      // the time has come that the waiter asked for
+	handover wake = "handover" // the server is about to stop
+	gone     wake = "gone"     // the caller went away
+)
+
+// sleep waits for news of a job until a time.
+func (s *Server) sleep(ctx context.Context, news <-chan struct{}, until time.Time) wake {
+	timer := time.NewTimer(time.Until(until))
+	defer timer.Stop()
+	select {
+	case <-news:
+		return changed
+	case <-timer.C:
+		return due
+	case <-s.handover:
+		return handover
+	case <-ctx.Done():
+		return gone
+	}
+}
+
+// enter lets a caller wait in this process, if there is room. It leaves by
+// calling the func.
+func (s *Server) enter(kind string) (leave func(), err error) {
+	if s.waiting.Add(1) > int64(s.cfg.Limits.Waiting) {
+		s.waiting.Add(-1)
+		return nil, fault.New(fault.QueueFull, "Too many calls are waiting on this server. Try again in a moment, or ask with \"Prefer: respond-async\".").WithRetryAfter(5 * time.Second)
+	}
+	g := s.metrics.waiters.WithLabelValues(kind)
+	g.Inc()
+	return func() { g.Dec(); s.waiting.Add(-1) }, nil
+}
+
+// outcome is how a wait for a job ended.
+type outcome struct {
+	job *job.Job // as it was last seen
+	why wake     // due: the limit has come; changed: the job is as it was waited for
+}
+
+// await waits until done says yes, the limit has come, or one of the other
+// reasons. The job is looked at after each news of it and every Recheck, since
+// news may be lost. At each of ticks, if any, tick is called.
+func (s *Server) await(ctx context.Context, j *job.Job, done func(*job.Job) bool, limit time.Time, beat *ticker) (outcome, error) {
+	news, stop := s.cfg.News.Listen(j.ID)
+	defer stop()
+	look := time.Time{} // at once: listen first, then read
+	for {
+		now := time.Now()
+		if !now.Before(look) {
+			fresh, err := s.cfg.Store.Get(ctx, j.ID)
+			switch {
+			case err == nil:
+				j = fresh
+			case !fault.Is(err, fault.Unavailable) && ctx.Err() == nil:
+				return outcome{job: j}, err
+			} // else the store is away for a moment: the job is not
+			look = now.Add(s.cfg.Wait.Recheck)
+		}
+		if done(j) {
+			return outcome{j, changed}, nil
+		}
+		if !now.Before(limit) {
+			return outcome{j, due}, nil
+		}
+		if err := beat.run(now); err != nil {
+			return outcome{j, gone}, err
+		}
+		switch why := s.sleep(ctx, news, earliest(limit, look, beat.next())); why {
+		case changed:
+			look = time.Time{}
+		case due:
+		case handover, gone:
+			return outcome{j, why}, context.Cause(ctx)
+		}
+	}
+}
+
+// ticker does something now and then during a wait. Nil never does.
+type ticker struct {
+	at    time.Time
+	every time.Duration
+	do    func() error
+}
+
+// next is when it is time again.
+func (t *ticker) next() time.Time {
+	if t == nil {
+		return time.Now().Add(24 * time.Hour)
+	}
+	return t.at
+}
+
+// run does it if it is time.
+func (t *ticker) run(now time.Time) error {
+	if t == nil || now.Before(t.at) {
+		return nil
+	}
+	t.at = now.Add(t.every)
+	return t.do()
+}
+
+func earliest(first time.Time, more ...time.Time) time.Time {
+	for _, t := range more {
+		if t.Before(first) {
+			first = t
+		}
+	}
+	return first
+}
+
+func isFinal(j *job.Job) bool { return j.State.Final() }
