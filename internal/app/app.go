@@ -136,6 +136,8 @@ func (p *parts) run(ctx context.Context, program Program) error {
 	if err := p.syncAccounts(ctx); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // a start that fails is no news about the media store
 	p.warn(ctx)
 	group, ctx := errgroup.WithContext(ctx)
 	if program != Worker {

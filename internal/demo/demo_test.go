@@ -47,7 +47,7 @@ func quick(t *testing.T) (demo.Options, *bytes.Buffer) {
 		{"models[2].id", "doubao-seedance-1-0-pro-250528"},
 		{"models[2].resolution", "480p"},
 	} {
-		o.Set(s[0], s[1])
+		demo.Set(&o, s[0], s[1])
 	}
 	return o, screen
 }
@@ -167,7 +167,7 @@ func TestInterrupted(t *testing.T) {
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
 	o, _ := quick(t)
-	o.Set("sim.video_time", "1h")
+	demo.Set(&o, "sim.video_time", "1h")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	o.Screen.W = writerFunc(func(b []byte) (int, error) {

@@ -8,7 +8,7 @@ import (
 )
 
 // Set adds a setting of the service.
-func (o *Options) Set(setting, value string) {
+func Set(o *Options, setting, value string) {
 	o.settings = append(o.settings, config.Flag{Name: "test", Setting: setting, Value: value})
 }
 

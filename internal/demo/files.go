@@ -31,7 +31,7 @@ type file struct {
 
 // save fetches a file by its link and checks what then lies on the disk.
 func (j jobs) save(ctx context.Context, name string, m tintype.Media) (file, error) {
-	to, err := os.Create(filepath.Join(j.out, name))
+	to, err := os.Create(filepath.Join(j.out, name)) //nolint:gosec // the user's directory, a name of ours
 	if err != nil {
 		return file{}, fmt.Errorf("%s cannot be saved: %w", name, err)
 	}

@@ -16,9 +16,11 @@ type jobs struct {
 	out    string
 }
 
-// stepsAtOnce are those of an upstream that makes the media while it is being
-// asked; stepsOfATask those of one that takes a task and is asked after it.
+// stepsAtOnce are the steps with an upstream that makes the media while it is
+// being asked.
 func stepsAtOnce() []string { return []string{"waiting", "generating", "storing", "checking"} }
+
+// stepsOfATask are those with one that takes a task and is asked after it.
 func stepsOfATask() []string {
 	return []string{"waiting", "submitting", "generating", "storing", "checking"}
 }

@@ -46,7 +46,7 @@ func On(w io.Writer, environ []string) Screen {
 		return s
 	}
 	s.Columns = func() int {
-		width, _, err := term.GetSize(int(file.Fd())) //nolint:gosec // a descriptor is a small number
+		width, _, err := term.GetSize(int(file.Fd()))
 		if err != nil {
 			return 0
 		}
@@ -58,7 +58,7 @@ func On(w io.Writer, environ []string) Screen {
 // Is tells whether w is a terminal.
 func Is(w io.Writer) bool {
 	file, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd())) //nolint:gosec // a descriptor is a small number
+	return ok && term.IsTerminal(int(file.Fd()))
 }
 
 // Printf writes text. Nobody can be told that it failed: whoever reads the
