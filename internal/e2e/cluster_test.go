@@ -71,7 +71,7 @@ func start(t *testing.T, settings ...string) *cluster {
 	})
 	c.sim = &program{
 		name: "sim", file: "tintype", find: simAddress,
-		args: []string{"sim", "--addr", "127.0.0.1:0", "--image-time", "300ms", "--video-time", "1200ms"},
+		args: []string{"sim", "--addr", "127.0.0.1:0", "--image-time", "300ms", "--video-time", "800ms"},
 	}
 	t.Cleanup(func() { c.closeAll(c.sim) })
 	c.run(c.sim)

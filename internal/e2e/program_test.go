@@ -162,6 +162,12 @@ func (p *program) close(t *testing.T) {
 	if p.alive() {
 		p.stop(t)
 	}
+	if p.cmd == nil {
+		return
+	}
+	if s := p.cmd.ProcessState; testing.Verbose() {
+		t.Logf("%s took %s of CPU time", p.name, (s.UserTime() + s.SystemTime()).Round(10*time.Millisecond))
+	}
 	for _, line := range p.log.all() {
 		if strings.Contains(line, "DATA RACE") || strings.HasPrefix(line, "panic:") || strings.HasPrefix(line, "fatal error:") {
 			t.Errorf("%s: %s", p.name, line)
