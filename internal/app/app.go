@@ -51,6 +51,7 @@ type Options struct {
 // after a graceful end.
 func Run(ctx context.Context, program Program, o Options) error {
 	log := newLog(o.Config.Log, o.Stderr, string(program))
+	redis.SetLogger(redisLog{log})
 	stopSim := func() {}
 	if o.Config.Sim.Enabled {
 		stop, err := startSim(ctx, o.Config, log)
@@ -140,6 +141,7 @@ func (p *parts) run(ctx context.Context, program Program) error {
 	defer cancel() // a start that fails is no news about the media store
 	p.warn(ctx)
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return p.keepAccounts(ctx) })
 	if program != Worker {
 		if err := p.startAPI(ctx, group); err != nil {
 			return err
@@ -176,6 +178,34 @@ func (p *parts) syncAccounts(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// keepEvery is how often the accounts are looked for in the store.
+const keepEvery = 5 * time.Second
+
+// keepAccounts writes the accounts again when Redis has lost them, until ctx
+// ends. It does not write them otherwise: while a configuration is rolled out,
+// old and new processes would undo each other.
+func (p *parts) keepAccounts(ctx context.Context) error {
+	tick := time.NewTicker(keepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		for name, srv := range p.services.byName {
+			known, err := p.store.KnowsAccounts(ctx, name)
+			if err != nil || known || len(srv.accounts) == 0 {
+				continue
+			}
+			p.log.WarnContext(ctx, "Redis has lost the accounts; they are written again", "upstream", name)
+			if err := p.store.SyncAccounts(ctx, name, srv.accounts); err != nil {
+				p.log.WarnContext(ctx, "the accounts could not be written", "upstream", name, "err", err)
+			}
+		}
+	}
 }
 
 // warn tells an operator at the start what will not work. Nothing of it ends

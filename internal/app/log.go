@@ -1,6 +1,8 @@
 package app
 
 import (
+	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"time"
@@ -24,4 +26,13 @@ func readable(_ []string, a slog.Attr) slog.Attr {
 		return slog.String(a.Key, a.Value.Duration().Round(time.Microsecond).String())
 	}
 	return a
+}
+
+// redisLog hands the Redis client's own lines to our log. What matters of them
+// comes back to us as errors, so that they are for debugging alone.
+type redisLog struct{ log *slog.Logger }
+
+// Printf is what the client calls.
+func (l redisLog) Printf(ctx context.Context, format string, v ...any) {
+	l.log.LogAttrs(ctx, slog.LevelDebug, "redis", slog.String("text", fmt.Sprintf(format, v...)))
 }

@@ -28,3 +28,10 @@ func modelList(ids []string) string {
 	}
 	return "\n" + strings.Join(ids, "\n") + "\n"
 }
+
+// KnowsAccounts tells whether the accounts of an upstream are written. They
+// are not after Redis has lost its data.
+func (s *Store) KnowsAccounts(ctx context.Context, upstream string) (bool, error) {
+	n, err := s.rdb.Exists(ctx, s.key("pool:", poolOf(upstream))).Result()
+	return n == 1, unavailable(err)
+}

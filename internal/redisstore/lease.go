@@ -75,18 +75,33 @@ func (s *Store) Release(ctx context.Context, leases []Lease) error {
 	return nil
 }
 
-// Defer gives a lease back for a while: its stage is rung again after d.
+// Defer gives a lease back for a while: after d its stage is rung again, or a
+// poller takes the job.
 func (s *Store) Defer(ctx context.Context, id job.ID, token string, d time.Duration) error {
-	return unavailable(s.run(ctx, s.lua.postpone, string(id), token, d.Milliseconds()).Err())
+	return unavailable(s.run(ctx, s.lua.postpone, string(id), token, d.Milliseconds(), "").Err())
+}
+
+// Damaged is Defer for media that did not arrive whole.
+func (s *Store) Damaged(ctx context.Context, id job.ID, token string, d time.Duration) error {
+	return unavailable(s.run(ctx, s.lua.postpone, string(id), token, d.Milliseconds(), "damaged").Err())
+}
+
+// DamagedTimes is how often Damaged was called for a job.
+func (s *Store) DamagedTimes(ctx context.Context, id job.ID) (int64, error) {
+	n, err := s.rdb.HGet(ctx, s.key("job:", string(id)), "damaged").Int64()
+	if errors.Is(err, redis.Nil) {
+		return 0, nil
+	}
+	return n, unavailable(err)
 }
 
 // Unsettled asks what to do with a job whose submission was begun by another
 // worker, which may be alive and write its answer late. Until patience has
-// passed since the submission began, the lease is given back and wait is true;
-// the stage is rung again then. Afterwards over is true and the lease is kept.
+// passed since the submission began, and a lease since it was first asked here,
+// the lease is given back and wait is true; the stage is rung again then. Afterwards over is true and the lease is kept.
 // Neither: the job is settled.
 func (s *Store) Unsettled(ctx context.Context, id job.ID, token string, patience time.Duration) (wait, over bool, err error) {
-	left, err := s.run(ctx, s.lua.unsettled, string(id), token, patience.Milliseconds()).Int64()
+	left, err := s.run(ctx, s.lua.unsettled, string(id), token, patience.Milliseconds(), s.lease.Milliseconds()).Int64()
 	return left > 0, left == 0 && err == nil, unavailable(err)
 }
 

@@ -127,6 +127,77 @@ func testUnsettled(t *testing.T, b bench) {
 	}
 }
 
+// testBegunMaySettle plays workers that lost their lease while the request was
+// on the wire, as happens when Redis is away, and then learned that nothing was
+// created.
+func testBegunMaySettle(t *testing.T, b bench) {
+	pool(t, b.Store, acct("a", 9))
+	lapsed := func() (job.ID, int64) {
+		t.Helper()
+		id, _ := b.accept(t)
+		fence := b.begin(t, id, "slow")
+		b.sweepUntil(t, func(s redisstore.Swept) bool {
+			return slices.ContainsFunc(s.Again, func(r job.Bell) bool { return r.Job == id })
+		})
+		if ok, err := b.Claim(t.Context(), id, job.StageSubmit, "other"); !ok || err != nil {
+			t.Fatalf("claim = %v, %v", ok, err)
+		}
+		return id, fence
+	}
+	id, fence := lapsed()
+	must(t, redisstore.Stale)(b.NotSent(t.Context(), id, "other", fence, fewTries)) // it knows nothing
+	must(t, redisstore.Written)(b.NotSent(t.Context(), id, "slow", fence, fewTries))
+	b.wantState(t, id, job.Queued)
+
+	id, _ = lapsed()
+	must(t, redisstore.Written)(b.NotSent(t.Context(), id, "slow", 0, fewTries)) // its begin had no reply
+	b.wantState(t, id, job.Queued)
+
+	id, _ = lapsed()
+	must(t, redisstore.Written)(firstTwo(b.Fail(t.Context(), id, "slow", fault.New(fault.ContentPolicy, "no"))))
+	b.wantState(t, id, job.Failed)
+
+	id, fence = lapsed()
+	must(t, redisstore.Written)(firstTwo(b.Rejected(t.Context(), id, "slow", fence, cooldown(account.RateLimit, time.Millisecond), fewTries)))
+}
+
+func testBeginAfterDeadline(t *testing.T, b bench) {
+	id, _ := b.accept(t, func(n *redisstore.NewJob) { n.Deadline = time.Millisecond })
+	deadline := b.get(t, id).Deadline
+	for now := deadline; !now.After(deadline); {
+		var err error
+		if now, err = b.rdb.Time(t.Context()).Result(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if ok, err := b.Claim(t.Context(), id, job.StageSubmit, "w1"); !ok || err != nil {
+		t.Fatalf("claim = %v, %v", ok, err)
+	}
+	if fence, err := b.Begin(t.Context(), id, "w1"); fence != 0 || err != nil {
+		t.Errorf("a submission began after the deadline: fence %d, %v", fence, err)
+	}
+}
+
+func testStrikes(t *testing.T, b bench) {
+	pool(t, b.Store, acct("a", 9))
+	type begun struct {
+		id    job.ID
+		fence int64
+	}
+	var jobs []begun
+	for range 5 {
+		id, _ := b.accept(t)
+		jobs = append(jobs, begun{id, b.begin(t, id, "w")})
+	}
+	patient := redisstore.Retry{Floor: 10 * time.Second, Cap: time.Hour}
+	for _, j := range jobs {
+		must(t, redisstore.Written)(firstTwo(b.Rejected(t.Context(), j.id, "w", j.fence, cooldown(account.RateLimit, 0), patient)))
+	}
+	if n := b.rdb.HGet(t.Context(), "{tt}:acct:a", "strikes").Val(); n != "1" {
+		t.Errorf("%s strikes, want 1", n)
+	}
+}
+
 func testDefer(t *testing.T, b bench) {
 	id := b.toMirroring(t)
 	if err := b.Defer(t.Context(), id, "m", 100*time.Millisecond); err != nil {

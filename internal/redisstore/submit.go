@@ -23,7 +23,7 @@ type Settled string
 // The ways in which a write may settle.
 const (
 	Written Settled = "ok"    // written now, or by an earlier try
-	Late    Settled = "late"  // the job was given up meanwhile; the upstream's id is kept
+	Late    Settled = "late"  // the job was given up meanwhile; what came is kept
 	Stale   Settled = "stale" // the job has moved on without this worker
 	Spent   Settled = "spent" // no further try is allowed: the caller fails the job
 )
@@ -64,11 +64,12 @@ func encodeResult(sources []job.Source, usage *job.Usage) (links, counted string
 type Retry struct {
 	Floor time.Duration // the first delay or cooldown; doubles with each further one
 	Cap   time.Duration // the longest
-	Tries int           // the last try fails the job
+	Tries int           // the last try fails the job; zero: the deadline does
 }
 
-// NotSent takes a submission back that never left. The job keeps its slot and
-// is rung for again after a while; Spent after the last try.
+// NotSent takes a submission back that never left, for the token that began it;
+// a fence of zero means whichever that was. The job keeps its slot and is rung
+// for again after a while; Spent after the last try.
 func (s *Store) NotSent(ctx context.Context, id job.ID, token string, fence int64, r Retry) (Settled, error) {
 	parts, err := s.run(ctx, s.lua.notSent, string(id), token, fence, r.Floor.Milliseconds(), r.Tries).Slice()
 	if err != nil {
@@ -85,7 +86,7 @@ func (s *Store) NotSent(ctx context.Context, id job.ID, token string, fence int6
 const parked = -1
 
 // Rejected takes a submission back that created nothing because of its
-// account, which cools. The job returns to its place in the line. Spent: after
+// account, which cools, for the token that began it. The job returns to its place in the line. Spent: after
 // the last try, or when no account is left that could serve the job.
 func (s *Store) Rejected(ctx context.Context, id job.ID, token string, fence int64, c account.Cooldown, r Retry) (Settled, []job.Bell, error) {
 	scope, cool := "account", c.For.Milliseconds()
@@ -102,7 +103,8 @@ func (s *Store) Rejected(ctx context.Context, id job.ID, token string, fence int
 	return settled(rep.word), rep.bells, err
 }
 
-// Fail ends a job with a failure. The token must hold its lease.
+// Fail ends a job with a failure. The token must hold its lease, or have begun
+// the submission that is under way.
 func (s *Store) Fail(ctx context.Context, id job.ID, token string, f *fault.Error) (Settled, []job.Bell, error) {
 	return s.finish(ctx, id, token, job.Failed, job.EventFailed, f)
 }

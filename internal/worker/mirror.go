@@ -33,8 +33,13 @@ const (
 	sniffBytes = 4 << 10
 )
 
-// errRubbish is a file that arrived whole and is not usable media.
-var errRubbish = errors.New("worker: not usable media")
+// What may be wrong with a file, apart from our own side. Anything else is the
+// bucket's or the store's trouble, and tried again for as long as it lasts.
+var (
+	errRubbish = errors.New("worker: not usable media")             // fetched again, in rounds; then the job fails
+	errSource  = errors.New("worker: the media cannot be reached")  // fetched again until the deadline
+	errGone    = errors.New("worker: the media may not be fetched") // no try can help
+)
 
 // copying is one handler's work on one job.
 type copying struct {
@@ -66,25 +71,40 @@ func (w *Worker) Mirror(ctx context.Context, id job.ID) error {
 	case held.Err() != nil:
 		w.Log.WarnContext(ctx, "a mirror was given up", "job_id", id, "err", context.Cause(held))
 		return nil // whoever has the lease now goes on
-	case errors.Is(err, errRubbish):
-		return c.fail(ctx, fault.Wrap(fault.MediaInvalid, "The upstream made media that is not usable.", err))
+	case errors.Is(err, errRubbish), errors.Is(err, errGone):
+		return c.damaged(ctx, err)
 	}
 	w.Log.WarnContext(ctx, "a mirror is tried again later", "job_id", id, "err", err)
 	return w.Store.Defer(ctx, id, lease.Token, mirrorPause)
+}
+
+// damaged puts a job off whose media arrives damaged, for longer each time:
+// what was paid for is not given up because of a bad minute. After the last
+// pause, or if no try can help, the job fails.
+func (c *copying) damaged(ctx context.Context, err error) error {
+	round, unknown := c.Store.DamagedTimes(ctx, c.job.ID)
+	if unknown != nil {
+		return unknown
+	}
+	if errors.Is(err, errGone) || round >= int64(len(c.DamagedPauses)) {
+		return c.fail(ctx, fault.Wrap(fault.MediaInvalid, "The upstream made media that is not usable.", err))
+	}
+	c.Log.WarnContext(ctx, "media that arrives damaged is tried again later", "job_id", c.job.ID, "round", round, "err", err)
+	return c.Store.Damaged(ctx, c.job.ID, c.lease.Token, c.DamagedPauses[round])
 }
 
 // run copies what is missing and ends the job.
 func (c *copying) run(ctx context.Context) error {
 	for i := len(c.job.Media); i < len(c.job.Sources); i++ {
 		m, err := c.mirror(ctx, i)
-		if errors.Is(err, errRubbish) && c.job.Sources[i].Role == job.Cover {
+		if err != nil && c.dispensable(ctx, i, err) {
 			c.Log.WarnContext(ctx, "a job goes without its cover", "job_id", c.job.ID, "err", err)
 			break // covers come last
 		}
 		if err != nil {
 			return err
 		}
-		settled, err := c.Store.Stored(ctx, c.job.ID, c.lease.Token, i, m)
+		settled, err := c.stored(ctx, i, m)
 		if err != nil || settled != redisstore.Written {
 			return err
 		}
@@ -93,28 +113,50 @@ func (c *copying) run(ctx context.Context) error {
 	return c.succeed(ctx)
 }
 
-func (c *copying) succeed(ctx context.Context) error {
-	settled, bells, err := c.Store.Succeed(ctx, c.job.ID, c.lease.Token)
-	if err != nil {
+// dispensable tells whether a job succeeds without a file that cannot be had:
+// a cover, if it is not our side that failed.
+func (c *copying) dispensable(ctx context.Context, i int, err error) bool {
+	theirs := errors.Is(err, errRubbish) || errors.Is(err, errSource) || errors.Is(err, errGone)
+	return c.job.Sources[i].Role == job.Cover && theirs && ctx.Err() == nil
+}
+
+// stored writes a file's facts. It insists for a while, since the upload would
+// have to be done again.
+func (c *copying) stored(ctx context.Context, i int, m job.Media) (settled redisstore.Settled, err error) {
+	err = retry(ctx, c.Store.Lease()/2, func() error {
+		settled, err = c.Store.Stored(ctx, c.job.ID, c.lease.Token, i, m)
 		return err
-	}
-	c.ring(ctx, bells)
-	c.unstage(ctx)
-	if settled == redisstore.Written {
-		c.finished(context.WithoutCancel(ctx), c.job.ID, nil)
-	}
-	return nil
+	})
+	return settled, err
+}
+
+func (c *copying) succeed(ctx context.Context) error {
+	return c.end(ctx, nil, func() (redisstore.Settled, []job.Bell, error) {
+		return c.Store.Succeed(ctx, c.job.ID, c.lease.Token)
+	})
 }
 
 func (c *copying) fail(ctx context.Context, f *fault.Error) error {
-	settled, bells, err := c.Store.Fail(ctx, c.job.ID, c.lease.Token, f)
+	return c.end(ctx, f, func() (redisstore.Settled, []job.Bell, error) {
+		return c.Store.Fail(ctx, c.job.ID, c.lease.Token, f)
+	})
+}
+
+// end writes the final state and sees to what follows from it.
+func (c *copying) end(ctx context.Context, why error, write func() (redisstore.Settled, []job.Bell, error)) error {
+	var settled redisstore.Settled
+	var bells []job.Bell
+	err := retry(ctx, c.Store.Lease()/2, func() (err error) {
+		settled, bells, err = write()
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	c.ring(ctx, bells)
-	c.unstage(ctx)
 	if settled == redisstore.Written {
-		c.finished(ctx, c.job.ID, f)
+		c.unstage(ctx)
+		c.finished(context.WithoutCancel(ctx), c.job.ID, why)
 	}
 	return nil
 }
@@ -178,7 +220,7 @@ func (c *copying) copyOnce(ctx context.Context, i int) (job.Media, error) {
 	read := newReading(io.MultiReader(head, src))
 	object, err := c.Blobs.Put(ctx, blob.PutRequest{Key: m.Key, Body: read, SizeBytes: src.size(), ContentType: m.ContentType})
 	if err != nil {
-		return m, c.putFailed(ctx, read, src, err)
+		return m, putFailed(ctx, read, src, err)
 	}
 	facts, err = read.probe.Facts()
 	if err != nil {
@@ -193,7 +235,7 @@ func (c *copying) copyOnce(ctx context.Context, i int) (job.Media, error) {
 }
 
 // putFailed tells a source that ended damaged from a bucket that failed.
-func (c *copying) putFailed(ctx context.Context, read *reading, src *source, err error) error {
+func putFailed(ctx context.Context, read *reading, src *source, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return err
@@ -201,6 +243,8 @@ func (c *copying) putFailed(ctx context.Context, read *reading, src *source, err
 		return read.err
 	case src.err != nil:
 		return src.err
+	case errors.Is(err, blob.ErrSize):
+		return fmt.Errorf("%w: %w", errRubbish, err)
 	}
 	return err
 }

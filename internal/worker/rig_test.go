@@ -109,6 +109,7 @@ func (r *rig) start(t *testing.T, change ...func(*worker.Config)) (stop func()) 
 		},
 		Roles:         []worker.Role{worker.RoleSubmit, worker.RolePoll, worker.RoleMirror, worker.RoleSweep},
 		SweepInterval: 100 * time.Millisecond, DrainPolls: 200 * time.Millisecond, Log: r.log,
+		DamagedPauses: []time.Duration{100 * time.Millisecond, 200 * time.Millisecond},
 	}
 	for _, f := range change {
 		f(&c)

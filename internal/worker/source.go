@@ -51,7 +51,7 @@ func (c *copying) open(ctx context.Context, i int) (*source, error) {
 		return s, nil
 	}
 	err := s.connect()
-	if err != nil && !errors.Is(err, errRubbish) {
+	if errors.Is(err, errSource) {
 		err = s.resume(err)
 	}
 	return s, err
@@ -78,6 +78,10 @@ func (s *source) Read(p []byte) (int, error) {
 		if err == nil || errors.Is(err, io.EOF) {
 			return n, err
 		}
+		if errors.Is(err, fetch.ErrTooLarge) {
+			s.err = fmt.Errorf("%w: %w", errGone, err)
+			return n, s.err
+		}
 		if resumed := s.resume(err); resumed != nil {
 			s.err = resumed
 			return n, resumed
@@ -89,22 +93,31 @@ func (s *source) Read(p []byte) (int, error) {
 }
 
 // resume takes a broken download up again, or begins one, after a pause that
-// grows.
+// grows. A file that tells no version of itself cannot be taken up: what came
+// later might be of another one.
 func (s *source) resume(why error) error {
-	for s.c.job.Sources[s.index].Key == "" && s.ctx.Err() == nil {
-		if s.broken++; s.broken > maxResumes {
-			break
-		}
+	for s.resumable() && s.broken < maxResumes {
+		s.broken++
 		s.c.metrics.resumed.Inc()
 		_ = s.body.Close()
 		if err := sleep(s.ctx, resumePause<<(s.broken-1)); err != nil {
 			return err
 		}
-		if why = s.connect(); why == nil || errors.Is(why, errRubbish) {
+		if why = s.connect(); !errors.Is(why, errSource) {
 			return why
 		}
 	}
-	return why
+	switch {
+	case !s.resumable():
+		return fmt.Errorf("%w: it broke off and cannot be taken up again: %w", errRubbish, why)
+	case errors.Is(why, errSource):
+		return why
+	}
+	return fmt.Errorf("%w: %w", errSource, why)
+}
+
+func (s *source) resumable() bool {
+	return s.c.job.Sources[s.index].Key == "" && (s.at == 0 || s.validator != "")
 }
 
 // connect asks for the file from where we are; with a fresh link if the old
@@ -142,9 +155,11 @@ func (s *source) request() error {
 	resp, err := up.Media.Get(s.ctx, s.c.job.Sources[s.index].URL, fetch.Options{
 		Offset: s.at, IfRange: s.validator, MaxBytes: s.c.Kinds[s.c.job.Spec.Kind].MaxBytes,
 	})
-	if err != nil {
-		s.body = io.NopCloser(bytes.NewReader(nil))
-		return err
+	switch {
+	case errors.Is(err, fetch.ErrTooLarge), errors.Is(err, fetch.ErrForbidden):
+		return s.without(fmt.Errorf("%w: %w", errGone, err))
+	case err != nil:
+		return s.without(fmt.Errorf("%w: %w", errSource, err))
 	}
 	s.body = resp.Body
 	if s.at > 0 {
@@ -154,20 +169,26 @@ func (s *source) request() error {
 	return nil
 }
 
-// continues checks that an answer is the rest of the same file. A server that
-// ignores ranges sends it whole: what we have is then read past.
+// without leaves the source with nothing to read.
+func (s *source) without(err error) error {
+	s.body = io.NopCloser(bytes.NewReader(nil))
+	return err
+}
+
+// continues checks that an answer is the rest of the same file, whatever the
+// server made of our wish for that. One that ignores ranges sends it whole: what
+// we have is then read past.
 func (s *source) continues(resp *fetch.Response) error {
-	if s.total >= 0 && resp.TotalBytes >= 0 && resp.TotalBytes != s.total {
+	switch {
+	case resp.Validator != s.validator:
+		return fmt.Errorf("%w: the file changed while it was fetched", errRubbish)
+	case s.total >= 0 && resp.TotalBytes >= 0 && resp.TotalBytes != s.total:
 		return fmt.Errorf("%w: the file had %d bytes and now has %d", errRubbish, s.total, resp.TotalBytes)
 	}
-	if resp.Offset == s.at {
-		return nil
+	if _, err := io.CopyN(io.Discard, resp.Body, s.at-resp.Offset); err != nil {
+		return fmt.Errorf("%w: %w", errSource, err)
 	}
-	if resp.Validator != s.validator || s.validator == "" {
-		return fmt.Errorf("%w: the file cannot be taken up again", errRubbish)
-	}
-	_, err := io.CopyN(io.Discard, resp.Body, s.at-resp.Offset)
-	return err
+	return nil
 }
 
 // refresh asks the upstream for the job's links again. Its error is errRubbish

@@ -2,11 +2,11 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"time"
+	"math/rand/v2"
 
 	"github.com/tintypehq/tintype/internal/fault"
-	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/redisstore"
 	"github.com/tintypehq/tintype/internal/upstream"
 )
@@ -31,16 +31,29 @@ func (p *poller) ask(life context.Context, j *polled) {
 	case err == nil:
 	case j.ctx.Err() != nil:
 		p.drop(j)
+	case errors.Is(err, errNotHere):
+		p.leave(life, j, err)
 	default:
 		p.failed(life, j, err)
 	}
+}
+
+// leave gives a job back that this process cannot ask after. The pause lets
+// another one be quicker next time.
+func (p *poller) leave(life context.Context, j *polled, err error) {
+	p.w.Log.WarnContext(life, "a running job is left to other workers", append(j.attrs(), "err", err)...)
+	pause := p.w.Store.Lease()/3 + rand.N(p.w.Store.Lease()) //nolint:gosec // spreads load, guards nothing
+	if err := p.w.Store.Defer(life, j.ID, j.lease.Token, pause); err != nil {
+		p.w.Log.WarnContext(life, "a running job could not be given back", append(j.attrs(), "err", err)...)
+	}
+	p.drop(j)
 }
 
 // status makes the call.
 func (p *poller) status(j *polled) (upstream.Status, error) {
 	up, ok := p.w.Upstreams[j.Upstream]
 	if !ok {
-		return upstream.Status{}, fmt.Errorf("worker: upstream %q is not configured in this process", j.Upstream)
+		return upstream.Status{}, fmt.Errorf("%w: upstream %q", errNotHere, j.Upstream)
 	}
 	ctx, cancel := context.WithTimeout(j.ctx, p.w.Kinds[j.Kind].Poll.Timeout)
 	defer cancel()
@@ -125,25 +138,4 @@ func (p *poller) failed(life context.Context, j *polled, err error) {
 	if final == nil || p.end(life, j, final) != nil {
 		p.later(j, max(e.RetryAfter, p.w.Kinds[j.Kind].Poll.after(j.asked)))
 	}
-}
-
-// finished notes the end of a job: the log line, the metric, the archive.
-func (w *Worker) finished(ctx context.Context, id job.ID, f *fault.Error) {
-	begun := time.Now()
-	j, err := w.archive(ctx, id)
-	if err != nil {
-		w.Log.WarnContext(ctx, "a final job waits for the sweeper to be archived", "job_id", id, "err", err)
-	}
-	if j == nil {
-		return
-	}
-	w.metrics.jobs.WithLabelValues(string(j.Spec.Kind), string(j.State)).Inc()
-	args := []any{
-		"job_id", id, "kind", j.Spec.Kind, "state", j.State, "account", j.Account, "upstream_id", j.UpstreamID,
-		"took", j.FinishedAt.Sub(j.CreatedAt), "archived_in", time.Since(begun),
-	}
-	if f != nil {
-		args = append(args, "err", f)
-	}
-	w.Log.InfoContext(ctx, "a job ended", args...)
 }

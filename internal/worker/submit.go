@@ -19,11 +19,13 @@ import (
 	"github.com/tintypehq/tintype/internal/upstream"
 )
 
-// How often a submission that created nothing is tried again. Eight tries with
-// these cooldowns last about two minutes.
+// How often a submission that created nothing is tried again. Five tries with
+// these delays last 15 s, eight with these cooldowns about two minutes. A busy
+// pool is waited for as long as the deadline allows.
 var (
 	retryNotSent  = redisstore.Retry{Floor: time.Second, Cap: 30 * time.Second, Tries: 5}
 	retryRejected = redisstore.Retry{Floor: time.Second, Cap: 30 * time.Second, Tries: 8}
+	retryBusyPool = redisstore.Retry{Floor: time.Second, Cap: 30 * time.Second}
 )
 
 // notServedFor is how long an account is not asked again for a model that it
@@ -75,12 +77,18 @@ func (s *submission) run(ctx context.Context) error {
 	if err != nil {
 		return s.unprepared(ctx, err)
 	}
-	if err := s.begin(ctx); err != nil || s.fence == 0 {
-		return err // nothing was sent, and nobody else may send under this fence
+	if s.stopping.Load() {
+		return s.Store.Release(ctx, []redisstore.Lease{s.lease})
+	}
+	if err := s.begin(ctx); err != nil {
+		return s.notSent(ctx, unsent(err)) // the fence may be written, but nothing was sent
+	}
+	if s.fence == 0 {
+		return nil
 	}
 	request.Fence = s.fence
 	if !s.leases.fresh(s.lease) {
-		return s.notSent(ctx, &upstream.Error{Class: upstream.Transient, Outcome: upstream.NotSent, Cause: errLeaseLost})
+		return s.notSent(ctx, unsent(errLeaseLost))
 	}
 	// From here on the lease does not matter: what the upstream answers to
 	// this fence is written down whoever holds the job by then.
@@ -89,6 +97,14 @@ func (s *submission) run(ctx context.Context) error {
 		return s.accepted(ctx, got)
 	}
 	return s.refused(ctx, upstream.AsError(err))
+}
+
+// unsent is a submission that our own side stopped before it left.
+func unsent(cause error) *upstream.Error {
+	return &upstream.Error{
+		Class: upstream.Transient, Outcome: upstream.NotSent, Cause: cause,
+		Fault: fault.Wrap(fault.Upstream, "The upstream could not be reached. Nothing was made; try again later.", cause),
+	}
 }
 
 // begin writes the fence. It insists for a while, since a fence that was
@@ -110,7 +126,7 @@ func (s *submission) prepare(ctx context.Context) (Upstream, upstream.Submission
 	request := upstream.Submission{Job: s.job.ID, Spec: s.job.Spec}
 	up, ok := s.Upstreams[s.job.Spec.Upstream]
 	if !ok {
-		return up, request, account.Account{}, fmt.Errorf("worker: upstream %q is not configured in this process", s.job.Spec.Upstream)
+		return up, request, account.Account{}, fmt.Errorf("%w: upstream %q", errNotHere, s.job.Spec.Upstream)
 	}
 	acct, err := s.account(ctx, s.job.ID, s.job.Account, s.job.Spec.Upstream)
 	if err != nil {
@@ -163,7 +179,7 @@ func (s *submission) accepted(ctx context.Context, got upstream.Submitted) error
 		s.Log.ErrorContext(ctx, "an accepted submission could not be written down", "job_id", s.job.ID, "upstream_id", got.UpstreamID, "err", err)
 		return err
 	}
-	s.logSubmit(ctx, "the upstream accepted", settled, nil)
+	s.logAccepted(ctx, got.UpstreamID, settled)
 	s.ring(ctx, bells)
 	s.poller.wake()
 	return nil
@@ -206,7 +222,7 @@ func (s *submission) notSent(ctx context.Context, e *upstream.Error) error {
 	})
 	s.logSubmit(ctx, "the submission was not sent", settled, e)
 	if settled == redisstore.Spent {
-		return s.fail(ctx, fault.Wrap(fault.Upstream, "The upstream could not be reached. Nothing was made; try again later.", e))
+		return s.fail(ctx, fault.From(e))
 	}
 	return err
 }
@@ -220,7 +236,7 @@ func (s *submission) rejected(ctx context.Context, e *upstream.Error) error {
 		return s.fail(ctx, fault.From(e))
 	}
 	settled, bells, err := s.persist(ctx, func() (redisstore.Settled, []job.Bell, error) {
-		return s.Store.Rejected(ctx, s.job.ID, s.lease.Token, s.fence, cool, retryRejected)
+		return s.Store.Rejected(ctx, s.job.ID, s.lease.Token, s.fence, cool, patience(cool.Cause, s.job.Account))
 	})
 	s.logSubmit(ctx, "the account was refused", settled, e)
 	if settled == redisstore.Spent {
@@ -253,6 +269,19 @@ func cooldown(e *upstream.Error, j *job.Job) (c account.Cooldown, ours bool) {
 	return c, true
 }
 
+// patience bounds the tries of a rejected submission. A pool that is busy is
+// waited for; a caller whose own account is busy should hear of it.
+func patience(why account.Cause, acct string) redisstore.Retry {
+	switch why {
+	case account.RateLimit, account.Quota, account.Overload:
+		if !account.IsOwn(acct) {
+			return retryBusyPool
+		}
+	case account.Auth, account.RiskControl, account.NotServed:
+	}
+	return retryRejected
+}
+
 // spentFault is what the caller reads when no account took the job. Faults of
 // pooled accounts are the operator's and are not told.
 func spentFault(e *upstream.Error, acct string) *fault.Error {
@@ -268,7 +297,9 @@ func spentFault(e *upstream.Error, acct string) *fault.Error {
 // again unless the operator has allowed that.
 func (s *submission) ambiguous(ctx context.Context, e *upstream.Error) error {
 	if s.Upstreams[s.job.Spec.Upstream].Resubmit[s.job.Spec.Kind] {
-		return s.notSent(ctx, e)
+		again := *e
+		again.Fault = outcomeUnknown(e) // should no further try be allowed
+		return s.notSent(ctx, &again)
 	}
 	s.logSubmit(ctx, "the outcome of a submission is not known", redisstore.Written, e)
 	return s.fail(ctx, outcomeUnknown(e))
@@ -316,20 +347,27 @@ func (s *submission) persist(ctx context.Context, write func() (redisstore.Settl
 // retry repeats an operation for a while, with growing pauses.
 func retry(ctx context.Context, most time.Duration, op func() error) error {
 	pauses := backoff.NewExponentialBackOff()
-	pauses.InitialInterval, pauses.MaxInterval = 100*time.Millisecond, 5*time.Second
+	pauses.InitialInterval, pauses.MaxInterval = 100*time.Millisecond, time.Second
 	_, err := backoff.Retry(ctx, func() (struct{}, error) { return struct{}{}, op() },
 		backoff.WithBackOff(pauses), backoff.WithMaxElapsedTime(most))
 	return err
 }
 
-// logSubmit writes one line about how a submission ended.
-func (s *submission) logSubmit(ctx context.Context, how string, settled redisstore.Settled, e *upstream.Error) {
-	level, args := slog.LevelInfo, []slog.Attr{
+// logAccepted writes one line about something that was paid for. When the job
+// could not take it, an operator must be able to find it at the upstream.
+func (s *submission) logAccepted(ctx context.Context, upstreamID string, settled redisstore.Settled) {
+	level := slog.LevelInfo
+	if settled != redisstore.Written {
+		level = slog.LevelError
+	}
+	s.Log.LogAttrs(ctx, level, "the upstream accepted a submission",
 		slog.Any("job_id", s.job.ID), slog.String("upstream", s.job.Spec.Upstream), slog.String("account", s.job.Account),
-		slog.Int64("fence", s.fence), slog.String("how", how), slog.String("settled", string(settled)),
-	}
-	if e != nil {
-		level, args = slog.LevelWarn, append(args, slog.Any("err", e))
-	}
-	s.Log.LogAttrs(ctx, level, "a submission ended", args...)
+		slog.Int64("fence", s.fence), slog.String("upstream_id", upstreamID), slog.String("settled", string(settled)))
+}
+
+// logSubmit writes one line about a submission that was not accepted.
+func (s *submission) logSubmit(ctx context.Context, how string, settled redisstore.Settled, e *upstream.Error) {
+	s.Log.LogAttrs(ctx, slog.LevelWarn, "a submission was not accepted",
+		slog.Any("job_id", s.job.ID), slog.String("upstream", s.job.Spec.Upstream), slog.String("account", s.job.Account),
+		slog.Int64("fence", s.fence), slog.String("how", how), slog.String("settled", string(settled)), slog.Any("err", e))
 }

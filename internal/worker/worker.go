@@ -15,10 +15,12 @@ package worker
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -74,12 +76,13 @@ type Config struct {
 
 	Roles []Role
 
-	SweepInterval   time.Duration // zero: 1 s
-	StatusCalls     int           // status calls at once in this process; zero: 64
-	StatusPerAcct   int           // and for one account; zero: 4
-	MaxPolled       int           // running jobs leased by this process; zero: 20,000
-	LeftoverUploads time.Duration // age at which unfinished uploads are swept; zero: 6 h
-	DrainPolls      time.Duration // how long running status calls get on shutdown; zero: 5 s
+	SweepInterval   time.Duration   // zero: 1 s
+	StatusCalls     int             // status calls at once in this process; zero: 64
+	StatusPerAcct   int             // and for one account; zero: 4
+	MaxPolled       int             // running jobs leased by this process; zero: 20,000
+	LeftoverUploads time.Duration   // age at which unfinished uploads are swept; zero: 6 h
+	DamagedPauses   []time.Duration // between rounds of fetching media that arrives damaged; nil: 5 s to 90 s, four
+	DrainPolls      time.Duration   // how long running status calls get on shutdown; zero: 5 s
 
 	Log     *slog.Logger
 	Metrics prometheus.Registerer // nil: a registry of its own
@@ -101,6 +104,9 @@ type Worker struct {
 	Config
 
 	leases   *leases
+	done     *archiver
+	stopping atomic.Bool
+	handlers sync.WaitGroup
 	poller   *poller
 	metrics  *metrics
 	accounts map[string]account.Account // pooled, by id
@@ -116,6 +122,9 @@ func New(c Config) *Worker {
 	c.StatusCalls = orDefault(c.StatusCalls, 64)
 	c.StatusPerAcct = orDefault(c.StatusPerAcct, 4)
 	c.MaxPolled = orDefault(c.MaxPolled, 20_000)
+	if c.DamagedPauses == nil {
+		c.DamagedPauses = []time.Duration{5 * time.Second, 15 * time.Second, 45 * time.Second, 90 * time.Second}
+	}
 	if c.Metrics == nil {
 		c.Metrics = prometheus.NewRegistry()
 	}
@@ -126,7 +135,7 @@ func New(c Config) *Worker {
 		}
 	}
 	w.leases = newLeases(c.Store, c.Log, w.metrics)
-	w.poller = newPoller(w)
+	w.poller, w.done = newPoller(w), newArchiver(w)
 	return w
 }
 
@@ -152,40 +161,55 @@ func (w *Worker) has(r Role) bool {
 // no admission, polled jobs given back at once, running submissions and
 // mirrors to their end. It returns nil then; Redis may be closed afterwards.
 func (w *Worker) Run(ctx context.Context) error {
-	// The handlers and the lease keeper outlive ctx, since they wind down.
+	// The handlers, the lease keeper and the archiver outlive ctx, since they
+	// wind down.
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
-	keeper := w.keep(life)
-	defer func() {
-		end()
-		<-keeper
-	}()
+	var keepers sync.WaitGroup
+	keepers.Go(func() { w.leases.run(life) })
+	keepers.Go(func() { w.done.run(life) })
+	defer keepers.Wait()
+	defer end()
 
 	stops, err := w.listen(life)
-	if err != nil {
-		stopAll(stops)
-		return err
-	}
 	var work errgroup.Group
+	if err == nil {
+		w.loops(ctx, &work)
+		<-ctx.Done()
+	}
+	w.stopping.Store(true)
+	stopAll(stops)
+	w.await(life)
+	return errors.Join(err, work.Wait())
+}
+
+// loops starts sweeping and polling.
+func (w *Worker) loops(ctx context.Context, work *errgroup.Group) {
 	if w.has(RoleSweep) {
 		work.Go(func() error { return w.sweepLoop(ctx) })
 	}
 	if w.has(RolePoll) {
 		work.Go(func() error { return w.poller.run(ctx) })
 	}
-	<-ctx.Done()
-	stopAll(stops)
-	return work.Wait()
 }
 
-// keep renews leases until life ends.
-func (w *Worker) keep(life context.Context) <-chan struct{} {
-	done := make(chan struct{})
+// await waits for handlers that the queue has given up, as it does when Redis
+// was away for a while, but which may have a paid request on the wire. It waits
+// no longer than such a request and its writing down can take.
+func (w *Worker) await(life context.Context) {
+	most := 30 * time.Second
+	for _, k := range w.Kinds {
+		most = max(most, k.SubmitTimeout+30*time.Second)
+	}
+	idle, over := context.WithTimeout(life, most)
 	go func() {
-		defer close(done)
-		w.leases.run(life)
+		w.handlers.Wait()
+		over()
 	}()
-	return done
+	<-idle.Done()
+	if errors.Is(idle.Err(), context.DeadlineExceeded) {
+		w.Log.ErrorContext(life, "handlers are cut off", "after", most)
+	}
 }
 
 // listen starts the stages that hear bells. Their handlers run on life and not
@@ -204,7 +228,11 @@ func (w *Worker) listen(life context.Context) (stops []func(), err error) {
 		if !w.has(s.role) {
 			continue
 		}
-		stop, err := w.Listen(s.stage, func(_ context.Context, id job.ID) error { return s.handler(life, id) })
+		stop, err := w.Listen(s.stage, func(_ context.Context, id job.ID) error {
+			w.handlers.Add(1)
+			defer w.handlers.Done()
+			return s.handler(life, id)
+		})
 		if err != nil {
 			return stops, fmt.Errorf("worker: stage %s: %w", s.stage, err)
 		}
@@ -235,6 +263,10 @@ func (w *Worker) ring(ctx context.Context, bells []job.Bell) {
 	}
 }
 
+// errNotHere is an upstream or account that another process knows, as happens
+// while a configuration is rolled out.
+var errNotHere = errors.New("worker: not configured in this process")
+
 // account gives an account with its credential: a pooled one from this
 // process's configuration, a caller's own from the job it came with.
 func (w *Worker) account(ctx context.Context, id job.ID, name, upstreamName string) (account.Account, error) {
@@ -244,7 +276,7 @@ func (w *Worker) account(ctx context.Context, id job.ID, name, upstreamName stri
 	}
 	a, ok := w.accounts[name]
 	if !ok {
-		return a, fmt.Errorf("worker: account %q of job %s is not configured in this process", name, id)
+		return a, fmt.Errorf("%w: account %q of job %s", errNotHere, name, id)
 	}
 	return a, nil
 }

@@ -162,7 +162,10 @@ func TestFaults(t *testing.T) {
 		{"media link gives a page once", job.Video, "sim:html,times=1", "", 1, 1},
 		{"media without length", job.Video, "sim:nolength", "", 1, 1},
 		{"media fails once", job.Image, "sim:500,on=media,times=1", "", 1, 1},
+		{"media link gives a page for some time", job.Video, "sim:html,times=5", "", 1, 1},
 		{"media link always gives a page", job.Image, "sim:html", fault.MediaInvalid, 1, 1},
+		{"media is too large", job.Video, "sim:size=80MB", fault.MediaInvalid, 1, 1},
+		{"media is too large without length", job.Video, "sim:size=80MB sim:nolength", fault.MediaInvalid, 1, 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

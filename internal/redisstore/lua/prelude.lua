@@ -38,44 +38,42 @@ local function event(id, kind, ...)
 end
 
 -- ring counts a bell of a job and gives it grace ms until the sweeper rings
--- again; twice as much with each further bell, up to 16 times, so that jobs
--- which wait for a busy stage do not fill its queue with bells. The caller puts
--- the task into Asynq.
+-- again. The caller puts the task into Asynq.
 local function ring(id, stage, grace)
   redis.call('HSET', job_key(id), 'owner', '')
-  local bell = redis.call('HINCRBY', job_key(id), 'bell', 1)
-  redis.call('ZADD', P .. 'bells', now + grace * 2 ^ math.min(bell - 1, 4), id)
-  return { id, stage, bell }
+  redis.call('ZADD', P .. 'bells', now + grace, id)
+  return { id, stage, redis.call('HINCRBY', job_key(id), 'bell', 1) }
 end
 
--- serves tells whether an account, now or after a cooldown that will end, may
--- run a model; and until when it is cooling.
-local function serves(acct, model)
-  local a = redis.call('HMGET', P .. 'acct:' .. acct, 'enabled', 'models', 'cool', 'cool:' .. model)
-  if a[1] ~= '1' then return false, 0 end
-  if a[2] and a[2] ~= '' and not string.find(a[2], '\n' .. model .. '\n', 1, true) then return false, 0 end
-  local until_ms = math.max(tonumber(a[3] or '0') or 0, tonumber(a[4] or '0') or 0)
-  return until_ms < PARKED, until_ms
+-- ring_first is the first bell of a stage.
+local function ring_first(id, stage, grace)
+  redis.call('HDEL', job_key(id), 'again')
+  return ring(id, stage, grace)
 end
 
--- pick gives the least recently used account of a pool with a free slot for a
--- model, or nil.
-local function pick(pool, model)
-  for _, acct in ipairs(redis.call('ZRANGE', P .. 'pool:' .. pool, 0, -1)) do
-    local ok, cooling = serves(acct, model)
-    if ok and cooling <= now then
-      local most = tonumber(redis.call('HGET', P .. 'acct:' .. acct, 'max'))
-      if redis.call('SCARD', P .. 'slots:' .. acct) < most then return acct end
-    end
-  end
-  return nil
+-- ring_again is the sweeper's bell. The grace doubles with each, up to 16
+-- times, so that jobs which wait for a busy stage do not fill its queue.
+local function ring_again(id, stage, grace)
+  local n = redis.call('HINCRBY', job_key(id), 'again', 1)
+  return ring(id, stage, grace * 2 ^ math.min(n - 1, 4))
+end
+
+-- lists tells whether an account's list of models has one; no list has all.
+local function lists(models, model)
+  return not models or models == '' or string.find(models, '\n' .. model .. '\n', 1, true) ~= nil
+end
+
+-- cooling gives the time until which an account, or a model of it, cools.
+local function cooling(acct, model)
+  local c = redis.call('HMGET', P .. 'acct:' .. acct, 'cool', 'cool:' .. model)
+  return math.max(tonumber(c[1] or '0') or 0, tonumber(c[2] or '0') or 0)
 end
 
 -- usable tells whether any account of a pool could ever serve a model.
 local function usable(pool, model)
   for _, acct in ipairs(redis.call('ZRANGE', P .. 'pool:' .. pool, 0, -1)) do
-    local ok = serves(acct, model)
-    if ok then return true end
+    local a = redis.call('HMGET', P .. 'acct:' .. acct, 'enabled', 'models')
+    if a[1] == '1' and lists(a[2], model) and cooling(acct, model) < PARKED then return true end
   end
   return false
 end
@@ -93,48 +91,83 @@ local function leave_line(id, pool, model)
   redis.call('ZREM', P .. 'line:' .. pool .. '|' .. model, id)
 end
 
+-- free_accounts gives the accounts of a pool that have free slots and do not
+-- cool, least recently used first: {id, free slots, models}.
+local function free_accounts(pool)
+  local out = {}
+  for _, acct in ipairs(redis.call('ZRANGE', P .. 'pool:' .. pool, 0, -1)) do
+    local a = redis.call('HMGET', P .. 'acct:' .. acct, 'enabled', 'models', 'cool', 'max')
+    if a[1] == '1' and (tonumber(a[3] or '0') or 0) <= now then
+      local left = tonumber(a[4]) - redis.call('SCARD', P .. 'slots:' .. acct)
+      if left > 0 then out[#out + 1] = { acct, left, a[2] } end
+    end
+  end
+  return out
+end
+
+-- take gives the first of such accounts that serves a model, and puts it last.
+local function take(accounts, model)
+  for i, a in ipairs(accounts) do
+    if lists(a[3], model) and cooling(a[1], model) <= now then
+      table.remove(accounts, i)
+      a[2] = a[2] - 1
+      if a[2] > 0 then accounts[#accounts + 1] = a end
+      return a[1]
+    end
+  end
+  return nil
+end
+
+-- place gives a job its slot.
+local function place(id, pool, line, acct, grace)
+  redis.call('ZREM', P .. 'line:' .. line, id)
+  redis.call('ZADD', P .. 'pool:' .. pool, tick(), acct)
+  redis.call('SADD', P .. 'slots:' .. acct, id)
+  redis.call('HSET', job_key(id), 'account', acct)
+  event(id, 'job.admitted')
+  return ring_first(id, 'submit', grace)
+end
+
 -- admit gives free slots of a pool to the jobs at the heads of its lines, one
--- a line and turn, and rings for each. It stops after `most` jobs, or when a
--- whole round admitted nobody.
+-- a line and turn, and rings for each. It stops after `most` jobs in all, or
+-- when no line can go on.
 local function admit(pool, most, grace, bells)
-  local moved = true
-  while moved and #bells < most do
-    moved = false
-    for _, line in ipairs(redis.call('ZRANGE', P .. 'lines:' .. pool, 0, 63)) do
+  local lines = redis.call('ZRANGE', P .. 'lines:' .. pool, 0, 63)
+  if #lines == 0 then redis.call('SREM', P .. 'pools', pool) end
+  local accounts = #lines > 0 and free_accounts(pool) or {}
+  while #lines > 0 and #accounts > 0 and #bells < most do
+    local go_on = {}
+    for _, line in ipairs(lines) do
       local id = redis.call('ZRANGE', P .. 'line:' .. line, 0, 0)[1]
       if not id then
         redis.call('ZREM', P .. 'lines:' .. pool, line)
-      else
+      elseif #bells < most then
         redis.call('ZADD', P .. 'lines:' .. pool, tick(), line)
-        local acct = pick(pool, string.sub(line, #pool + 2))
-        if acct and #bells < most then
-          redis.call('ZREM', P .. 'line:' .. line, id)
-          redis.call('ZADD', P .. 'pool:' .. pool, tick(), acct)
-          redis.call('SADD', P .. 'slots:' .. acct, id)
-          redis.call('HSET', job_key(id), 'account', acct)
-          event(id, 'job.admitted')
-          bells[#bells + 1] = ring(id, 'submit', grace)
-          moved = true
+        local acct = take(accounts, string.sub(line, #pool + 2))
+        if acct then
+          bells[#bells + 1] = place(id, pool, line, acct, grace)
+          go_on[#go_on + 1] = line
         end
       end
     end
+    lines = go_on
   end
-  if redis.call('ZCARD', P .. 'lines:' .. pool) == 0 then redis.call('SREM', P .. 'pools', pool) end
   return bells
 end
 
--- free gives a job's slot back.
+-- free gives a job's slot back and tells whether it had one.
 local function free(id)
   local acct = get(id, 'account')[1]
-  if acct and acct ~= '' then redis.call('SREM', P .. 'slots:' .. acct, id) end
+  return acct and acct ~= '' and redis.call('SREM', P .. 'slots:' .. acct, id) == 1
 end
 
--- finish ends a job: its slot goes to the next in line, its log gets the last
--- event, and its record waits for the archive. Extra arguments are fields of
--- the event. The record expires with its retention, which begins now.
-local function finish(id, state, kind, grace, bells, ...)
+-- finish ends a job: its log gets the last event, and its record waits for the
+-- archive. Extra arguments are fields of the event. The record expires with its
+-- retention, which begins now. It returns the pool in which a slot became free,
+-- or nil: the caller admits.
+local function finish(id, state, kind, grace, ...)
   local j = get(id, 'pool', 'model', 'retention')
-  free(id)
+  local freed = free(id)
   leave_line(id, j[1], j[2])
   redis.call('ZREM', P .. 'bells', id)
   redis.call('ZREM', P .. 'polls', id)
@@ -146,5 +179,12 @@ local function finish(id, state, kind, grace, bells, ...)
   redis.call('PEXPIREAT', P .. 'ev:' .. id, expires)
   redis.call('DEL', P .. 'cred:' .. id)
   redis.call('ZADD', P .. 'archive', now + grace, id)
-  return admit(j[1], 16, grace, bells)
+  return freed and j[1] or nil
+end
+
+-- begun_by tells whether a token wrote the fence of the submission that is
+-- under way. Its word on how that ended counts, whoever has the lease by now.
+local function begun_by(id, token, fence)
+  local j = get(id, 'state', 'fence', 'fence_by')
+  return j[1] == 'submitting' and j[3] == token and (fence == nil or j[2] == fence)
 end

@@ -9,4 +9,4 @@ redis.call('HSET', job_key(id), 'state', 'mirroring', 'phase', '', 'sources', AR
 if ARGV[4] ~= '' then redis.call('HSET', job_key(id), 'usage', ARGV[4]) end
 redis.call('ZREM', P .. 'polls', id)
 event(id, 'job.progress')
-return { 'ok', { ring(id, 'mirror', tonumber(ARGV[5])) } }
+return { 'ok', { ring_first(id, 'mirror', tonumber(ARGV[5])) } }
