@@ -39,10 +39,21 @@ const (
 // lease is worker.lease in the settings.
 const lease = 3 * time.Second
 
-// cluster is the service as a deployment has it, all on this machine.
+// cluster is the service as a deployment has it, all on this machine, in the
+// hands of one test.
 type cluster struct {
 	*testing.T
+	*rig
+}
 
+// in hands the cluster to a subtest.
+func (c *cluster) in(t *testing.T) *cluster {
+	t.Helper()
+	return &cluster{t, c.rig}
+}
+
+// rig is what a cluster is made of.
+type rig struct {
 	redis   *testserver.RedisServer
 	s3      *testserver.S3Server
 	sim     *program
@@ -59,7 +70,7 @@ type cluster struct {
 // end. settings are TINTYPE_…=… variables, which win over the file.
 func start(t *testing.T, settings ...string) *cluster {
 	t.Helper()
-	c := &cluster{T: t, redis: testserver.Redis(t), s3: testserver.Versity(t)}
+	c := &cluster{t, &rig{redis: testserver.Redis(t), s3: testserver.Versity(t)}}
 	c.client = &http.Client{
 		Transport:     &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -140,6 +151,7 @@ func (c *cluster) environment() []string {
 	seal := make([]byte, 32)
 	_, _ = rand.Read(seal) // never fails
 	return []string{
+		"GORACE=atexit_sleep_ms=0", // else each end takes a second longer
 		"TENANT_SECRET=" + rand.Text(), "SEAL_KEY=e2e:" + base64.StdEncoding.EncodeToString(seal),
 		"GATEWAY_KEY=" + gatewayKey, "HOLD_KEY=" + holdKey, "WINDOW_KEY=" + windowKey,
 		"POOL_KEY_1=" + poolKey1, "POOL_KEY_2=" + poolKey2,

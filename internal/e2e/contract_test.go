@@ -57,7 +57,9 @@ type videoLinks struct{ VID, Cover, URL string }
 
 func (v videoLinks) fields() fields { return fields{"vid": v.VID, "cover": v.Cover, "url": v.URL} }
 
-func (v videoLinks) markdown() string { return "![视频封面](" + v.Cover + ")\n视频链接: " + v.URL }
+func (v videoLinks) markdown() string {
+	return "![视频封面](" + v.Cover + ")\n视频链接: " + v.URL
+}
 
 // mediaUsage is what the upstream has counted: no invented zeros.
 func mediaUsage(more ...string) fields {

@@ -102,7 +102,7 @@ func TestPartA(t *testing.T) {
 			if id := got.answer.header.Get("X-Request-Id"); id != got.headers[1] {
 				t.Errorf("X-Request-Id is %q", id)
 			}
-			for _, f := range c.checkExample(e, key, stream, got.answer) {
+			for _, f := range c.in(t).checkExample(e, key, stream, got.answer) {
 				t.Error(f)
 			}
 			if t.Failed() {
