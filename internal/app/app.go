@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -116,8 +117,8 @@ func openParts(ctx context.Context, o Options, log *slog.Logger) (p *parts, err 
 
 // close closes in the reverse order of opening, so that Redis goes last.
 func (p *parts) close() {
-	for i := len(p.closers) - 1; i >= 0; i-- {
-		p.closers[i]()
+	for _, closePart := range slices.Backward(p.closers) {
+		closePart()
 	}
 }
 

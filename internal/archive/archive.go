@@ -28,7 +28,7 @@ type record struct {
 	Schema     int          `json:"schema"`
 	ID         job.ID       `json:"id"`
 	Tenant     string       `json:"tenant"`
-	Secret     string       `json:"secret"`
+	LinkPart   string       `json:"link_part"` // the job's Secret: what its media links end in
 	Spec       job.Spec     `json:"spec"`
 	State      job.State    `json:"state"`
 	Version    int64        `json:"version"`
@@ -80,7 +80,7 @@ func Load(ctx context.Context, store blob.Store, id job.ID) (*job.Job, error) {
 		return nil, fmt.Errorf("archive: record of job %s: %w", id, err)
 	}
 	return &job.Job{
-		ID: rec.ID, Tenant: rec.Tenant, Secret: rec.Secret, Spec: rec.Spec, State: rec.State, Version: rec.Version,
+		ID: rec.ID, Tenant: rec.Tenant, Secret: rec.LinkPart, Spec: rec.Spec, State: rec.State, Version: rec.Version,
 		Account: rec.Account, UpstreamID: rec.UpstreamID, Media: rec.Media, Usage: rec.Usage, Failure: rec.Failure,
 		CreatedAt: rec.Created, SubmittedAt: rec.Submitted, FinishedAt: rec.Finished, Deadline: rec.Deadline, ExpiresAt: rec.Expires,
 	}, nil

@@ -23,8 +23,8 @@ var encoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPaddin
 // 80 random bits.
 func NewID(at time.Time) ID {
 	var b [16]byte
-	binary.BigEndian.PutUint64(b[:8], uint64(max(at.UnixMilli(), 0))<<16) //nolint:gosec // never negative
-	_, _ = rand.Read(b[6:])                                               // never fails: crypto/rand's own promise
+	binary.BigEndian.PutUint64(b[:8], uint64(max(at.UnixMilli(), 0))<<16)
+	_, _ = rand.Read(b[6:]) // never fails: crypto/rand's own promise
 	return ID(encoding.EncodeToString(b[:]))
 }
 

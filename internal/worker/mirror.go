@@ -204,9 +204,9 @@ func (c *copying) refreshIfAble(ctx context.Context) error {
 // try writes over it, and deleting could hit what another worker has put there
 // since, should this one have slept.
 func (c *copying) copyOnce(ctx context.Context, i int) (job.Media, error) {
-	src, err := c.open(ctx, i)
+	src := c.source(ctx, i)
 	defer src.Close()
-	if err != nil {
+	if err := src.open(); err != nil {
 		return job.Media{}, err
 	}
 	head, facts, err := sniff(src)

@@ -79,7 +79,10 @@ func (r *rig) connect(t *testing.T) {
 		srv.Close()
 		r.sim.Close()
 	})
-	driver, err := ark.New(ark.Config{BaseURL: srv.URL + "/api/v3", ImageTimeout: 3 * time.Second, VideoTimeout: 2 * time.Second, StatusTimeout: time.Second})
+	driver, err := ark.New(ark.Config{
+		BaseURL: srv.URL + "/api/v3", ImageTimeout: 3 * time.Second, VideoTimeout: 2 * time.Second, StatusTimeout: time.Second,
+		Settings: map[string]ark.Settings{imageModel: {Size: "1K"}, videoModel: {Resolution: "480p"}}, // drawn quickly
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,23 +38,26 @@ type source struct {
 	err       error
 }
 
-// open begins to read one of a job's sources, which is to be closed also after
-// an error.
-func (c *copying) open(ctx context.Context, i int) (*source, error) {
-	s := &source{c: c, ctx: ctx, index: i, total: blob.UnknownSize}
-	if key := c.job.Sources[i].Key; key != "" {
-		r, err := c.Blobs.Open(ctx, key, 0, -1)
+// source is one of a job's sources. It is to be closed.
+func (c *copying) source(ctx context.Context, i int) *source {
+	return &source{c: c, ctx: ctx, index: i, total: blob.UnknownSize}
+}
+
+// open begins to read.
+func (s *source) open() error {
+	if key := s.c.job.Sources[s.index].Key; key != "" {
+		r, err := s.c.Blobs.Open(s.ctx, key, 0, -1)
 		if err != nil {
-			return s, fmt.Errorf("worker: staged media: %w", err)
+			return fmt.Errorf("worker: staged media: %w", err)
 		}
 		s.body, s.total = r, r.Object.SizeBytes
-		return s, nil
+		return nil
 	}
 	err := s.connect()
 	if errors.Is(err, errSource) {
 		err = s.resume(err)
 	}
-	return s, err
+	return err
 }
 
 // size is the file's length, if it is known.

@@ -26,7 +26,7 @@ func TestImageAndVideoArriveInTheBucket(t *testing.T) {
 	img, vid := r.submit(t, job.Image, "a fox"), r.submit(t, job.Video, "a wave")
 
 	j := r.wantSucceeded(t, img, 1)
-	if m := j.Media[0]; m.Name != "image-0.jpg" || m.ContentType != "image/jpeg" || m.Width != 2048 || m.Height != 2048 {
+	if m := j.Media[0]; m.Name != "image-0.jpg" || m.ContentType != "image/jpeg" || m.Width != 1024 || m.Height != 1024 {
 		t.Errorf("image = %+v", m)
 	}
 	j = r.wantSucceeded(t, vid, 2)

@@ -1,0 +1,141 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/tintypehq/tintype/internal/account"
+	"github.com/tintypehq/tintype/internal/config"
+	"github.com/tintypehq/tintype/internal/testserver"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestRedisOptions(t *testing.T) {
+	t.Parallel()
+	url := config.NewPrivateURL
+	tests := []struct {
+		name string
+		in   config.Redis
+		want string // address, user, password, database, TLS
+	}{
+		{"plain", config.Redis{URL: url("redis://h:6379/2")}, "h:6379 - - 2 false"},
+		{"user and password", config.Redis{URL: url("redis://u:p@h:6379")}, "h:6379 u p 0 false"},
+		{"password beside a user", config.Redis{URL: url("redis://u@h:1"), Password: account.NewSecret("p")}, "h:1 u p 0 false"},
+		{"TLS", config.Redis{URL: url("rediss://h:6379")}, "h:6379 - - 0 true"},
+		{"unix", config.Redis{URL: url("unix:///run/redis.sock?db=3")}, "/run/redis.sock - - 3 false"},
+		{"sentinel", config.Redis{Sentinel: config.Sentinel{Master: "m", Addrs: []string{"s:26379"}}, DB: 1}, "s:26379 - - 1 false"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			o, err := redisOptions(tt.in, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			or := func(s string) string {
+				if s == "" {
+					return "-"
+				}
+				return s
+			}
+			got := strings.Join([]string{
+				o.Addrs[0], or(o.Username), or(o.Password), string(rune('0' + o.DB)), map[bool]string{true: "true", false: "false"}[o.TLSConfig != nil],
+			}, " ")
+			if got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+	if _, err := redisOptions(config.Redis{URL: url("http://u:hunter2@h")}, nil); err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("err = %v", err)
+	}
+}
+
+func TestDurabilityIsJudged(t *testing.T) {
+	t.Parallel()
+	good := testserver.Redis(t)
+	bad := testserver.Redis(t, "--appendonly", "no", "--maxmemory-policy", "allkeys-lru")
+	for addr, want := range map[string]int{good.Addr: 0, bad.Addr: 2} {
+		rdb, stop, err := openRedis(config.Redis{URL: config.NewPrivateURL("redis://" + addr)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if wrong := durability(t.Context(), rdb); len(wrong) != want {
+			t.Errorf("found %q, want %d", wrong, want)
+		}
+		stop()
+	}
+}
+
+func TestEmbeddedRedisForgetsInTime(t *testing.T) {
+	t.Parallel()
+	rdb, stop, err := openRedis(config.Redis{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	if err := rdb.Set(t.Context(), "k", "v", 1_500_000_000).Err(); err != nil {
+		t.Fatal(err)
+	}
+	for rdb.Exists(t.Context(), "k").Val() == 1 { // its clock is moved on each second
+		if t.Context().Err() != nil {
+			t.Fatal("the key never expired")
+		}
+	}
+}
+
+func TestMainRefusesWhatItCannotStart(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "bad.yaml")
+	if err := os.WriteFile(file, []byte("server: {adr: x}\nredis: {url: 'redis://:hunter2@h:bad'}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"--nonsense"}, exitMisused, "nonsense"},
+		{[]string{"extra"}, exitMisused, `unexpected argument "extra"`},
+		{[]string{"--config", file}, exitMisused, "server.adr"},
+		{[]string{"--config", filepath.Join(t.TempDir(), "none.yaml")}, exitMisused, "none.yaml"},
+		{[]string{"--version"}, exitOK, "api "},
+		{[]string{"--help"}, exitOK, "-config"},
+	}
+	for _, tt := range tests {
+		var out bytes.Buffer
+		if code := Main(API, tt.args, nil, &out, &out); code != tt.code || !strings.Contains(out.String(), tt.says) || strings.Contains(out.String(), "hunter2") {
+			t.Errorf("%v: exit %d and %q, want %d and %q", tt.args, code, out.String(), tt.code, tt.says)
+		}
+	}
+}
+
+// A whole program starts, says where it listens, and ends with its context.
+func TestRunEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	cfg, err := config.Load(config.Source{Role: config.ForEmbedded, Flags: []config.Flag{
+		{Name: "--addr", Setting: "server.addr", Value: "127.0.0.1:0"},
+		{Name: "--data", Setting: "storage.file.dir", Value: t.TempDir()},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var log bytes.Buffer
+	ready := false
+	err = Run(ctx, All, Options{Config: cfg, Stderr: &log, Version: "test", Ready: func(addr string) {
+		ready = strings.HasPrefix(addr, "127.0.0.1:")
+		cancel()
+	}})
+	if err != nil || !ready {
+		t.Errorf("Run = %v, ready %v\n%s", err, ready, log.String())
+	}
+}
