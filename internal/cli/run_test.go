@@ -86,7 +86,7 @@ func TestTry(t *testing.T) {
 	t.Parallel()
 	s := serve(t, swift(), "run", "--addr", "127.0.0.1:0", "--data", t.TempDir())
 	url := strings.Fields(s.until("curl"))[1]
-	header := regexp.MustCompile(`'Authorization: ([^']+)'`).FindStringSubmatch(s.said[len(s.said)-1])
+	header := regexp.MustCompile(`'Authorization: ([^']+)'`).FindStringSubmatch(s.until("-H "))
 	body := regexp.MustCompile(`-d '([^']+)'`).FindStringSubmatch(s.until("-d "))
 	s.until("for 7 days.")
 	if header == nil || body == nil {
@@ -193,10 +193,10 @@ func TestRunMistakes(t *testing.T) {
 func TestOpen(t *testing.T) {
 	t.Parallel()
 	s := serve(t, swift(), "run", "--addr", "0.0.0.0:0", "--data", t.TempDir())
-	line := s.until("curl")
+	line, header := s.until("curl"), s.until("-H ")
 	s.until("for 7 days.")
-	if !strings.Contains(line, "curl http://127.0.0.1:") || !strings.Contains(line, "Bearer sim-me") {
-		t.Errorf("it says %s", line)
+	if !strings.Contains(line, "curl http://127.0.0.1:") || !strings.Contains(header, "Bearer sim-me") {
+		t.Errorf("it says %s\n%s", line, header)
 	}
 	base := strings.TrimSuffix(strings.Fields(line)[1], "/v1/images/generations")
 	for key, works := range map[string]bool{"sim-me": true, tintype.KeyPooled: false} {
@@ -252,7 +252,7 @@ func TestDemo(t *testing.T) {
 	if code != 0 || stderr != "" {
 		t.Fatalf("exit code %d\n%s\n%s", code, stdout, stderr)
 	}
-	for _, name := range []string{"image.jpg", "image-from-image.jpg", "video.mp4"} {
+	for _, name := range []string{"image.jpg", "image-to-image.jpg", "video.mp4"} {
 		data, err := os.ReadFile(dir + "/" + name)
 		if err != nil {
 			t.Error(err)

@@ -26,8 +26,9 @@ func welcome(s terminal.Screen, c *config.Config, addr string) {
 		s.Printf("  %s  %s\n", s.Paint(terminal.Dim, fmt.Sprintf("%-8s", fact[0])), fact[1])
 	}
 	s.Printf("\nTry it:\n\n")
-	s.Printf("  curl %s/v1/images/generations -H 'Authorization: Bearer %s' \\\n", base, key)
-	s.Printf("       -H 'Content-Type: application/json' -d '{\"prompt\":\"a lighthouse in the fog\"}'\n\n")
+	s.Printf("  curl %s/v1/images/generations \\\n", base)
+	s.Printf("    -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' \\\n", key)
+	s.Printf("    -d '{\"prompt\":\"a lighthouse in the fog\"}'\n\n")
 	s.Printf("The links in answers open in a browser, without a key, for %s.\n", days(c))
 }
 

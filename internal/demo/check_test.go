@@ -143,10 +143,11 @@ func timeline(pairs ...any) []tintype.Moment {
 func TestQuote(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"one\ntwo\n":                "  one\n  two",
-		"red \x1b[31malert\x07\r":   "  red [31malert",
-		strings.Repeat("长", 500):    "  " + strings.Repeat("长", 400) + " …",
-		"right-to-left \u202e txet": "  right-to-left  txet",
+		"one\ntwo\n":                    "  one\n  two",
+		"red \x1b[31malert\x07\r":       "  red [31malert",
+		strings.Repeat("长", 500):        "  " + strings.Repeat("长", 400) + "…",
+		"right-to-left \u202e txet":     "  right-to-left txet",
+		strings.Repeat("eight ch ", 10): "  " + strings.TrimSpace(strings.Repeat("eight ch ", 8)) + "\n  eight ch eight ch",
 	} {
 		if got := demo.Quote(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)

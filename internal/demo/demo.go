@@ -135,7 +135,7 @@ func (o Options) greeting() string {
 		return version + ": two images, a video and a chat answer by Ark, charged to your key"
 	case Sim:
 	}
-	return version + ": two images, a video and a chat answer by the simulator, no key needed"
+	return version + ": two images, a video and a chat answer by the simulator"
 }
 
 // failures makes one error of those that there were. What several works failed

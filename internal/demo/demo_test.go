@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/cli/terminal"
@@ -59,7 +60,7 @@ func TestDemo(t *testing.T) {
 		t.Fatalf("%v\n%s", err, screen)
 	}
 	said := screen.String()
-	for _, name := range []string{"image.jpg", "image-from-image.jpg", "video.mp4", "video-cover.png"} {
+	for _, name := range []string{"image.jpg", "image-to-image.jpg", "video.mp4", "video-cover.png"} {
 		data, err := os.ReadFile(filepath.Join(o.Out, name))
 		if err != nil {
 			t.Error(err)
@@ -84,7 +85,7 @@ func TestDemo(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		"video             storing\n", "chat              done: ",
+		"video           storing\n", "chat            done: ",
 		"waiting    submit  generate    mirror     total\n", "✓ All four are right",
 	} {
 		if !strings.Contains(said, want) {
@@ -140,7 +141,7 @@ func TestWrongKey(t *testing.T) {
 		t.Fatalf("no error:\n%s", screen)
 	}
 	if got := err.Error(); strings.Count(got, "does not accept this credential") != 1 ||
-		!strings.HasPrefix(got, "image, image from image, video, chat: ") || !strings.HasSuffix(got, "tintype.log.") {
+		!strings.HasPrefix(got, "image, image to image, video, chat: ") || !strings.HasSuffix(got, "tintype.log.") {
 		t.Errorf("the error is %q", got)
 	}
 }
@@ -156,7 +157,7 @@ func TestOneFails(t *testing.T) {
 	if err == nil || !strings.HasPrefix(err.Error(), "video: ") || strings.Contains(err.Error(), "image") {
 		t.Errorf("the error is %v", err)
 	}
-	if said := screen.String(); !strings.Contains(said, "video             failed\n") || !strings.Contains(said, "image             done: ") {
+	if said := screen.String(); !strings.Contains(said, "video           failed\n") || !strings.Contains(said, "image           done: ") {
 		t.Errorf("the screen says\n%s", said)
 	}
 }
@@ -168,10 +169,10 @@ func TestInterrupted(t *testing.T) {
 	t.Setenv("TMPDIR", temp)
 	o, _ := quick(t)
 	demo.Set(&o, "sim.video_time", "1h")
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // not for ever
 	defer cancel()
 	o.Screen.W = writerFunc(func(b []byte) (int, error) {
-		if bytes.Contains(b, []byte("video             generating")) {
+		if bytes.Contains(b, []byte("video           generating")) {
 			cancel()
 		}
 		return len(b), nil
@@ -190,7 +191,7 @@ func TestKeep(t *testing.T) {
 	t.Parallel()
 	o, _ := quick(t)
 	o.Keep = true
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // not for ever
 	defer cancel()
 	var said string
 	o.Screen.W = writerFunc(func(b []byte) (int, error) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/tintypehq/tintype/internal/cli/terminal"
 )
@@ -41,21 +42,22 @@ func (o Options) report(results []result, all time.Duration) {
 			o.Screen.Printf("\n%s\n%s\n", o.heading("The chat's answer"), o.Screen.Paint(terminal.Dim, quote(r.says)))
 		}
 	}
-	o.Screen.Printf("\n%s All four are right, in %s: pictures decode, the video is whole, and size and SHA-256\n"+
-		"  of every file are what GET /v1/jobs/{id} says.\n", o.Screen.Paint(terminal.Green, "✓"), terminal.Seconds(all))
+	o.Screen.Printf("\n%s All four are right, in %s: the pictures decode, the video is whole,\n"+
+		"  and every file has the size and the SHA-256 that GET /v1/jobs/{id} says.\n",
+		o.Screen.Paint(terminal.Green, "✓"), terminal.Seconds(all))
 }
 
 func (o Options) heading(text string) string { return o.Screen.Paint(terminal.Bold, text) }
 
 func (o Options) printTimes(results []result) {
-	const row = "  %-16s  %8s  %8s  %8s  %8s  %8s\n"
+	const row = "  %-14s  %8s  %8s  %8s  %8s  %8s\n"
 	o.Screen.Printf("\n%s\n", o.heading("Where the time went"))
 	o.Screen.Printf("%s", o.Screen.Paint(terminal.Dim, fmt.Sprintf(row, "", "waiting", "submit", "generate", "mirror", "total")))
 	for _, r := range results {
 		t := r.times
 		o.Screen.Printf(row, r.name, cell(t.waiting), cell(t.submit), cell(t.generate), cell(t.mirror), cell(t.total))
 	}
-	o.Screen.Printf("%s\n", o.Screen.Paint(terminal.Dim, "  Images are made within the submit call; the chat's submit is the time to its first word."))
+	o.Screen.Printf("%s\n", o.Screen.Paint(terminal.Dim, "  An image is made within the submit call; a chat's submit ends at the first word."))
 }
 
 func (o Options) printFiles(results []result) {
@@ -75,8 +77,8 @@ func (o Options) printFiles(results []result) {
 	}
 }
 
-// quote is a text of somebody else's, shortened, and without characters that a
-// terminal would obey.
+// quote is a text of somebody else's, shortened, folded, and without characters
+// that a terminal would obey.
 func quote(text string) string {
 	const most = 400
 	text = strings.Map(func(r rune) rune {
@@ -86,7 +88,33 @@ func quote(text string) string {
 		return r
 	}, strings.TrimSpace(text))
 	if runes := []rune(text); len(runes) > most {
-		text = string(runes[:most]) + " …"
+		text = string(runes[:most]) + "…"
 	}
-	return "  " + strings.ReplaceAll(text, "\n", "\n  ")
+	var b strings.Builder
+	for line := range strings.SplitSeq(text, "\n") {
+		fold(&b, line)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// fold writes a line as several that fit on a screen, broken between words.
+func fold(b *strings.Builder, line string) {
+	const width = 76
+	used := 0
+	b.WriteString("  ")
+	for word := range strings.FieldsSeq(line) {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case used == 0:
+		case used+1+n > width:
+			b.WriteString("\n  ")
+			used = 0
+		default:
+			b.WriteByte(' ')
+			used++
+		}
+		b.WriteString(word)
+		used += n
+	}
+	b.WriteByte('\n')
 }

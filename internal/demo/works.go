@@ -24,7 +24,7 @@ type result struct {
 	says  string // of the chat
 }
 
-// inputName is the picture that the image from an image begins with.
+// inputName is the picture that image to image begins with.
 const inputName = "input.png"
 
 // works gives what there is to do. It saves the picture that one of them needs.
@@ -41,7 +41,7 @@ func (o Options) works(client *tintype.Client) ([]work, error) {
 		j.work("image", stepsAtOnce(), func(ctx context.Context) (*tintype.Job, error) {
 			return client.SubmitImage(ctx, tintype.ImageRequest{Prompt: "A lighthouse on a cliff in the fog, oil painting"})
 		}),
-		j.work("image from image", stepsAtOnce(), func(ctx context.Context) (*tintype.Job, error) {
+		j.work("image to image", stepsAtOnce(), func(ctx context.Context) (*tintype.Job, error) {
 			return client.SubmitImage(ctx, tintype.ImageRequest{
 				Prompt: "The same hills at night under a full moon", Ratio: "16:9",
 				Image: "data:image/png;base64," + base64.StdEncoding.EncodeToString(input),

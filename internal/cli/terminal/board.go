@@ -150,7 +150,7 @@ func (b *Board) draw() {
 }
 
 // barWidth is the length of a bar in columns.
-const barWidth = 24
+const barWidth = 20
 
 // render gives a row as a line that does not wrap.
 func (b *Board) render(r *row, names, columns int) string {
@@ -163,11 +163,11 @@ func (b *Board) render(r *row, names, columns int) string {
 	case failed:
 		mark, ink, at = "✗", Red, r.ended
 	}
-	fixed := 2 + 1 + 1 + names + 2 + barWidth + 2 + 9 + 2 // columns before the note
+	fixed := 2 + 1 + 1 + names + 2 + barWidth + 2 + 8 + 2 // columns before the note
 	if columns <= fixed {
 		return clip("  "+mark+" "+r.Name+"  "+r.note, columns-1)
 	}
-	return fmt.Sprintf("  %s %-*s  %s  %9s  %s", b.screen.Paint(ink, mark), names, r.Name,
+	return fmt.Sprintf("  %s %-*s  %s  %8s  %s", b.screen.Paint(ink, mark), names, r.Name,
 		b.bar(r, ink), Seconds(at), clip(r.words(), columns-1-fixed))
 }
 

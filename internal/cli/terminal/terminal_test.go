@@ -118,12 +118,12 @@ func TestDrawn(t *testing.T) {
 		if len(frames) < 20 {
 			t.Fatalf("%d drawings in 2 s", len(frames))
 		}
-		want := "\r  ✓ film    ━━━━━━━━━━━━━━━━━━━━━━━━      1.1 s  1 MB\x1b[K\n" +
-			"\r  ✗ a word  ╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳      2.1 s  failed\x1b[K\n"
+		want := "\r  ✓ film    ━━━━━━━━━━━━━━━━━━━━     1.1 s  1 MB\x1b[K\n" +
+			"\r  ✗ a word  ╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳╳     2.1 s  failed\x1b[K\n"
 		if last := frames[len(frames)-1]; last != want {
 			t.Errorf("the last drawing is\n%s\nwant\n%s", last, want)
 		}
-		if !strings.Contains(frames[5], "━━━━━━━━━━━━") || !strings.Contains(frames[5], "making") {
+		if !strings.Contains(frames[5], "━━━━━━━━━━") || !strings.Contains(frames[5], "making") {
 			t.Errorf("a drawing on the way is\n%s", frames[5])
 		}
 	})
