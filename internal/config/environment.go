@@ -114,7 +114,7 @@ func variableHint(name string) string {
 	near := nearest(entryNumber.ReplaceAllString(name, "_0_"), known)
 	switch {
 	case near == "":
-		return "; `tintype config check --show` lists them all"
+		return "; `tintype config check --role run --show` lists them all"
 	case entryNumber.MatchString(name) && strings.Contains(near, "_0_"):
 		return "; the nearest is " + near + ", where the 0 counts the entries of a list, without gaps"
 	}
