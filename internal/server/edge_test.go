@@ -266,6 +266,20 @@ func TestSlowBody(t *testing.T) {
 	h.nothingHappened()
 }
 
+// TestPaceEndsWithTheBody: the wait for an answer has not the body's limit.
+func TestPaceEndsWithTheBody(t *testing.T) {
+	t.Parallel()
+	h := open(t, configure(func(c *server.Config) { c.Limits.ReadStall = 30 * ms }))
+	h.meanwhile(func() {
+		id := h.waitForJob()
+		time.Sleep(100 * ms) // the limit passes
+		h.makeImage(id, picture(t, 8, 6))
+	})
+	if a := h.call(http.MethodPost, images, `{"prompt":"x"}`); a.status != 200 || a.body == "" {
+		t.Errorf("%d %q", a.status, a.body)
+	}
+}
+
 // TestUnreadBody: a caller that is refused cannot hold its connection by never
 // sending the rest.
 func TestUnreadBody(t *testing.T) {
