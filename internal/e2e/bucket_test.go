@@ -71,7 +71,7 @@ func (c *cluster) readObject(ctx context.Context, client *s3.Client, name string
 
 // checkMedia: success means that the files are there, as recorded; a job's
 // folder holds them, its input and its record, and nothing half-made.
-func (s state) checkMedia(j record) (found []string) {
+func (s *state) checkMedia(j record) (found []string) {
 	dir := "jobs/" + j.id + "/"
 	known := map[string]bool{dir + "job.json": true}
 	if j.spec.Input != nil {

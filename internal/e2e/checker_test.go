@@ -80,7 +80,7 @@ func (c *cluster) settled(ctx context.Context) error {
 }
 
 // submissions are those of one job, by its prompt.
-func (s state) submissions(j record) []sim.Submission {
+func (s *state) submissions(j record) []sim.Submission {
 	var out []sim.Submission
 	for _, sub := range s.ledger.Submissions {
 		if strings.Contains(sub.Prompt, j.spec.Prompt) {
@@ -91,7 +91,7 @@ func (s state) submissions(j record) []sim.Submission {
 }
 
 // checkCharges: paid once, and success is not for free.
-func (s state) checkCharges(j record) (found []string) {
+func (s *state) checkCharges(j record) (found []string) {
 	charges, task := 0, false
 	for _, sub := range s.submissions(j) {
 		if sub.Charged {
@@ -112,7 +112,7 @@ func (s state) checkCharges(j record) (found []string) {
 
 // checkAccounts: never more in flight at the upstream than allowed, as the
 // upstream itself has measured.
-func (s state) checkAccounts() (found []string) {
+func (s *state) checkAccounts() (found []string) {
 	limits := map[string]int{keyHash(poolKey1): poolLimit, keyHash(poolKey2): poolLimit}
 	for _, a := range s.ledger.Accounts {
 		limit, pooled := limits[a.KeyHash]
@@ -130,7 +130,7 @@ func (s state) checkAccounts() (found []string) {
 }
 
 // checkStrangers: nothing was made that no job knows of.
-func (s state) checkStrangers() (found []string) {
+func (s *state) checkStrangers() (found []string) {
 	for _, sub := range s.ledger.Submissions {
 		known := slices.ContainsFunc(s.jobs, func(j record) bool { return strings.Contains(sub.Prompt, j.spec.Prompt) })
 		if sub.Charged && sub.Kind != "chat" && !known {
@@ -141,7 +141,7 @@ func (s state) checkStrangers() (found []string) {
 }
 
 // checkLeftovers: what a job holds while it lives is given back at its end.
-func (s state) checkLeftovers() (found []string) {
+func (s *state) checkLeftovers() (found []string) {
 	for _, k := range slices.Sorted(maps.Keys(s.left)) {
 		found = append(found, fmt.Sprintf("Redis still holds %d entries in %s", s.left[k], k))
 	}

@@ -70,16 +70,10 @@ type rig struct {
 // end. settings are TINTYPE_…=… variables, which win over the file.
 func start(t *testing.T, settings ...string) *cluster {
 	t.Helper()
-	c := &cluster{t, &rig{redis: testserver.Redis(t), s3: testserver.Versity(t)}}
-	c.client = &http.Client{
-		Transport:     &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	c := bare(t)
+	c.redis, c.s3 = testserver.Redis(t), testserver.Versity(t)
 	c.rdb = redis.NewClient(&redis.Options{Addr: c.redis.Addr})
-	t.Cleanup(func() {
-		c.client.CloseIdleConnections()
-		_ = c.rdb.Close()
-	})
+	t.Cleanup(func() { _ = c.rdb.Close() })
 	c.sim = &program{
 		name: "sim", file: "tintype", find: simAddress,
 		args: []string{"sim", "--addr", "127.0.0.1:0", "--image-time", "300ms", "--video-time", "800ms"},
@@ -98,6 +92,17 @@ func start(t *testing.T, settings ...string) *cluster {
 		}
 	})
 	return c
+}
+
+// bare is a cluster of nothing, with a client to call it.
+func bare(t *testing.T) *cluster {
+	t.Helper()
+	client := &http.Client{
+		Transport:     &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	t.Cleanup(client.CloseIdleConnections)
+	return &cluster{t, &rig{client: client}}
 }
 
 // run starts programs side by side.

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 )
@@ -78,4 +79,55 @@ func TestRedisHangs(t *testing.T) {
 	}
 	c.succeeded(c.apis[0], gatewayKey, ids[0])
 	c.succeeded(c.apis[1], ownKey, ids[1])
+}
+
+// TestBucketKilled: media that cannot be stored now is stored later.
+func TestBucketKilled(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	id := c.post(c.apis[0], videoPath, gatewayKey, c.prompt("waves sim:ready=2s sim:size=2MB"))
+	c.awaitJob(c.apis[0], gatewayKey, id, func(j jobView) bool { return j.Phase == "generating" })
+	if err := c.s3.Kill9(); err != nil {
+		t.Fatal(err)
+	}
+	c.awaitJob(c.apis[0], gatewayKey, id, func(j jobView) bool { return j.Status == "mirroring" })
+	<-time.After(time.Second) // time to fail at it
+	if err := c.s3.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c.succeeded(c.apis[1], gatewayKey, id)
+}
+
+// TestPowerCut: everything dies at once, Redis too, and comes back. Jobs that
+// the upstream had accepted end well.
+func TestPowerCut(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	var ids []string
+	for range 3 {
+		ids = append(ids, c.post(c.apis[0], videoPath, gatewayKey, c.prompt("waves sim:ready=5s")))
+	}
+	for _, id := range ids {
+		c.awaitJob(c.apis[1], gatewayKey, id, func(j jobView) bool { return j.Phase == "generating" })
+	}
+	waiting := c.post(c.apis[1], imagePath, holdKey, c.prompt("a cat"))
+	all := append(slices.Clone(c.apis), c.workers...)
+	for _, p := range all {
+		p.kill9(t)
+	}
+	if err := c.redis.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.s3.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c.run(all...)
+	for _, id := range ids {
+		c.succeeded(c.apis[1], gatewayKey, id)
+	}
+	// This one may have been on the wire: then nobody may send it again.
+	j := c.awaitJob(c.apis[0], holdKey, waiting, jobView.final)
+	if j.Status != "succeeded" && (j.Error == nil || j.Error.Code != "submit_outcome_unknown") {
+		t.Errorf("the job that was just posted is %s: %+v", j.Status, j.Error)
+	}
 }

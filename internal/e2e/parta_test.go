@@ -7,8 +7,10 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -75,17 +77,23 @@ func examples(photo []byte, photoURL string) []example {
 func TestPartA(t *testing.T) {
 	t.Parallel()
 	c := start(t)
+	c.sendExamples([]string{pooled, gatewayKey}, []string{ownKey + "-0", ownKey + "-1", ownKey + "-2"})
+}
+
+// sendExamples sends every example with each of some credentials and with one
+// of the callers' own, of which few jobs run at once, in turn.
+func (c *cluster) sendExamples(each, own []string) {
+	c.Helper()
 	photo := photograph()
 	files := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "image/png")
 		_, _ = w.Write(photo)
 	}))
-	t.Cleanup(files.Close)
-
+	c.Cleanup(files.Close)
 	var cases []example
 	var requests []request
 	for i, e := range examples(photo, files.URL+"/photo.png") {
-		for j, key := range []string{pooled, gatewayKey, ownKey + "-" + fmt.Sprint(i%3)} {
+		for j, key := range append(slices.Clone(each), own[i%len(own)]) {
 			for k, stream := range []bool{false, true} {
 				r := c.partA(c.apis[(i+j+k)%2], e, key, stream)
 				cases, requests = append(cases, e), append(requests, r)
@@ -93,16 +101,15 @@ func TestPartA(t *testing.T) {
 		}
 	}
 	for i, got := range c.together(requests) {
-		e, key := cases[i], got.key
-		stream := strings.Contains(got.body, `"stream":true`)
-		t.Run(fmt.Sprintf("%s/%.6s/stream=%v", e.name, key, stream), func(t *testing.T) {
+		e, stream := cases[i], strings.Contains(got.body, `"stream":true`)
+		c.Run(fmt.Sprintf("%s/%.6s/stream=%v", e.name, got.key, stream), func(t *testing.T) {
 			if got.err != nil {
 				t.Fatal(got.err)
 			}
 			if id := got.answer.header.Get("X-Request-Id"); id != got.headers[1] {
 				t.Errorf("X-Request-Id is %q", id)
 			}
-			for _, f := range c.in(t).checkExample(e, key, stream, got.answer) {
+			for _, f := range c.in(t).checkExample(e, got.key, stream, got.answer) {
 				t.Error(f)
 			}
 			if t.Failed() {
@@ -115,9 +122,7 @@ func TestPartA(t *testing.T) {
 // partA makes a request of an example. Its prompt becomes its own.
 func (c *cluster) partA(api *program, e example, key string, stream bool) request {
 	body := fields{"stream": stream}
-	for name, v := range e.body {
-		body[name] = v
-	}
+	maps.Copy(body, e.body)
 	if prompt, ok := body["prompt"].(string); ok {
 		body["prompt"] = c.prompt(prompt)
 	}

@@ -43,14 +43,7 @@ func (p *program) base() string {
 	return p.url
 }
 
-// start starts the program and returns when it is ready.
-func (p *program) start(t *testing.T) {
-	t.Helper()
-	if err := p.launch(t.Context()); err != nil {
-		t.Fatalf("%s does not start: %v; it said:\n%s", p.name, err, p.log.tail(40))
-	}
-}
-
+// launch starts the program and returns when it is ready.
 func (p *program) launch(ctx context.Context) error {
 	seen := len(p.log.all())
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(bin, p.file), p.args...)
@@ -81,7 +74,7 @@ func (p *program) launch(ctx context.Context) error {
 }
 
 func (p *program) awaitReady(ctx context.Context) error {
-	if p.file == "tintype" { // the simulator listens before it says so
+	if p.name == "sim" { // it listens before it says so
 		return nil
 	}
 	return until(ctx, func() error { return p.ready(ctx) })

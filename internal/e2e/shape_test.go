@@ -115,17 +115,6 @@ var (
 	}
 )
 
-// begins is a text with a beginning and an end.
-func begins(prefix, suffix string) rule {
-	return func(v any) string {
-		s, _ := v.(string)
-		if !strings.HasPrefix(s, prefix) || !strings.HasSuffix(s, suffix) {
-			return fmt.Sprintf("is %#v, not %s…%s", v, prefix, suffix)
-		}
-		return ""
-	}
-}
-
 // oneOf is one of some texts.
 func oneOf(words ...string) rule {
 	return func(v any) string {
