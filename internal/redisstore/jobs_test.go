@@ -162,7 +162,7 @@ func testStored(t *testing.T, b bench) {
 	if got := b.get(t, id).Media; !reflect.DeepEqual(got, []job.Media{m0, m1}) {
 		t.Errorf("media = %+v", got)
 	}
-	events, err := b.Events(t.Context(), id, 3)
+	events, err := b.Events(t.Context(), id, 4)
 	if err != nil || len(events) != 2 || !reflect.DeepEqual(events[0].Media, &m0) || !reflect.DeepEqual(events[1].Media, &m1) {
 		t.Errorf("events = %+v, %v", events, err)
 	}
@@ -231,7 +231,7 @@ func testLife(t *testing.T, b bench) {
 	}
 	must(t, redisstore.Written)(b.Stored(t.Context(), id, "m", 0, job.Media{Name: "video-0.mp4"}))
 	must(t, redisstore.Written)(firstTwo(b.Succeed(t.Context(), id, "m")))
-	wantLog(t, b, id, job.EventQueued, job.EventAdmitted, job.EventSubmitted, job.EventProgress, job.EventProgress, job.EventMedia, job.EventSucceeded)
+	wantLog(t, b, id, job.EventQueued, job.EventAdmitted, job.EventProgress, job.EventSubmitted, job.EventProgress, job.EventProgress, job.EventMedia, job.EventSucceeded)
 }
 
 func wantLog(t *testing.T, b bench, id job.ID, want ...job.EventType) {
@@ -255,14 +255,14 @@ func wantLog(t *testing.T, b bench, id job.ID, want ...job.EventType) {
 func testEvents(t *testing.T, b bench) {
 	id := b.toRunning(t)
 	all, err := b.Events(t.Context(), id, 0)
-	if err != nil || len(all) != 3 {
+	if err != nil || len(all) != 4 {
 		t.Fatalf("events = %v, %v", all, err)
 	}
 	newer, err := b.Events(t.Context(), id, 2)
 	if err != nil || !reflect.DeepEqual(newer, all[2:]) {
 		t.Errorf("after 2 = %v, %v", newer, err)
 	}
-	if none, err := b.Events(t.Context(), id, 3); err != nil || len(none) != 0 {
+	if none, err := b.Events(t.Context(), id, 4); err != nil || len(none) != 0 {
 		t.Errorf("after the last = %v, %v", none, err)
 	}
 	past := b.get(t, id).At(all[:2])

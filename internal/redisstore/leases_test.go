@@ -78,7 +78,7 @@ func testFence(t *testing.T, b bench) {
 	must(t, redisstore.Stale)(b.NotSent(t.Context(), id, "w1", first, fewTries))
 	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, second, "new", nil, nil)))
 	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, second, "new", nil, nil))) // its reply was lost
-	if j := b.wantState(t, id, job.Running); j.UpstreamID != "new" || j.Version != 3 {
+	if j := b.wantState(t, id, job.Running); j.UpstreamID != "new" || j.Version != 6 {
 		t.Errorf("job = %+v", j)
 	}
 }

@@ -76,7 +76,7 @@ func TestJobWhole(t *testing.T) {
 	if got := h.call(http.MethodGet, strings.TrimPrefix(film.URL, h.url), ""); got.header.Get("Etag") != `"`+film.SHA256+`"` {
 		t.Errorf("the link's ETag is %s, the job says %s", got.header.Get("Etag"), film.SHA256)
 	}
-	if len(j.Timeline) != 8 || j.Timeline[7].Event != "job.succeeded" || j.FinishedAt == nil || j.StartedAt == nil || j.Error != nil {
+	if len(j.Timeline) != 9 || j.Timeline[8].Event != "job.succeeded" || j.FinishedAt == nil || j.StartedAt == nil || j.Error != nil {
 		t.Errorf("%s", a.body)
 	}
 	if !strings.Contains(string(raw["created_at"]), "T") || !strings.Contains(string(raw["created_at"]), "Z") {

@@ -55,11 +55,11 @@ func TestResumeOfChunks(t *testing.T) {
 	if got := fs.rest(); fmt.Sprint(got) != fmt.Sprint(whole) {
 		t.Errorf("again:\n%q\nwant\n%q", got, whole)
 	}
-	_, fs = h.stream(http.MethodGet, path, "", "Last-Event-ID", "7")
+	_, fs = h.stream(http.MethodGet, path, "", "Last-Event-ID", "8")
 	if got := fs.rest(); fmt.Sprint(got) != fmt.Sprint(whole[len(whole)-4:]) {
-		t.Errorf("after 7: %q", got)
+		t.Errorf("after 8: %q", got)
 	}
-	if a := h.call(http.MethodGet, path+"?after=8", ""); a.status != http.StatusNoContent {
+	if a := h.call(http.MethodGet, path+"?after=9", ""); a.status != http.StatusNoContent {
 		t.Errorf("after the end: %d %s", a.status, a.body)
 	}
 	if a := h.call(http.MethodGet, images+"/"+string(id)+"/events", ""); a.status != http.StatusNotFound {
@@ -80,21 +80,21 @@ func TestGap(t *testing.T) {
 		t.Errorf("ahead of the log: %+v", e)
 	}
 	h.makeVideo(id)
-	h.trim(id, 5)
+	h.trim(id, 6)
 	_, fs = h.stream(http.MethodGet, path+"?after=2", "")
 	fs.next()
 	all := fs.rest()
-	if e := all[0].event(t); len(all) != 1 || e.Type != tintype.EventGap || e.Seq != 8 || e.Job.Status != tintype.StatusSucceeded || len(e.Job.Media) != 2 {
+	if e := all[0].event(t); len(all) != 1 || e.Type != tintype.EventGap || e.Seq != 9 || e.Job.Status != tintype.StatusSucceeded || len(e.Job.Media) != 2 {
 		t.Errorf("older than the log: %q", all)
 	}
-	_, fs = h.stream(http.MethodGet, path+"?after=5", "")
+	_, fs = h.stream(http.MethodGet, path+"?after=6", "")
 	fs.next()
-	if all = fs.rest(); len(all) != 3 || all[0].event(t).Seq != 6 {
+	if all = fs.rest(); len(all) != 3 || all[0].event(t).Seq != 7 {
 		t.Errorf("within the log: %q", all)
 	}
 	_, fs = h.stream(http.MethodGet, videos+"/"+string(id)+"/events?after=2", "")
 	all = fs.rest()
-	if len(all) != 4 || all[2].field("id") != "8" || all[3].field("data") != "[DONE]" {
+	if len(all) != 4 || all[2].field("id") != "9" || all[3].field("data") != "[DONE]" {
 		t.Errorf("chunks older than the log: %q", all)
 	}
 }

@@ -173,7 +173,7 @@ func TestVideoStreamShowsProgress(t *testing.T) {
 			phases = append(phases, p)
 		}
 	}
-	if got := strings.Join(phases, " "); got != "queued generating mirroring" {
+	if got := strings.Join(phases, " "); got != "queued submitting queued generating mirroring" {
 		t.Errorf("phases %s", got)
 	}
 }
@@ -258,6 +258,12 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// filmLog is the log of makeVideo, and filmEnd the number of its last event.
+const (
+	filmLog = "queued admitted progress submitted progress progress media media succeeded"
+	filmEnd = 9
+)
+
 // checkLog holds a video's events against its life.
 func checkLog(t *testing.T, events []tintype.Event) {
 	t.Helper()
@@ -268,7 +274,7 @@ func checkLog(t *testing.T, events []tintype.Event) {
 		}
 		types = append(types, strings.TrimPrefix(string(e.Type), "job."))
 	}
-	if got := strings.Join(types, " "); got != "queued admitted submitted progress progress media media succeeded" {
+	if got := strings.Join(types, " "); got != "queued admitted progress submitted progress progress media media succeeded" {
 		t.Errorf("log: %s", got)
 	}
 }

@@ -10,4 +10,5 @@ if tries >= tonumber(ARGV[5]) then return { 'spent', 0 } end
 local delay = tonumber(ARGV[4]) * 2 ^ (tries - 1)
 redis.call('HSET', job_key(id), 'state', 'queued', 'owner', '')
 redis.call('ZADD', P .. 'bells', now + delay, id)
+event(id, 'job.progress')
 return { 'ok', delay }

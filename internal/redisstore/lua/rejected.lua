@@ -28,5 +28,6 @@ if not usable(j[2], j[3]) then return { 'spent', {} } end
 free(id)
 redis.call('ZREM', P .. 'bells', id)
 redis.call('HSET', job_key(id), 'state', 'queued', 'owner', '', 'account', '')
+event(id, 'job.progress')
 stand(id, j[2], j[3], j[4])
 return { 'ok', admit(j[2], 16, grace, {}) }
