@@ -19,8 +19,9 @@ TESTFLAGS ?=
 INSTALL := internal/tools/install.sh
 
 # -count=1: the tests talk to servers and programs that Go's test cache does
-# not see. The timeout is per package, on two slow cores.
-GOTEST := CGO_ENABLED=1 go test -race -count=1 -timeout 10m $(TESTFLAGS)
+# not see. The timeout is per package, on two slow cores; most tests wait more
+# than they compute, so more of them run side by side than there are cores.
+GOTEST := CGO_ENABLED=1 go test -race -count=1 -timeout 10m -parallel 8 $(TESTFLAGS)
 
 # Modules of their own below this one, which ./... does not see.
 SUBMODULES := $(patsubst %/go.mod,%,$(shell find internal pkg -name go.mod -not -path 'internal/tools/*'))

@@ -109,12 +109,12 @@ func TestHungBucketDoesNotStopTheSweeper(t *testing.T) {
 	r.start(t)
 	first := r.submit(t, job.Image, "first sim:reject")
 	r.awaitFinal(t, first) // its record now hangs on its way into the bucket
-	late := r.submit(t, job.Video, "overdue sim:ready=1h", func(n *redisstore.NewJob) { n.Deadline = 500 * time.Millisecond })
+	late := r.submit(t, job.Video, "overdue sim:ready=1h", func(n *redisstore.NewJob) { n.Deadline = 2 * time.Second })
 	begun := time.Now()
 	if j := r.awaitFinal(t, late); j.Failure == nil || j.Failure.Code != fault.GenerationTimeout {
 		t.Errorf("failure = %+v", j.Failure)
 	}
-	if took := time.Since(begun); took > 5*time.Second {
+	if took := time.Since(begun); took > 7*time.Second {
 		t.Errorf("the deadline was noticed after %s", took)
 	}
 }
