@@ -68,10 +68,7 @@ func (s *Server) readBody(c echo.Context) ([]byte, error) {
 	}
 	ctl := http.NewResponseController(c.Response())
 	_, err := buf.ReadFrom(io.LimitReader(paced{r.Body, ctl, s.cfg.Limits.ReadStall}, most+1))
-	if err != nil {
-		// What is left of the body is not waited for: the deadline stays.
-		c.Response().Header().Set(echo.HeaderConnection, "close")
-	} else {
+	if err == nil {
 		_ = ctl.SetReadDeadline(time.Time{}) // else the watch for a caller that goes away would end with it
 	}
 	switch {

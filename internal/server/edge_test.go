@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -290,6 +291,33 @@ func TestUnreadBody(t *testing.T) {
 	h.must(conn.SetReadDeadline(time.Now().Add(10 * time.Second)))
 	if b, err := io.ReadAll(conn); err != nil || !strings.Contains(string(b), "401") {
 		t.Errorf("%q, %v", b, err)
+	}
+}
+
+// TestRefusalIsRead: a caller that sends its whole body before it reads gets the
+// answer, not a reset connection.
+func TestRefusalIsRead(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	for _, tt := range []struct {
+		head string
+		size int
+		want string
+	}{
+		{"Authorization: Bearer tt_unknown", 8 << 20, "401"},
+		{"Authorization: Bearer " + gatewayKey, 40 << 20, "413"},
+	} {
+		conn := h.dial()
+		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\n%s\r\nContent-Length: %d\r\n\r\n", images, tt.head, tt.size)
+		_, err := conn.Write(bytes.Repeat([]byte(" "), tt.size))
+		h.must(err)
+		h.must(conn.SetReadDeadline(time.Now().Add(10 * time.Second)))
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		h.must(err)
+		if b, err := io.ReadAll(resp.Body); err != nil || !strings.HasPrefix(resp.Status, tt.want) || len(b) == 0 {
+			t.Errorf("%s: %q, %v", resp.Status, b, err)
+		}
+		_ = resp.Body.Close()
 	}
 }
 

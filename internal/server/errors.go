@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"io"
 	"math"
 	"net/http"
 	"strconv"
@@ -122,6 +123,29 @@ func mayRetry(f *fault.Error) bool {
 		fault.OutcomeUnknown, fault.MediaInvalid, fault.Canceled, fault.CredentialGone:
 	}
 	return false
+}
+
+// refuse answers an error, and then takes in what is left of the request's body:
+// a caller that sends all of it before it reads would otherwise meet a reset
+// connection instead of the answer. It tells whether the connection must be cut
+// because the body did not end.
+func (s *Server) refuse(err error, c echo.Context) (cut bool) {
+	r := c.Request()
+	if r.Body == http.NoBody || c.Response().Committed {
+		s.answerError(err, c)
+		return false
+	}
+	const patience = 5 * time.Second
+	ctl := http.NewResponseController(c.Response())
+	_ = ctl.EnableFullDuplex() // HTTP/2 has it anyway
+	s.answerError(err, c)
+	if !c.Response().Committed {
+		return true // the caller is gone
+	}
+	_ = ctl.Flush() // a caller that does not read is gone too
+	_ = ctl.SetReadDeadline(time.Now().Add(min(patience, s.cfg.Limits.ReadStall)))
+	_, err = io.CopyN(io.Discard, r.Body, 2*s.cfg.Limits.BodyBytes)
+	return !errors.Is(err, io.EOF)
 }
 
 // answerError writes the one error body that this service has. It does nothing

@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 
 	"github.com/labstack/echo/v4"
 )
@@ -24,6 +25,7 @@ func encodeJSON(v any) ([]byte, error) {
 func (s *Server) writeJSON(c echo.Context, status int, v any) {
 	body, err := encodeJSON(v)
 	if err == nil {
+		c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(len(body)))
 		err = c.Blob(status, contentJSON, body)
 	}
 	if err != nil {

@@ -30,13 +30,14 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		h.Set(headerRequestID, requestID(c.Request().Header.Get(headerRequestID)))
 		h.Set(echo.HeaderXContentTypeOptions, "nosniff")
 		err := s.contain(next, c)
-		if err != nil && !errors.Is(err, errCut) {
-			s.answerError(err, c)
+		cut := errors.Is(err, errCut)
+		if err != nil && !cut {
+			cut = s.refuse(err, c)
 		}
 		took := time.Since(began)
 		s.metrics.observe(c, statusFor(c, err), took)
 		s.logRequest(c, took, err)
-		if errors.Is(err, errCut) {
+		if cut {
 			panic(http.ErrAbortHandler) // net/http's way to end a connection without an end of the body
 		}
 		return nil
