@@ -82,8 +82,8 @@ func (c *contender) oneStream(ctx context.Context) ([]time.Duration, error) {
 			list = append(list, time.Since(sent))
 		}
 	})
-	if err == nil && status != http.StatusOK {
-		err = fmt.Errorf("%s answered %d", c.addr, status)
+	if err != nil || status != http.StatusOK {
+		return list, fmt.Errorf("a stream from %s: status %d after %d chunks: %w", c.addr, status, len(list), err)
 	}
-	return list, err
+	return list, nil
 }

@@ -15,7 +15,7 @@ import (
 // to be found again differ.
 func (s *service) ledger(ctx context.Context) (map[string]sim.Submission, error) {
 	var l sim.Ledger
-	if err := s.askSim(ctx, "/_sim/ledger", &l); err != nil {
+	if err := s.askSim(ctx, http.MethodGet, "/_sim/ledger", "", &l); err != nil {
 		return nil, err
 	}
 	out := map[string]sim.Submission{}
@@ -33,17 +33,27 @@ func (s *service) links(ctx context.Context, task string) ([]string, error) {
 			Cover string `json:"last_frame_url"`
 		} `json:"content"`
 	}
-	if err := s.askSim(ctx, "/api/v3/contents/generations/tasks/"+task, &view); err != nil {
+	if err := s.askSim(ctx, http.MethodGet, "/api/v3/contents/generations/tasks/"+task, "", &view); err != nil {
 		return nil, err
 	}
 	return []string{view.Content.Video, view.Content.Cover}, nil
 }
 
-func (s *service) askSim(ctx context.Context, path string, out any) error {
-	request := wire.NewRequest(http.MethodGet, path, s.upstream, "", "Authorization: Bearer sim-bench-0")
-	status, body, err := wire.Exchange(ctx, s.upstream, request)
-	if err != nil || status != http.StatusOK {
-		return errors.Join(fmt.Errorf("the simulator's %s: status %d", path, status), err)
+// createTask makes a video at the simulator, as the driver would.
+func (s *service) createTask(ctx context.Context, prompt string) (id string, err error) {
+	body := fmt.Sprintf(`{"model":"doubao-seedance-1-0-pro-250528","content":[{"type":"text","text":%q}],"ratio":"16:9","watermark":false,"return_last_frame":true}`, prompt)
+	var created struct {
+		ID string `json:"id"`
 	}
-	return json.Unmarshal(body, out)
+	err = s.askSim(ctx, http.MethodPost, "/api/v3/contents/generations/tasks", body, &created)
+	return created.ID, err
+}
+
+func (s *service) askSim(ctx context.Context, method, path, body string, out any) error {
+	request := wire.NewRequest(method, path, s.upstream, body, "Authorization: Bearer sim-bench-0")
+	status, answer, err := wire.Exchange(ctx, s.upstream, request)
+	if err != nil || status != http.StatusOK {
+		return errors.Join(fmt.Errorf("the simulator's %s: %d %.300s", path, status, answer), err)
+	}
+	return json.Unmarshal(answer, out)
 }

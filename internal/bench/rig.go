@@ -33,6 +33,7 @@ type effort struct {
 	submits  int64         // jobs in one round
 	starters int           // jobs one after the other
 	answers  int           // videos that are waited for
+	files    []int64       // sizes in MiB whose memory is compared
 	videos   int           // running at once
 	settle   time.Duration // watched while they run
 }
@@ -40,12 +41,12 @@ type effort struct {
 func (o options) effort() effort {
 	e := effort{
 		rounds: 5, window: 1500 * time.Millisecond, starts: 7, submits: 1500,
-		starters: 50, answers: 40, videos: 5000, settle: 20 * time.Second,
+		starters: 50, answers: 40, files: []int64{64, 512}, videos: 5000, settle: 20 * time.Second,
 	}
 	if o.short {
 		e = effort{
 			rounds: 3, window: 500 * time.Millisecond, starts: 3, submits: 600,
-			starters: 15, answers: 12, videos: 5000, settle: 6 * time.Second,
+			starters: 15, answers: 12, files: []int64{64, 256}, videos: 3000, settle: 5 * time.Second,
 		}
 	}
 	if o.rounds > 0 {

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"net/http"
+	"time"
 
+	"github.com/tintypehq/tintype/internal/bench/proc"
 	"github.com/tintypehq/tintype/internal/bench/stand"
 	"github.com/tintypehq/tintype/internal/bench/wire"
 )
@@ -12,6 +14,15 @@ const (
 	submitConns     = 64
 	leastSubmitRate = 0.4 // of the floor's
 )
+
+// door is a way of handing a job in.
+type door struct {
+	addr    string
+	process *proc.Process
+
+	rates, p50     []float64
+	api, redisTime []float64 // µs of a processor for one job
+}
 
 // measureSubmit compares the rate at which jobs are accepted. There are slots
 // for all of them and no worker: each job is written, admitted, given a slot and
@@ -26,35 +37,65 @@ func measureSubmit(ctx context.Context, r *rig) ([]figure, error) {
 	if _, err := sv.startAPI(ctx); err != nil {
 		return nil, err
 	}
-	floor, addr, err := r.stand(ctx, stand.Enqueue, "-redis", sv.redis.Addr)
+	bare, addr, err := r.stand(ctx, stand.Enqueue, "-redis", sv.redis.Addr)
 	if err != nil {
 		return nil, err
 	}
-	sv.onClose(floor.Kill)
-	var ours, bare, p50 []float64
+	sv.onClose(bare.Kill)
+	ours, floor := &door{addr: sv.apiAddr, process: sv.api}, &door{addr: addr, process: bare}
 	for round := range r.effort.rounds + 1 {
-		mine, err := submitTo(ctx, sv.apiAddr, r.effort.submits)
-		if err != nil {
-			return nil, err
-		}
-		other, err := submitTo(ctx, addr, r.effort.submits)
-		if err != nil {
-			return nil, err
-		}
-		if round > 0 {
-			ours, bare = append(ours, mine.Rate()), append(bare, other.Rate())
-			p50 = append(p50, median(inMillis(mine.Latencies)))
+		order := []*door{ours, floor}
+		for i := range order {
+			if err := order[(round+i)%2].submit(ctx, sv.redis.PID(), r.effort.submits, round > 0); err != nil {
+				return nil, err
+			}
 		}
 	}
-	f := compare("jobs accepted", perSecond, ours, bare, "bare Echo and asynq Enqueue on the same Redis").aim(ratioAtLeast(leastSubmitRate))
-	return []figure{f, {Name: "answer at that load, p50", Unit: millis, Ours: median(p50)}}, nil
+	return submitFigures(ours, floor), nil
 }
 
-func submitTo(ctx context.Context, addr string, jobs int64) (wire.Result, error) {
-	request := wire.NewRequest(http.MethodPost, "/v1/images/generations", addr,
+func submitFigures(ours, floor *door) []figure {
+	const what = "bare Echo and asynq Enqueue on the same Redis"
+	return []figure{
+		compare("jobs accepted", perSecond, ours.rates, floor.rates, what).aim(ratioAtLeast(leastSubmitRate)),
+		compare("answer at that load, p50", millis, ours.p50, floor.p50, what),
+		compare("API's processor time a job", micros, ours.api, floor.api, what),
+		compare("Redis' processor time a job", micros, ours.redisTime, floor.redisTime, what),
+	}
+}
+
+// submit hands jobs in, as fast as they are taken. The first round warms up and
+// does not count.
+func (d *door) submit(ctx context.Context, redis int, jobs int64, counts bool) error {
+	request := wire.NewRequest(http.MethodPost, "/v1/images/generations", d.addr,
 		`{"model":"Seedream 4.0","prompt":"A red fox in the snow, watercolour","ratio":"16:9"}`,
 		"Authorization: Bearer pooled", "Prefer: respond-async")
-	return wire.Load{
-		Addr: addr, Conns: submitConns, Request: wire.Same(request), Status: http.StatusAccepted, Contains: `"id"`, Count: jobs,
-	}.Run(ctx)
+	load := wire.Load{
+		Addr: d.addr, Conns: submitConns, Request: wire.Same(request), Status: http.StatusAccepted, Contains: `"id"`, Count: jobs,
+	}
+	api, store, err := d.usage(redis)
+	if err != nil {
+		return err
+	}
+	result, err := load.Run(ctx)
+	if err != nil {
+		return err
+	}
+	apiAfter, storeAfter, err := d.usage(redis)
+	if err != nil || !counts {
+		return err
+	}
+	each := func(t time.Duration) float64 { return float64(t.Microseconds()) / float64(result.Answers) }
+	d.rates, d.p50 = append(d.rates, result.Rate()), append(d.p50, median(inMillis(result.Latencies)))
+	d.api, d.redisTime = append(d.api, each(apiAfter-api)), append(d.redisTime, each(storeAfter-store))
+	return nil
+}
+
+func (d *door) usage(redis int) (api, store time.Duration, err error) {
+	a, err := d.process.Usage()
+	if err != nil {
+		return 0, 0, err
+	}
+	s, err := proc.UsageOf(redis)
+	return a.CPU, s.CPU, err
 }

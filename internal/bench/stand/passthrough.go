@@ -36,6 +36,15 @@ func runPassthrough(ctx context.Context, flags *flag.FlagSet, args []string) err
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.GET("/readyz", func(c echo.Context) error { return c.NoContent(http.StatusOK) })
-	e.POST("/*", echo.WrapHandler(proxy))
+	e.POST("/*", func(c echo.Context) error {
+		// Else the server closes the request's body as soon as the answer begins,
+		// while the proxy may still be looking for its end, and the answer of an
+		// upstream that is this fast breaks off.
+		if err := http.NewResponseController(c.Response()).EnableFullDuplex(); err != nil {
+			return err
+		}
+		proxy.ServeHTTP(c.Response(), c.Request())
+		return nil
+	})
 	return serve(ctx, *addr, e)
 }

@@ -1,7 +1,6 @@
 package stand
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -33,7 +32,7 @@ func runProfiled(role Role, flags *flag.FlagSet, args []string, stdout, stderr i
 		program = app.Worker
 	}
 	if code := app.Main(program, []string{"--config", *file}, nil, stdout, stderr); code != 0 {
-		return errors.Join(fmt.Errorf("%s ended with code %d", role, code))
+		return fmt.Errorf("%s ended with code %d", role, code)
 	}
 	return nil
 }

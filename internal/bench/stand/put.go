@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -29,7 +28,7 @@ const (
 // PutResult is what [Put] writes to its standard output, as JSON.
 type PutResult struct {
 	Seconds   float64 `json:"seconds"`    // from the first byte to the last answer
-	Growth    int64   `json:"growth"`     // bytes of memory at the peak, more than before
+	Growth    int64   `json:"growth"`     // bytes of memory at the peak, more than before the first upload
 	SizeBytes int64   `json:"size_bytes"` // of all files together
 }
 
@@ -74,16 +73,12 @@ func (p putting) run(ctx context.Context) (PutResult, error) {
 	if err != nil {
 		return PutResult{}, err
 	}
-	const warm = 2 << 20 // connections are open and pools filled before it counts
-	if err := p.all(ctx, put, warm); err != nil {
-		return PutResult{}, err
-	}
-	debug.FreeOSMemory()
-	if err := proc.ResetPeakOf(os.Getpid()); err != nil {
-		return PutResult{}, err
-	}
 	before, err := proc.UsageOf(os.Getpid())
 	if err != nil {
+		return PutResult{}, err
+	}
+	const warm = 2 << 20 // connections are open and pools filled before time counts
+	if err := p.all(ctx, put, warm); err != nil {
 		return PutResult{}, err
 	}
 	began := time.Now()

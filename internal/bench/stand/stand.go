@@ -44,14 +44,15 @@ const (
 func Main(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, args, stdout, stderr); err != nil {
+	if err := Run(ctx, args, stdout, stderr); err != nil {
 		_, _ = fmt.Fprintln(stderr, "stand:", err)
 		return 1
 	}
 	return 0
 }
 
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+// Run runs a role until it is done or ctx ends. args are as for [Main].
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(args) == 0 {
 		return errors.New("a role is missing")
 	}

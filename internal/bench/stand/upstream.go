@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -54,6 +55,8 @@ func runUpstream(ctx context.Context, flags *flag.FlagSet, args []string) error 
 		return err
 	}
 	defer context.AfterFunc(ctx, func() { _ = ln.Close() })()
+	var conns sync.WaitGroup
+	defer conns.Wait()
 	for {
 		conn, err := ln.Accept()
 		if ctx.Err() != nil {
@@ -62,7 +65,10 @@ func runUpstream(ctx context.Context, flags *flag.FlagSet, args []string) error 
 		if err != nil {
 			return err
 		}
-		go u.serve(conn) // ends with its connection, or with the process
+		conns.Go(func() {
+			defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+			u.serve(conn)
+		})
 	}
 }
 
