@@ -83,7 +83,7 @@ func (p *parts) serverConfig() (server.Config, func(), error) {
 		},
 		Jobs:        server.JobTimes{ImageDeadline: c.Image.Deadline, VideoDeadline: c.Video.Deadline, Retention: c.Retention.Jobs},
 		Delivery:    server.Delivery{Mode: server.DeliveryMode(c.Media.Delivery), TTL: c.Media.PresignTTL},
-		CORSOrigins: c.Server.CORS.AllowedOrigins, PublicURL: c.Server.PublicURL,
+		CORSOrigins: c.Server.CORS.AllowedOrigins, PublicURL: c.Server.PublicURL, TrustForwarded: c.Server.TrustForwarded,
 		Log: p.log, Metrics: p.metrics, Version: p.Version,
 	}
 	if signer, ok := p.blobs.(blob.Presigner); ok {

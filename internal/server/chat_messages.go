@@ -133,7 +133,7 @@ func (s *Server) checkChatData(at, uri string) error {
 	case data == "":
 		return invalidImage(at, "the data URI is empty.")
 	case int64(base64.RawStdEncoding.DecodedLen(len(data)-strings.Count(lastOf(data, 2), "="))) > s.cfg.Limits.ImageBytes:
-		return s.errImageBytes(at)
+		return errImageBytes(at, s.cfg.Limits.ImageBytes)
 	}
 	return nil
 }

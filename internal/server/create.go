@@ -9,6 +9,7 @@ import (
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/redisstore"
+	"github.com/tintypehq/tintype/internal/upstream"
 	"github.com/tintypehq/tintype/pkg/tintype"
 )
 
@@ -78,7 +79,11 @@ func (s *Server) submit(c echo.Context, who caller, kind job.Kind) (*job.Job, an
 // accept stores the input image, then the job, and rings the bells.
 func (s *Server) accept(ctx context.Context, n redisstore.NewJob, image string) (*job.Job, error) {
 	if image != "" {
-		pic, err := s.readImage(ctx, n.Spec.Kind, image, "image")
+		m, err := s.cfg.Models.Find(upstream.ModelKind(n.Spec.Kind), n.Spec.Model)
+		if err != nil {
+			return nil, err
+		}
+		pic, err := s.readImage(ctx, m, image, "image")
 		if err != nil {
 			return nil, err
 		}

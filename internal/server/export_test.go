@@ -39,7 +39,7 @@ func Decode(models *upstream.Registry, body []byte) (job.Spec, error) {
 // Look reads an input image that is not fetched.
 func Look(ctx context.Context, image string) (contentType string, err error) {
 	s := &Server{cfg: Config{}.withDefaults()}
-	pic, err := s.readImage(ctx, job.Image, image, "image")
+	pic, err := s.readImage(ctx, &upstream.Model{}, image, "image")
 	return pic.facts.ContentType, err
 }
 

@@ -248,11 +248,13 @@ func (h *house) dial() net.Conn {
 
 func models(tb testing.TB) *upstream.Registry {
 	tb.Helper()
+	image, _ := ark.ProfileOf(seedream, "")
+	video, _ := ark.ProfileOf(seedance, "")
 	r, err := upstream.NewRegistry([]upstream.Model{
 		{Name: "doubao", Kind: upstream.ChatModel, Upstream: "ark", ID: chatID, Default: true, Thinking: "disabled"},
-		{Name: "Seedream 4.0", Aliases: []string{"seedream"}, Kind: upstream.ImageModel, Upstream: "ark", ID: seedream, Default: true, Ratios: []string{"1:1", "16:9", "9:16"}, ReferenceImages: 1},
+		{Name: "Seedream 4.0", Aliases: []string{"seedream"}, Kind: upstream.ImageModel, Upstream: "ark", ID: seedream, Default: true, Ratios: []string{"1:1", "16:9", "9:16"}, ReferenceImages: 1, Input: image.Input},
 		{Name: "text only", Kind: upstream.ImageModel, Upstream: "ark", ID: seedream, Ratios: []string{"16:9"}},
-		{Name: "doubao-video", Kind: upstream.VideoModel, Upstream: "ark", ID: seedance, Default: true, Ratios: []string{"16:9", "1:1"}, ReferenceImages: 1},
+		{Name: "doubao-video", Kind: upstream.VideoModel, Upstream: "ark", ID: seedance, Default: true, Ratios: []string{"16:9", "1:1"}, ReferenceImages: 1, Input: video.Input},
 	})
 	if err != nil {
 		tb.Fatal(err)

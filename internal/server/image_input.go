@@ -14,6 +14,7 @@ import (
 	"github.com/tintypehq/tintype/internal/fetch"
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/probe"
+	"github.com/tintypehq/tintype/internal/upstream"
 )
 
 // picture is an input image that has passed the door.
@@ -24,19 +25,20 @@ type picture struct {
 
 // readImage gets an input image from wherever the caller says it is, and
 // checks it. Faults name param, and are InvalidImage or ImageTooLarge.
-func (s *Server) readImage(ctx context.Context, kind job.Kind, sent, param string) (picture, error) {
+func (s *Server) readImage(ctx context.Context, m *upstream.Model, sent, param string) (picture, error) {
+	rules := s.cfg.Limits.rulesFor(m)
 	b, err := s.imageBytes(ctx, sent, param)
 	if err != nil {
 		return picture{}, err
 	}
-	if int64(len(b)) > s.cfg.Limits.ImageBytes {
-		return picture{}, s.errImageBytes(param)
+	if int64(len(b)) > rules.MaxBytes {
+		return picture{}, errImageBytes(param, rules.MaxBytes)
 	}
 	facts, err := probe.Bytes(b)
 	if err != nil {
 		return picture{}, notAnImage(param, b, err)
 	}
-	return picture{b, facts}, checkImage(param, s.cfg.Limits.rulesFor(kind), facts)
+	return picture{b, facts}, checkImage(param, rules, facts)
 }
 
 // imageBytes fetches or decodes the image. Bytes of it are not looked at yet.
@@ -78,7 +80,7 @@ func (s *Server) fetchFault(err error, param string) error {
 	case !ok:
 		return err // the caller went away
 	case errors.Is(err, fetch.ErrTooLarge):
-		return s.errImageBytes(param)
+		return errImageBytes(param, s.cfg.Limits.ImageBytes)
 	case errors.Is(err, fetch.ErrForbidden):
 		return wrapImage(param, "this address is not fetched. It must be a public http(s) URL, not one of a private network, and without a user name.", err)
 	case errors.Is(err, fetch.ErrUnreachable):
@@ -115,7 +117,7 @@ func (s *Server) decodeImage(text, param string) ([]byte, error) {
 	}
 	clean := bytes.TrimRight(cleanBase64([]byte(text)), "=")
 	if int64(base64.RawStdEncoding.DecodedLen(len(clean))) > s.cfg.Limits.ImageBytes {
-		return nil, s.errImageBytes(param)
+		return nil, errImageBytes(param, s.cfg.Limits.ImageBytes)
 	}
 	b := make([]byte, base64.RawStdEncoding.DecodedLen(len(clean)))
 	n, err := base64.RawStdEncoding.Decode(b, clean)
@@ -147,8 +149,8 @@ func errNotBase64(param string) error {
 	return invalidImage(param, "this is neither an http(s) URL nor a data URI nor valid base64.")
 }
 
-func (s *Server) errImageBytes(param string) error {
-	return fault.Newf(fault.ImageTooLarge, "%s: the file is over the limit of %s.", param, humanBytes(s.cfg.Limits.ImageBytes)).WithParam(param)
+func errImageBytes(param string, most int64) error {
+	return tooLarge(param, "the file is over the limit of %s.", humanBytes(most))
 }
 
 func invalidImage(param, why string) error {

@@ -75,10 +75,15 @@ func (s *Server) prompt(f fields) (string, error) {
 func inputImage(m *upstream.Model, f fields) (string, error) {
 	image, err := f.text("image")
 	image = strings.TrimSpace(image)
-	if err == nil && image != "" && m.ReferenceImages == 0 {
-		err = fault.Newf(fault.Invalid, "image: the model %q takes no input image. Leave the field out or choose another model.", m.Name).WithParam("image")
+	switch {
+	case err != nil:
+		return "", err
+	case image != "" && m.ReferenceImages == 0:
+		return "", fault.Newf(fault.Invalid, "image: the model %q takes no input image. Leave the field out or choose another model.", m.Name).WithParam("image")
+	case image == "" && m.NeedsImage:
+		return "", fault.Newf(fault.Invalid, "image: required. The model %q works from an image.", m.Name).WithParam("image")
 	}
-	return image, err
+	return image, nil
 }
 
 // ratio gives the ratio in the model's own writing. Without a wish it is Part
