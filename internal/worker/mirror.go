@@ -80,13 +80,14 @@ func (w *Worker) Mirror(ctx context.Context, id job.ID) error {
 
 // damaged puts a job off whose media arrives damaged, for longer each time:
 // what was paid for is not given up because of a bad minute. After the last
-// pause, or if no try can help, the job fails.
+// pause that the deadline leaves room for, or if no try can help, the job fails
+// and says why.
 func (c *copying) damaged(ctx context.Context, err error) error {
 	round, unknown := c.Store.DamagedTimes(ctx, c.job.ID)
 	if unknown != nil {
 		return unknown
 	}
-	if errors.Is(err, errGone) || round >= int64(len(c.DamagedPauses)) {
+	if errors.Is(err, errGone) || round >= int64(len(c.DamagedPauses)) || time.Until(c.job.Deadline) < c.DamagedPauses[round] {
 		return c.fail(ctx, fault.Wrap(fault.MediaInvalid, "The upstream made media that is not usable.", err))
 	}
 	c.Log.WarnContext(ctx, "media that arrives damaged is tried again later", "job_id", c.job.ID, "round", round, "err", err)
