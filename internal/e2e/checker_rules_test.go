@@ -71,8 +71,8 @@ func TestChecker(t *testing.T) {
 		"a slot kept":     {func(s *state) { s.left = map[string]int64{"{tt}:slots:ark-1": 1} }, "slots:ark-1"},
 		"over its limit": {func(s *state) {
 			s.ledger.Accounts = []ledger.Account{{KeyHash: keyHash(poolKey1), MaxInFlight: poolLimit + 1}}
-		}, "its limit is 3"},
-		"an own one's":    {func(s *state) { s.ledger.Accounts = []ledger.Account{{KeyHash: "x", MaxInFlight: ownLimit + 1}} }, "its limit is 2"},
+		}, "its limit is 3, and 0"},
+		"an own one's":    {func(s *state) { s.ledger.Accounts = []ledger.Account{{KeyHash: "x", MaxInFlight: ownLimit + 1}} }, "its limit is 2, and 0"},
 		"still in flight": {func(s *state) { s.ledger.Accounts = []ledger.Account{{KeyHash: "x", InFlight: 1}} }, "after the end"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -119,14 +119,28 @@ func (s *state) checkAccounts() (found []string) {
 		if !pooled {
 			limit = ownLimit
 		}
-		if a.MaxInFlight > limit {
-			found = append(found, fmt.Sprintf("account %s had %d in flight; its limit is %d", a.Name, a.MaxInFlight, limit))
+		lost := s.abandoned(a.KeyHash)
+		if a.MaxInFlight > limit+lost {
+			found = append(found, fmt.Sprintf("account %s had %d in flight; its limit is %d, and %d were given up", a.Name, a.MaxInFlight, limit, lost))
 		}
-		if a.InFlight != 0 {
+		if a.InFlight > lost {
 			found = append(found, fmt.Sprintf("account %s has %d in flight after the end", a.Name, a.InFlight))
 		}
 	}
 	return found
+}
+
+// abandoned counts what an account was charged for and the service has given
+// up: such a job holds no slot any more, while the upstream may work on.
+func (s *state) abandoned(keyHash string) (n int) {
+	for _, j := range s.jobs {
+		for _, sub := range s.submissions(j) {
+			if j.state == "failed" && sub.Charged && sub.KeyHash == keyHash {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // checkStrangers: nothing was made that no job knows of.

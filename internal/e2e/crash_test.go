@@ -19,7 +19,8 @@ func TestWorkerKilledWhilePolling(t *testing.T) {
 	c := start(t)
 	api := c.apis[0]
 	for range c.workers { // the second round has the first round's victim alive again
-		id := c.post(api, videoPath, gatewayKey, c.prompt("waves sim:ready=6s"))
+		prompt := c.prompt("waves sim:ready=6s")
+		id := c.post(api, videoPath, gatewayKey, prompt)
 		dead := c.holder("jobs_polled", c.workers...)
 		heir := other(dead, c.workers)
 		c.awaitJob(api, gatewayKey, id, func(j jobView) bool { return j.Phase == "generating" })
@@ -32,6 +33,9 @@ func TestWorkerKilledWhilePolling(t *testing.T) {
 			t.Errorf("the job was taken over after %s; the lease is %s", took, lease)
 		}
 		c.succeeded(c.apis[1], gatewayKey, id)
+		if n := len(c.awaitSubmission(prompt)); n != 1 {
+			t.Errorf("it was submitted %d times", n)
+		}
 		c.run(dead)
 	}
 }
