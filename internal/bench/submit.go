@@ -13,12 +13,17 @@ import (
 const (
 	submitConns     = 64
 	leastSubmitRate = 0.4 // of the floor's
+
+	// floorJobs is how many times our jobs the floor is given in a round, so
+	// that both take about as long.
+	floorJobs = 4
 )
 
 // door is a way of handing a job in.
 type door struct {
 	addr    string
 	process *proc.Process
+	jobs    int64 // in one round
 
 	rates, p50     []float64
 	api, redisTime []float64 // µs of a processor for one job
@@ -42,11 +47,11 @@ func measureSubmit(ctx context.Context, r *rig) ([]figure, error) {
 		return nil, err
 	}
 	sv.onClose(bare.Kill)
-	ours, floor := &door{addr: sv.apiAddr, process: sv.api}, &door{addr: addr, process: bare}
+	ours, floor := &door{addr: sv.apiAddr, process: sv.api, jobs: r.effort.submits}, &door{addr: addr, process: bare, jobs: floorJobs * r.effort.submits}
 	for round := range r.effort.rounds + 1 {
 		order := []*door{ours, floor}
 		for i := range order {
-			if err := order[(round+i)%2].submit(ctx, sv.redis.PID(), r.effort.submits, round > 0); err != nil {
+			if err := order[(round+i)%2].submit(ctx, sv.redis.PID(), round > 0); err != nil {
 				return nil, err
 			}
 		}
@@ -66,12 +71,12 @@ func submitFigures(ours, floor *door) []figure {
 
 // submit hands jobs in, as fast as they are taken. The first round warms up and
 // does not count.
-func (d *door) submit(ctx context.Context, redis int, jobs int64, counts bool) error {
+func (d *door) submit(ctx context.Context, redis int, counts bool) error {
 	request := wire.NewRequest(http.MethodPost, "/v1/images/generations", d.addr,
 		`{"model":"Seedream 4.0","prompt":"A red fox in the snow, watercolour","ratio":"16:9"}`,
 		"Authorization: Bearer pooled", "Prefer: respond-async")
 	load := wire.Load{
-		Addr: d.addr, Conns: submitConns, Request: wire.Same(request), Status: http.StatusAccepted, Contains: `"id"`, Count: jobs,
+		Addr: d.addr, Conns: submitConns, Request: wire.Same(request), Status: http.StatusAccepted, Contains: `"id"`, Count: d.jobs,
 	}
 	api, store, err := d.usage(redis)
 	if err != nil {
