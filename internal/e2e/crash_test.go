@@ -154,3 +154,38 @@ func (c *cluster) awaitSubmission(prompt string) []string {
 	}
 	return seen
 }
+
+// TestWorkersKilledAgainAndAgain: a worker dies every second, in whatever it
+// just does, while forty jobs want to be made. Each ends, and the only way to
+// fail is that a request was on the wire.
+func TestWorkersKilledAgainAndAgain(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	keys := []string{pooled, gatewayKey, ownKey + "-0", ownKey + "-1"}
+	var ids []string
+	for i := range 40 {
+		path, prompt := imagePath, c.prompt("a cat")
+		if i%2 == 0 {
+			path, prompt = videoPath, c.prompt("waves sim:ready=2s")
+		}
+		ids = append(ids, c.post(c.apis[i/2%2], path, keys[i%4], prompt))
+	}
+	for i := range 8 {
+		w := c.workers[i%2]
+		<-time.After(700 * time.Millisecond) // the rest of the second is the restart
+		w.kill9(t)
+		c.run(w)
+	}
+	ends := map[string]int{}
+	for i, id := range ids {
+		j := c.awaitJob(c.apis[i%2], keys[i%4], id, jobView.final)
+		ends[j.Status]++
+		if j.Status != "succeeded" && (j.Error == nil || j.Error.Code != "submit_outcome_unknown") {
+			t.Errorf("job %s is %s: %+v", id, j.Status, j.Error)
+		}
+	}
+	t.Logf("jobs by their end: %v", ends)
+	if ends["succeeded"] < len(ids)/2 {
+		t.Errorf("only %d of %d jobs were made", ends["succeeded"], len(ids))
+	}
+}

@@ -79,8 +79,6 @@ type logLine struct {
 	Level string `json:"level"`
 	Msg   string `json:"msg"`
 	Addr  string `json:"addr"`
-	JobID string `json:"job_id"`
-	Err   any    `json:"err"`
 }
 
 // parseLine reads a line in JSON; the zero value for any other.

@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,17 +14,7 @@ var bin string
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
-// atOnce is how many tests run side by side, unless -parallel says otherwise.
-// They wait most of the time, so that there may be more of them than cores.
-const atOnce = "4"
-
 func run(m *testing.M) int {
-	flag.Parse()
-	chosen := false
-	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
-	if !chosen {
-		_ = flag.Set("test.parallel", atOnce) // a number: cannot fail
-	}
 	dir, err := os.MkdirTemp("", "tt-e2e-")
 	if err == nil {
 		defer func() { _ = os.RemoveAll(dir) }()
