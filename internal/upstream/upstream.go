@@ -41,8 +41,8 @@ type Driver interface {
 	ChatStream(ctx context.Context, a account.Account, r ChatRequest) (ChatStream, error)
 
 	// Check makes a cheap, free call to see whether the upstream accepts the
-	// credential. Nil means accepted or not known; an error of class Auth
-	// means refused.
+	// credential. Nil means accepted, an error of class Auth refused, and any
+	// other error that it is not known.
 	Check(ctx context.Context, a account.Account) error
 }
 

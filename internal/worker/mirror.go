@@ -179,7 +179,7 @@ func (c *copying) mirror(ctx context.Context, i int) (m job.Media, err error) {
 	for try := range mirrorTries {
 		if try > 0 {
 			c.Log.WarnContext(ctx, "media is fetched again", "job_id", c.job.ID, "file", i, "err", err)
-			if err := errors.Join(sleep(ctx, resumePause<<try), c.refreshIfAble(ctx)); err != nil {
+			if err := errors.Join(sleep(ctx, c.ResumePause<<try), c.refreshIfAble(ctx)); err != nil {
 				return m, err
 			}
 		}

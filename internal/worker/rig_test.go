@@ -112,6 +112,7 @@ func (r *rig) start(t *testing.T, change ...func(*worker.Config)) (stop func()) 
 		},
 		Roles:         []worker.Role{worker.RoleSubmit, worker.RolePoll, worker.RoleMirror, worker.RoleSweep},
 		SweepInterval: 100 * time.Millisecond, DrainPolls: 200 * time.Millisecond, Log: r.log,
+		ResumePause:   20 * time.Millisecond,
 		DamagedPauses: []time.Duration{100 * time.Millisecond, 200 * time.Millisecond},
 	}
 	for _, f := range change {
@@ -168,7 +169,7 @@ func (r *rig) submit(t *testing.T, kind job.Kind, prompt string, change ...func(
 // await waits until a job satisfies a condition.
 func (r *rig) await(t *testing.T, id job.ID, what string, holds func(*job.Job) bool) *job.Job {
 	t.Helper()
-	deadline := time.NewTimer(20 * time.Second)
+	deadline := time.NewTimer(45 * time.Second)
 	defer deadline.Stop()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

@@ -15,13 +15,9 @@ import (
 	"github.com/tintypehq/tintype/internal/upstream"
 )
 
-const (
-	// maxResumes is how often one download is taken up again where it broke,
-	// without a byte having come in between.
-	maxResumes = 6
-
-	resumePause = 200 * time.Millisecond // before the first resume; doubles
-)
+// maxResumes is how often one download is taken up again where it broke,
+// without a byte having come in between.
+const maxResumes = 6
 
 // source reads one file from its link, however often the connection breaks:
 // it asks for the rest, or for a fresh link when the old one has expired.
@@ -103,7 +99,7 @@ func (s *source) resume(why error) error {
 		s.broken++
 		s.c.metrics.resumed.Inc()
 		_ = s.body.Close()
-		if err := sleep(s.ctx, resumePause<<(s.broken-1)); err != nil {
+		if err := sleep(s.ctx, s.c.ResumePause<<(s.broken-1)); err != nil {
 			return err
 		}
 		if why = s.connect(); !errors.Is(why, errSource) {

@@ -82,6 +82,7 @@ type Config struct {
 	MaxPolled       int             // running jobs leased by this process; zero: 20,000
 	LeftoverUploads time.Duration   // age at which unfinished uploads are swept; zero: 6 h
 	DamagedPauses   []time.Duration // between rounds of fetching media that arrives damaged; nil: 5 s to 90 s, four
+	ResumePause     time.Duration   // before a broken download is first taken up again; doubles; zero: 200 ms
 	DrainPolls      time.Duration   // how long running status calls get on shutdown; zero: 5 s
 
 	Log     *slog.Logger
@@ -118,6 +119,7 @@ type Worker struct {
 func New(c Config) *Worker {
 	c.SweepInterval = orDefault(c.SweepInterval, time.Second)
 	c.LeftoverUploads = orDefault(c.LeftoverUploads, 6*time.Hour)
+	c.ResumePause = orDefault(c.ResumePause, 200*time.Millisecond)
 	c.DrainPolls = orDefault(c.DrainPolls, 5*time.Second)
 	c.StatusCalls = orDefault(c.StatusCalls, 64)
 	c.StatusPerAcct = orDefault(c.StatusPerAcct, 4)

@@ -169,9 +169,9 @@ func (d *Driver) Check(ctx context.Context, a account.Account) error {
 	if failure == nil && ans.StatusCode/100 != 2 {
 		failure = d.refusal(ans, raw)
 	}
-	if failure != nil && failure.Class == upstream.Auth {
-		failure.Outcome = ""
-		return failure
+	if failure == nil {
+		return nil
 	}
-	return nil // accepted, or not known
+	failure.Outcome = ""
+	return failure
 }

@@ -133,28 +133,29 @@ func TestStatusIDIsOneSegment(t *testing.T) {
 
 func TestCheck(t *testing.T) {
 	t.Parallel()
+	const accepted upstream.Class = ""
 	tests := []struct {
-		status  int
-		body    string
-		refused bool
+		status int
+		body   string
+		want   upstream.Class
 	}{
-		{200, `{"object":"list","data":[]}`, false},
-		{200, ``, false},
-		{401, `{"error":{"code":"AuthenticationError","message":"m"}}`, true},
-		{401, ``, true},
-		{403, `{"error":{"code":"AccountOverdueError","message":"m"}}`, true},
-		{404, `{"error":{"code":"InvalidAction","message":"m"}}`, false},
-		{429, `{"error":{"code":"AccountRateLimitExceeded","message":"m"}}`, false},
-		{500, ``, false},
+		{200, `{"object":"list","data":[]}`, accepted},
+		{200, ``, accepted},
+		{401, `{"error":{"code":"AuthenticationError","message":"m"}}`, upstream.Auth},
+		{401, ``, upstream.Auth},
+		{403, `{"error":{"code":"AccountOverdueError","message":"m"}}`, upstream.Auth},
+		{404, `{"error":{"code":"InvalidAction","message":"m"}}`, upstream.Unknown},
+		{429, `{"error":{"code":"AccountRateLimitExceeded","message":"m"}}`, upstream.RateLimited},
+		{500, ``, upstream.Transient},
 	}
 	for _, tt := range tests {
 		w := newWire(t, reply(tt.status, tt.body))
 		err := driver(t, w.URL).Check(t.Context(), acc())
-		if (err != nil) != tt.refused {
+		if (err == nil) != (tt.want == accepted) {
 			t.Errorf("%d %s: got %v", tt.status, tt.body, err)
 		}
 		if err != nil {
-			if e := fails(t, err); e.Class != upstream.Auth || e.Outcome != "" {
+			if e := fails(t, err); e.Class != tt.want || e.Outcome != "" {
 				t.Errorf("%d: got %v", tt.status, e)
 			}
 		}
