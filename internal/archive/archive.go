@@ -79,6 +79,9 @@ func Load(ctx context.Context, store blob.Store, id job.ID) (*job.Job, error) {
 	if err := json.Unmarshal(b, &rec); err != nil {
 		return nil, fmt.Errorf("archive: record of job %s: %w", id, err)
 	}
+	if rec.Schema != schema || rec.ID != id {
+		return nil, fmt.Errorf("archive: record of job %s has schema %d and is that of %q", id, rec.Schema, rec.ID)
+	}
 	return &job.Job{
 		ID: rec.ID, Tenant: rec.Tenant, Secret: rec.LinkPart, Spec: rec.Spec, State: rec.State, Version: rec.Version,
 		Account: rec.Account, UpstreamID: rec.UpstreamID, Media: rec.Media, Usage: rec.Usage, Failure: rec.Failure,

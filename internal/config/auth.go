@@ -10,7 +10,8 @@ type Auth struct {
 
 	// AllowPooled is whether the word "pooled" is a credential for the
 	// configured accounts: always, never, or auto: only while server.addr is on
-	// loopback.
+	// loopback and nothing (server.public_url, server.trust_forwarded) says that
+	// a proxy in front carries others' calls there.
 	AllowPooled AllowPooled `yaml:"allow_pooled" default:"auto"`
 
 	// Keys are the gateway keys: credentials of our own for the configured
@@ -58,7 +59,7 @@ func (c *Config) PooledOpen() bool {
 	case PooledAlways:
 		return true
 	case PooledAuto:
-		return c.Server.Loopback()
+		return c.Server.Loopback() && c.Server.PublicURL == "" && !c.Server.TrustForwarded
 	case PooledNever:
 	}
 	return false

@@ -68,6 +68,11 @@ type Server struct {
 	// links are made. Only behind a proxy that sets them itself.
 	TrustForwarded bool `yaml:"trust_forwarded" default:"false"`
 
+	// ShutdownDelay is how long a stopping API still takes calls after /readyz
+	// began to say no, so that load balancers notice first. It is part of
+	// ShutdownGrace, and at most half of it.
+	ShutdownDelay time.Duration `yaml:"shutdown_delay" default:"0s" range:"0s..5m"`
+
 	// ShutdownGrace is how long a stopping API lets requests finish. The
 	// default of `tintype run` is 2s.
 	ShutdownGrace time.Duration `yaml:"shutdown_grace" default:"30s" range:"0s..10m"`

@@ -164,7 +164,8 @@ func (f *follower) take(resp *http.Response, raw sseEvent) error {
 		return apiErrorFrom(resp, *detail)
 	}
 	seq, kept := raw.seq()
-	if kept && seq <= f.seq {
+	gap := EventType(raw.name) == EventGap // the log may have lost its end: what it says counts
+	if kept && seq <= f.seq && !gap {
 		return nil
 	}
 	event := new(Event)

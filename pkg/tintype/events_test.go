@@ -127,6 +127,12 @@ func TestEvents(t *testing.T) {
 			[]string{"3 gap", "4 succeeded"},
 			[]string{""},
 		},
+		{ // Redis has lost the end of the log
+			"gap that goes back", 9,
+			[]http.HandlerFunc{stream("id: 3\nevent: gap\ndata: " + eventJSON(3, tintype.EventGap, tintype.StatusMirroring) + "\n\n" + succeeded)},
+			[]string{"3 gap", "4 succeeded"},
+			[]string{"9"},
+		},
 		{
 			"recovered in the same log", 0,
 			[]http.HandlerFunc{stream(kept(1, tintype.EventFailed, tintype.StatusFailed) + kept(2, tintype.EventRecovered, tintype.StatusSucceeded))},
