@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -34,10 +35,15 @@ func openRedis(c config.Redis) (redis.UniversalClient, func(), error) {
 	return client, func() { _ = client.Close() }, nil
 }
 
+// leastPool is how many connections a process may open even on few CPUs. Redis
+// writes its file once for all commands that came together, so more of them at
+// a time are served faster; see redis.pool_size.
+const leastPool = 64
+
 // redisOptions joins the URL with the settings beside it.
 func redisOptions(c config.Redis, tlsConfig *tls.Config) (*redis.UniversalOptions, error) {
 	o := &redis.UniversalOptions{
-		DB: c.DB, Username: c.Username, Password: c.Password.Reveal(), PoolSize: c.PoolSize,
+		DB: c.DB, Username: c.Username, Password: c.Password.Reveal(), PoolSize: cmp.Or(c.PoolSize, max(leastPool, 10*runtime.GOMAXPROCS(0))),
 		ContextTimeoutEnabled: true, // else a context does not end a blocking read
 		TLSConfig:             tlsConfig,
 	}

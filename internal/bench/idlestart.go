@@ -15,7 +15,7 @@ import (
 
 const (
 	mostStart = 60.0                  // ms, p50
-	bellCheck = 80 * time.Millisecond // how often our own queue looks; see package queue
+	bellCheck = 40 * time.Millisecond // how often our own queue looks; see package queue
 )
 
 // measureIdleStart sends one job after the other to an idle service. The

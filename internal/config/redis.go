@@ -26,8 +26,8 @@ type Redis struct {
 	Sentinel Sentinel `yaml:"sentinel"`
 	TLS      RedisTLS `yaml:"tls"`
 
-	// PoolSize is the number of connections of one process. 0: the driver's
-	// default, ten for each CPU.
+	// PoolSize is the most connections of one process. 0: 64, or ten for each
+	// CPU where that is more.
 	PoolSize int `yaml:"pool_size" default:"0" range:"0..10000"`
 
 	// KeyTag is the hash tag of every key, without its braces. Installations

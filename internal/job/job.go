@@ -196,3 +196,16 @@ func (j *Job) withRole(r Role) []Media {
 	}
 	return out
 }
+
+// FirstEvents is the log of a job that has just been accepted and was given a
+// slot in the same moment. Nil for every other: its log has to be read.
+func (j *Job) FirstEvents() []Event {
+	const accepted, admitted = 1, 2
+	if j.State != Queued || j.Account == "" || j.Version != admitted {
+		return nil
+	}
+	return []Event{
+		{Seq: accepted, Type: EventQueued, Time: j.CreatedAt, State: Queued},
+		{Seq: admitted, Type: EventAdmitted, Time: j.CreatedAt, State: Queued},
+	}
+}

@@ -53,16 +53,43 @@ func (s *Store) Accept(ctx context.Context, n NewJob) (*job.Job, []job.Bell, err
 			return nil, nil, err
 		}
 	}
-	r, err := readReply(s.run(ctx, s.lua.accept, string(n.ID), n.pool(), n.Spec.UpstreamModel, n.Tenant, spec, n.Secret,
-		n.Deadline.Milliseconds(), n.Retention.Milliseconds(), s.grace(), string(n.Spec.Kind), own, limit, sealed, n.Spec.Upstream))
+	parts, err := s.run(ctx, s.lua.accept, string(n.ID), n.pool(), n.Spec.UpstreamModel, n.Tenant, spec, n.Secret,
+		n.Deadline.Milliseconds(), n.Retention.Milliseconds(), s.grace(), string(n.Spec.Kind), own, limit, sealed, n.Spec.Upstream).Slice()
 	if err != nil {
+		return nil, nil, unavailable(err)
+	}
+	return s.accepted(ctx, n, parts)
+}
+
+// accepted reads the script's reply. The record of a job that was just written
+// is known without reading it.
+func (s *Store) accepted(ctx context.Context, n NewJob, parts []any) (*job.Job, []job.Bell, error) {
+	r, err := readParts(parts[:min(2, len(parts))])
+	switch {
+	case err != nil:
 		return nil, nil, err
-	}
-	if r.word == "unusable" {
+	case r.word == "unusable":
 		return nil, nil, fault.New(fault.PoolExhausted, "No account of this service can serve the model at the moment.").WithParam("model")
+	case r.word == "exists":
+		j, err := s.Get(ctx, n.ID)
+		return j, r.bells, err
+	case len(parts) != 4:
+		return nil, nil, errReply
 	}
-	j, err := s.Get(ctx, n.ID)
-	return j, r.bells, err
+	now, ok1 := parts[2].(int64)
+	acct, ok2 := parts[3].(string)
+	if !ok1 || !ok2 {
+		return nil, nil, errReply
+	}
+	if acct == "" { // it has stood in line, and may have been admitted behind others
+		j, err := s.Get(ctx, n.ID)
+		return j, r.bells, err
+	}
+	at := time.UnixMilli(now).UTC()
+	return &job.Job{
+		ID: n.ID, Tenant: n.Tenant, Spec: n.Spec, Secret: n.Secret, State: job.Queued, Account: acct, Version: 2,
+		CreatedAt: at, Deadline: at.Add(n.Deadline), ExpiresAt: at.Add(n.Deadline + n.Retention),
+	}, r.bells, nil
 }
 
 // grace is how long after a ring the sweeper waits before it rings again, in

@@ -132,6 +132,10 @@ func readReply(cmd *redis.Cmd) (reply, error) {
 	if err != nil {
 		return reply{}, unavailable(err)
 	}
+	return readParts(parts)
+}
+
+func readParts(parts []any) (reply, error) {
 	if len(parts) != 2 {
 		return reply{}, errReply
 	}

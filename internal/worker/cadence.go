@@ -8,7 +8,8 @@ import (
 
 // Cadence is when a running job is asked after: First after it was accepted,
 // then after Interval, which grows by Growth each time up to Max. Jitter, a
-// share of each pause, keeps jobs that began together apart.
+// share of each pause by which it may be longer or shorter, keeps jobs that began
+// together apart.
 type Cadence struct {
 	First    time.Duration
 	Interval time.Duration
@@ -30,5 +31,5 @@ func (c Cadence) after(n int) time.Duration {
 }
 
 func (c Cadence) jittered(d time.Duration) time.Duration {
-	return d + time.Duration(float64(d)*c.Jitter*(rand.Float64()-0.5)) //nolint:gosec // spreads load, guards nothing
+	return d + time.Duration(float64(d)*c.Jitter*(2*rand.Float64()-1)) //nolint:gosec // spreads load, guards nothing
 }

@@ -3,8 +3,9 @@
 -- ARGV: id, pool, model, tenant, spec, secret, deadline ms, retention ms,
 --       grace ms, kind, account ("" for the pool's own accounts), its limit,
 --       sealed credential ("" for none), upstream
--- Returns {"ok", bells}, {"unusable"} when no account could ever serve the
--- job, or {"exists"} when the id is taken: the reply of an earlier try was lost.
+-- Returns {"ok", bells, now ms, account ("" while it waits)}, {"unusable"} when
+-- no account could ever serve the job, or {"exists"} when the id is taken: the
+-- reply of an earlier try was lost.
 local id, pool, model = ARGV[1], ARGV[2], ARGV[3]
 local grace = tonumber(ARGV[9])
 if redis.call('EXISTS', job_key(id)) == 1 then return { 'exists', {} } end
@@ -16,16 +17,28 @@ if ARGV[11] ~= '' then
   redis.call('PEXPIRE', acct, keep)
   redis.call('PEXPIRE', P .. 'pool:' .. pool, keep)
   redis.call('SET', P .. 'cred:' .. id, ARGV[13], 'PX', keep)
-elseif not usable(pool, model) then
-  return { 'unusable', {} }
 end
+
+-- Where nobody waits and a slot is free, the job gets it at once: what standing
+-- in line and being admitted would come to, written in one go.
+local acct = redis.call('EXISTS', P .. 'lines:' .. pool) == 0 and first_free(pool, model)
+if not acct and ARGV[11] == '' and not usable(pool, model) then return { 'unusable', {} } end
 local ticket = tick()
 local deadline = now + tonumber(ARGV[7])
 redis.call('HSET', job_key(id), 'id', id, 'tenant', ARGV[4], 'spec', ARGV[5], 'secret', ARGV[6],
   'pool', pool, 'model', model, 'kind', ARGV[10], 'upstream', ARGV[14], 'own', ARGV[11] ~= '' and 1 or 0, 'state', 'queued', 'phase', '',
-  'ticket', ticket, 'ver', 0, 'fence', 0, 'bell', 0, 'tries', 0, 'account', '', 'owner', '',
+  'ticket', ticket, 'ver', acct and 2 or 0, 'fence', 0, 'bell', acct and 1 or 0, 'tries', 0, 'account', acct or '', 'owner', '',
   'created', now, 'deadline', deadline, 'retention', ARGV[8], 'expires', deadline + tonumber(ARGV[8]))
 redis.call('ZADD', P .. 'deadlines', deadline, id)
-event(id, 'job.queued')
-stand(id, pool, model, ticket)
-return { 'ok', admit(pool, 16, grace, {}) }
+if not acct then
+  event(id, 'job.queued')
+  stand(id, pool, model, ticket)
+  return { 'ok', admit(pool, 16, grace, {}), now, '' }
+end
+redis.call('XADD', P .. 'ev:' .. id, '1-0', 'type', 'job.queued', 'at', now, 'state', 'queued', 'phase', '')
+redis.call('XADD', P .. 'ev:' .. id, '2-0', 'type', 'job.admitted', 'at', now, 'state', 'queued', 'phase', '')
+redis.call('PUBLISH', P .. 'news', id .. ' 2')
+redis.call('ZADD', P .. 'pool:' .. pool, ticket, acct)
+redis.call('SADD', P .. 'slots:' .. acct, id)
+redis.call('ZADD', P .. 'bells', now + grace, id)
+return { 'ok', { { id, 'submit', 1 } }, now, acct }

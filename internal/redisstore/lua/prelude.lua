@@ -105,6 +105,18 @@ local function free_accounts(pool)
   return out
 end
 
+-- first_free gives the account of a pool that a job for a model would be given,
+-- or nil. Unlike free_accounts it stops at the first.
+local function first_free(pool, model)
+  for _, acct in ipairs(redis.call('ZRANGE', P .. 'pool:' .. pool, 0, -1)) do
+    local a = redis.call('HMGET', P .. 'acct:' .. acct, 'enabled', 'models', 'cool', 'cool:' .. model, 'max')
+    local cools = math.max(tonumber(a[3] or '0') or 0, tonumber(a[4] or '0') or 0)
+    if a[1] == '1' and cools <= now and lists(a[2], model)
+      and redis.call('SCARD', P .. 'slots:' .. acct) < tonumber(a[5]) then return acct end
+  end
+  return nil
+end
+
 -- take gives the first of such accounts that serves a model, and puts it last.
 local function take(accounts, model)
   for i, a in ipairs(accounts) do
