@@ -80,13 +80,20 @@ func (s *Server) readChat(ctx context.Context, who caller, body fields) (*chatCa
 
 // includeUsage reads stream_options.include_usage.
 func includeUsage(body fields) (bool, error) {
-	var options fields
-	if err := body.read("stream_options", "an object", &options); err != nil || options.missing("include_usage") {
-		return false, err
+	if body.missing("stream_options") {
+		return false, nil
+	}
+	options := body["stream_options"]
+	if options[0] != '{' {
+		return false, wrongType("stream_options", "an object", options)
+	}
+	wish := member(options, "include_usage")
+	if wish == nil || wish[0] == 'n' {
+		return false, nil
 	}
 	var yes bool
-	if json.Unmarshal(options["include_usage"], &yes) != nil {
-		return false, wrongType("stream_options.include_usage", "true or false", options["include_usage"])
+	if json.Unmarshal(wish, &yes) != nil {
+		return false, wrongType("stream_options.include_usage", "true or false", wish)
 	}
 	return yes, nil
 }

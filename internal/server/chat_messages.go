@@ -22,56 +22,61 @@ func (s *Server) checkMessages(ctx context.Context, body fields) error {
 	if body.missing("messages") {
 		return fault.New(fault.Invalid, "messages: required. Send at least one message.").WithParam("messages")
 	}
-	var messages []json.RawMessage
-	if json.Unmarshal(body["messages"], &messages) != nil {
-		return wrongType("messages", "an array of messages", body["messages"])
+	messages := body["messages"]
+	if messages[0] != '[' {
+		return wrongType("messages", "an array of messages", messages)
 	}
-	if len(messages) == 0 {
+	n, fits := atMost(messages, s.cfg.Limits.Messages)
+	switch {
+	case n == 0:
 		return fault.New(fault.Invalid, "messages: must hold at least one message.").WithParam("messages")
+	case !fits:
+		return fault.Newf(fault.Invalid, "messages: holds too many messages; the limit is %d.", s.cfg.Limits.Messages).WithParam("messages")
 	}
-	if n, most := len(messages), s.cfg.Limits.Messages; n > most {
-		return fault.Newf(fault.Invalid, "messages: holds %d messages; the limit is %d.", n, most).WithParam("messages")
-	}
-	for i, m := range messages {
+	i := 0
+	for m := range elements(messages) {
 		if err := s.checkMessage(ctx, fmt.Sprintf("messages[%d]", i), m); err != nil {
 			return err
 		}
+		i++
 	}
 	return nil
 }
 
 func (s *Server) checkMessage(ctx context.Context, at string, raw json.RawMessage) error {
-	var m struct {
-		Role    json.RawMessage `json:"role"`
-		Content json.RawMessage `json:"content"`
-	}
-	if raw[0] != '{' || json.Unmarshal(raw, &m) != nil {
+	if raw[0] != '{' {
 		return wrongType(at, "an object with role and content", raw)
 	}
 	var role string
-	if json.Unmarshal(m.Role, &role) != nil || !slices.Contains(roles, role) {
+	if json.Unmarshal(member(raw, "role"), &role) != nil || !slices.Contains(roles, role) {
 		return fault.Newf(fault.Invalid, "%s.role: must be one of %s.", at, strings.Join(roles, ", ")).WithParam(at + ".role")
 	}
 	at += ".content"
+	content := member(raw, "content")
 	switch {
-	case len(m.Content) == 0 || m.Content[0] == 'n':
+	case len(content) == 0 || content[0] == 'n':
 		if role == "assistant" { // one that only calls tools
 			return nil
 		}
 		return fault.Newf(fault.Invalid, "%s: required.", at).WithParam(at)
-	case m.Content[0] == '"':
+	case content[0] == '"':
 		return nil
-	case m.Content[0] != '[':
-		return wrongType(at, "a string or an array of parts", m.Content)
+	case content[0] != '[':
+		return wrongType(at, "a string or an array of parts", content)
 	}
-	var parts []json.RawMessage
-	if err := json.Unmarshal(m.Content, &parts); err != nil {
-		return wrongType(at, "an array of parts", m.Content)
+	return s.checkParts(ctx, at, content)
+}
+
+func (s *Server) checkParts(ctx context.Context, at string, content json.RawMessage) error {
+	if _, fits := atMost(content, s.cfg.Limits.Parts); !fits {
+		return fault.Newf(fault.Invalid, "%s: holds too many parts; the limit is %d.", at, s.cfg.Limits.Parts).WithParam(at)
 	}
-	for j, part := range parts {
+	j := 0
+	for part := range elements(content) {
 		if err := s.checkPart(ctx, fmt.Sprintf("%s[%d]", at, j), part); err != nil {
 			return err
 		}
+		j++
 	}
 	return nil
 }
@@ -79,22 +84,17 @@ func (s *Server) checkMessage(ctx context.Context, at string, raw json.RawMessag
 // checkPart looks at text and images; kinds of parts that only some upstreams
 // know pass.
 func (s *Server) checkPart(ctx context.Context, at string, raw json.RawMessage) error {
-	var part struct {
-		Type  string          `json:"type"`
-		Text  json.RawMessage `json:"text"`
-		Image json.RawMessage `json:"image_url"`
-	}
-	if raw[0] != '{' || json.Unmarshal(raw, &part) != nil || part.Type == "" {
+	var kind string
+	if raw[0] != '{' || json.Unmarshal(member(raw, "type"), &kind) != nil || kind == "" {
 		return fault.Newf(fault.Invalid, "%s: must be an object with a type, like {\"type\":\"text\",\"text\":\"…\"}.", at).WithParam(at)
 	}
-	switch part.Type {
+	switch kind {
 	case "text":
-		var text string
-		if json.Unmarshal(part.Text, &text) != nil {
-			return wrongType(at+".text", "a string", part.Text)
+		if text := member(raw, "text"); len(text) == 0 || text[0] != '"' {
+			return wrongType(at+".text", "a string", text)
 		}
 	case "image_url":
-		return s.checkChatImage(ctx, at+".image_url", part.Image)
+		return s.checkChatImage(ctx, at+".image_url", member(raw, "image_url"))
 	}
 	return nil
 }

@@ -104,6 +104,7 @@ type Limits struct {
 	ImageBytes  int64         // 10 MiB: of an input image, decoded
 	ImagePixels int           // 36 million: of an input image, width × height
 	Messages    int           // 1024: of a chat request
+	Parts       int           // 256: of one message's content
 	Waiting     int           // 20,000: callers that wait in this process at once
 	FetchTime   time.Duration // 20 s: to fetch an input image
 	ReadStall   time.Duration // 30 s: a caller's pause within its request's body
@@ -158,6 +159,7 @@ func (c Config) withDefaults() Config {
 		ImageBytes:  cmp.Or(c.Limits.ImageBytes, 10<<20),
 		ImagePixels: cmp.Or(c.Limits.ImagePixels, 36_000_000),
 		Messages:    cmp.Or(c.Limits.Messages, 1024),
+		Parts:       cmp.Or(c.Limits.Parts, 256),
 		Waiting:     cmp.Or(c.Limits.Waiting, 20_000),
 		FetchTime:   cmp.Or(c.Limits.FetchTime, 20*time.Second),
 		ReadStall:   cmp.Or(c.Limits.ReadStall, 30*time.Second),

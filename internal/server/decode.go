@@ -22,6 +22,10 @@ import (
 // reach about 20.
 const maxDepth = 100
 
+// maxFields bounds how many fields a request's object has. Those that are known
+// number fewer than 50.
+const maxFields = 1000
+
 // firstBuffer is how much is set aside for a body before a byte of it came,
 // whatever its Content-Length promises.
 const firstBuffer = 512 << 10
@@ -107,8 +111,11 @@ func decodeObject(body []byte) (fields, error) {
 	if !utf8.Valid(body) {
 		return nil, fault.New(fault.Invalid, "The request body is not valid UTF-8.")
 	}
-	if tooDeep(body) {
+	switch deep, wide := size(body); {
+	case deep > maxDepth:
 		return nil, fault.Newf(fault.Invalid, "The request body nests more than %d levels deep.", maxDepth)
+	case wide > maxFields:
+		return nil, fault.Newf(fault.Invalid, "The request body has more than %d fields.", maxFields)
 	}
 	var f fields
 	err := json.Unmarshal(body, &f)
@@ -121,27 +128,29 @@ func decodeObject(body []byte) (fields, error) {
 	return f, nil
 }
 
-// tooDeep tells whether brackets outside of strings nest beyond maxDepth.
-func tooDeep(body []byte) bool {
-	depth, quoted, escaped := 0, false, false
-	for _, b := range body {
-		switch {
-		case escaped:
-			escaped = false
-		case quoted:
-			escaped = b == '\\'
-			quoted = b != '"'
-		case b == '"':
-			quoted = true
-		case b == '{' || b == '[':
-			if depth++; depth > maxDepth {
-				return true
-			}
-		case b == '}' || b == ']':
+// size tells how deep brackets nest and how many members or elements the
+// outermost one holds, both no further than is needed to see that it is too
+// much. It takes text that is no JSON at all.
+func size(body []byte) (deepest, wide int) {
+	depth := 0
+	wide = 1
+	for _, b := range marks(body) {
+		switch b {
+		case '{', '[':
+			depth++
+			deepest = max(deepest, depth)
+		case '}', ']':
 			depth--
+		case ',':
+			if depth == 1 {
+				wide++
+			}
+		}
+		if deepest > maxDepth || wide > maxFields {
+			break
 		}
 	}
-	return false
+	return deepest, wide
 }
 
 // position tells a person where in the body a byte stands.

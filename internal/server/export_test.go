@@ -54,3 +54,14 @@ func Span(h http.Header, size int64) (first, length int64, err error) {
 	span, err := rangeOf(h, "", "", size)
 	return span.first, span.length, err
 }
+
+// Elements takes an array or an object apart.
+func Elements(text string) (out []string) {
+	for one := range elements([]byte(text)) {
+		out = append(out, string(one))
+	}
+	return out
+}
+
+// Member gives a member of an object.
+func Member(text, name string) string { return string(member([]byte(text), name)) }
