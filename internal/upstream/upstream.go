@@ -207,6 +207,11 @@ type ChatStream interface {
 	// that breaks off gives an *Error. The bytes are valid until the next call.
 	Next() ([]byte, error)
 
+	// BeforeWait sets what Next calls before it waits for more of the answer,
+	// and not while chunks that have arrived already are left. Whoever hands
+	// chunks on in larger pieces must send what it holds then.
+	BeforeWait(f func())
+
 	// Close ends the call at the upstream if it is still running.
 	Close() error
 }

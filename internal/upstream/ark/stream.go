@@ -57,6 +57,9 @@ func (s *chatStream) Next() ([]byte, error) {
 	return s.read()
 }
 
+// BeforeWait implements [upstream.ChatStream].
+func (s *chatStream) BeforeWait(f func()) { s.events.BeforeRead(f) }
+
 func (s *chatStream) read() ([]byte, error) {
 	if s.err != nil {
 		return nil, s.err

@@ -8,8 +8,9 @@ import (
 // lines cuts a stream into lines without waiting for anything after a line's
 // end.
 type lines struct {
-	r     io.Reader
-	limit int // longest line in bytes
+	r      io.Reader
+	limit  int    // longest line in bytes
+	before func() // called before each read; may be nil
 
 	buf        []byte
 	start, end int  // buf[start:end] is read but not given out
@@ -92,6 +93,9 @@ func (l *lines) refuse() bool {
 // fill reads once. It moves what is left to the front, or into a bigger buffer,
 // when there is no room behind it.
 func (l *lines) fill() {
+	if l.before != nil {
+		l.before()
+	}
 	if l.end == len(l.buf) {
 		l.room()
 	}

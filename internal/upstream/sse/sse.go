@@ -57,6 +57,11 @@ func NewReader(r io.Reader, maxLineBytes int) *Reader {
 	return &Reader{lines: lines{r: r, limit: maxLineBytes}, limit: maxLineBytes, bom: true}
 }
 
+// BeforeRead sets what Next calls before each read from the stream, which may
+// wait: what was made of the events so far can be handed on then, and not for
+// each event alone. Nil, as at first, is nothing.
+func (r *Reader) BeforeRead(f func()) { r.lines.before = f }
+
 // Next gives the next event that has data. At the end of the stream it gives
 // io.EOF, or io.ErrUnexpectedEOF when the stream ended inside an event, which is
 // then lost, as the standard wants. After any error it gives the same again.

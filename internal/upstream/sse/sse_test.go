@@ -105,6 +105,26 @@ func TestHandsOnAtOnce(t *testing.T) {
 	}
 }
 
+// TestBeforeRead counts the reads: events that came together are given out
+// without one between them.
+func TestBeforeRead(t *testing.T) {
+	t.Parallel()
+	parts := []io.Reader{strings.NewReader("data: a\n\n: none\n\ndata: b\n\nda"), strings.NewReader("ta: c\n\n")}
+	r := sse.NewReader(io.MultiReader(parts...), 1<<10)
+	var got []string
+	r.BeforeRead(func() { got = append(got, "read") })
+	for {
+		e, err := r.Next()
+		if err != nil {
+			break
+		}
+		got = append(got, string(e.Data))
+	}
+	if want := "read a b read c read"; strings.Join(got, " ") != want {
+		t.Errorf("got %q, want %q", strings.Join(got, " "), want)
+	}
+}
+
 func TestSourceErrorIsKept(t *testing.T) {
 	t.Parallel()
 	cut := errors.New("cut")
