@@ -30,7 +30,8 @@ func (s *Server) createChat(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	body, err := s.readObject(c)
+	body, free, err := s.readObject(c)
+	defer free()
 	if err != nil {
 		return err
 	}

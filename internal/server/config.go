@@ -100,6 +100,7 @@ type Wait struct {
 // Limits bound what comes from outside. Zero values mean the defaults.
 type Limits struct {
 	BodyBytes   int64         // 32 MiB: of a request's body
+	BodyBudget  int64         // 512 MiB: of all bodies held at once; taken apart they take about twice that
 	PromptRunes int           // 4000: of a prompt; runes, so that Chinese has the same room
 	ImageBytes  int64         // 10 MiB: of an input image, decoded
 	ImagePixels int           // 36 million: of an input image, width × height
@@ -107,7 +108,7 @@ type Limits struct {
 	Parts       int           // 256: of one message's content
 	Waiting     int           // 20,000: callers that wait in this process at once
 	FetchTime   time.Duration // 20 s: to fetch an input image
-	ReadStall   time.Duration // 30 s: a caller's pause within its request's body
+	ReadStall   time.Duration // 30 s: a caller's pause within its request's body; all of it may take that and a second for each 16 KiB
 	WriteStall  time.Duration // 30 s: a caller's pause in reading what we send
 	HeaderBytes int           // 64 KiB: of a request's headers
 }
@@ -155,6 +156,7 @@ func (c Config) withDefaults() Config {
 	}
 	c.Limits = Limits{
 		BodyBytes:   cmp.Or(c.Limits.BodyBytes, 32<<20),
+		BodyBudget:  cmp.Or(c.Limits.BodyBudget, 512<<20),
 		PromptRunes: cmp.Or(c.Limits.PromptRunes, 4000),
 		ImageBytes:  cmp.Or(c.Limits.ImageBytes, 10<<20),
 		ImagePixels: cmp.Or(c.Limits.ImagePixels, 36_000_000),

@@ -56,7 +56,8 @@ type answerStyle struct {
 // here, before anything is queued or paid.
 func (s *Server) submit(c echo.Context, who caller, kind job.Kind) (*job.Job, answerStyle, error) {
 	var none answerStyle
-	body, err := s.readObject(c)
+	body, free, err := s.readObject(c)
+	defer free()
 	if err != nil {
 		return nil, none, err
 	}

@@ -5,12 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
-	"os"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
@@ -26,24 +23,22 @@ const maxDepth = 100
 // number fewer than 50.
 const maxFields = 1000
 
-// firstBuffer is how much is set aside for a body before a byte of it came,
-// whatever its Content-Length promises.
-const firstBuffer = 512 << 10
-
 // fields is a request's JSON object, one level of it taken apart. Names match
 // exactly; of a name that is there twice the last one counts.
 type fields map[string]json.RawMessage
 
-// readObject reads a request's body, which must be one JSON object.
-func (s *Server) readObject(c echo.Context) (fields, error) {
+// readObject reads a request's body, which must be one JSON object. Whoever
+// asked calls free, which is never nil, once it holds no part of the body.
+func (s *Server) readObject(c echo.Context) (object fields, free func(), err error) {
 	if err := checkEncoding(c.Request().Header); err != nil {
-		return nil, err
+		return nil, func() {}, err
 	}
-	body, err := s.readBody(c)
+	body, free, err := s.readBody(c)
 	if err != nil {
-		return nil, err
+		return nil, free, err
 	}
-	return decodeObject(body)
+	object, err = decodeObject(body)
+	return object, free, err
 }
 
 // checkEncoding refuses bodies that cannot be plain JSON. Any other
@@ -57,49 +52,6 @@ func checkEncoding(h http.Header) error {
 		return fault.New(fault.Invalid, "Content-Type: this path takes a JSON body (application/json), not a form.").WithParam("Content-Type")
 	}
 	return nil
-}
-
-// readBody reads the whole body, within the limits of size and of pace.
-func (s *Server) readBody(c echo.Context) ([]byte, error) {
-	r := c.Request()
-	most := s.cfg.Limits.BodyBytes
-	if r.ContentLength > most {
-		return nil, errBodyTooLarge(most)
-	}
-	var buf bytes.Buffer
-	if n := min(r.ContentLength, firstBuffer); n > 0 {
-		buf.Grow(int(n) + bytes.MinRead)
-	}
-	ctl := http.NewResponseController(c.Response())
-	_, err := buf.ReadFrom(io.LimitReader(paced{r.Body, ctl, s.cfg.Limits.ReadStall}, most+1))
-	if err == nil {
-		_ = ctl.SetReadDeadline(time.Time{}) // else the watch for a caller that goes away would end with it
-	}
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, fault.Wrap(fault.Invalid, "The request body stopped coming. Send it again over a steadier connection.", err)
-	case err != nil:
-		return nil, fault.Wrap(fault.Invalid, "The request body broke off before its end.", err)
-	case int64(buf.Len()) > most:
-		return nil, errBodyTooLarge(most)
-	}
-	return buf.Bytes(), nil
-}
-
-func errBodyTooLarge(most int64) error {
-	return fault.Newf(fault.TooLarge, "The request body is over the limit of %s. Send a large image as a URL, or smaller.", humanBytes(most))
-}
-
-// paced reads a body whose sender may not pause for longer than stall.
-type paced struct {
-	body  io.Reader
-	ctl   *http.ResponseController
-	stall time.Duration
-}
-
-func (p paced) Read(b []byte) (int, error) {
-	_ = p.ctl.SetReadDeadline(time.Now().Add(p.stall)) // not every test's writer can
-	return p.body.Read(b)
 }
 
 // decodeObject takes a JSON object apart.

@@ -2,7 +2,7 @@
 // jobs, and keeps them company until the result is there, in whatever way they
 // can receive it.
 //
-//	create.go   a request becomes a job: auth.go, decode.go, media_request.go, image_input.go
+//	create.go   a request becomes a job: auth.go, body.go, decode.go, media_request.go, image_input.go
 //	await.go    waiting for a job; wait.go answers blocking calls, async.go those that prefer 202
 //	stream.go   following a job's log, told as chunks (chunks.go) or as events (events.go)
 //	jobs.go     a job as it stands; view.go and result.go give answers their shape
@@ -37,6 +37,7 @@ type Server struct {
 	checks  *credentialChecks
 	chat    map[string]*chatPool // by the upstream's name
 	bucket  *bucketCheck
+	bodies  *bodyBudget
 
 	waiting  atomic.Int64  // callers that wait for a job
 	stopping atomic.Bool   // not ready any more
@@ -61,6 +62,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{
 		cfg: c, metrics: m, checks: newCredentialChecks(), chat: newChatPools(c.ChatAccounts),
 		bucket: &bucketCheck{check: c.Blobs.Check}, handover: make(chan struct{}),
+		bodies: &bodyBudget{most: c.Limits.BodyBudget},
 	}
 	s.release = sync.OnceFunc(func() { close(s.handover) })
 	s.echo = s.routes()

@@ -1,0 +1,68 @@
+package server_test
+
+import (
+	"bufio"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tintypehq/tintype/internal/server"
+)
+
+// TestBodyBudget: bodies of all callers together have a limit, and what was
+// held is given back.
+func TestBodyBudget(t *testing.T) {
+	t.Parallel()
+	h := open(t, configure(func(c *server.Config) { c.Limits.BodyBudget = 64 << 10 }))
+	conn := h.dial() // holds the most of it, and does not go on
+	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 70000\r\n\r\n%s", images, gatewayKey, strings.Repeat(" ", 60<<10))
+	large := `{"prompt":"x","padding":"` + strings.Repeat("a", 40<<10) + `"}`
+	for _, path := range []string{images, chats} {
+		var a answer
+		h.eventually(func() bool {
+			a = h.call(http.MethodPost, path, large, "Prefer", "respond-async")
+			return a.status == 503
+		})
+		if code, _, _ := errorOf(t, a.body); code != "queue_full" || a.header.Get("Retry-After") != "1" || a.header.Get("X-Should-Retry") == "false" {
+			t.Errorf("%v %s", a.header, a.body)
+		}
+	}
+	h.must(conn.Close())
+	h.eventually(func() bool {
+		return h.call(http.MethodPost, images, large, "Prefer", "respond-async").status == 202
+	})
+	for range 10 { // each of them gives back what it took
+		if a := h.call(http.MethodPost, images, large, "Prefer", "respond-async"); a.status != 202 {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+		if a := h.call(http.MethodPost, chats, ask(strings.Repeat("a", 40<<10), "")); a.status != 200 {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+	}
+}
+
+// TestDrippingBody: a byte now and then does not keep a request open.
+func TestDrippingBody(t *testing.T) {
+	t.Parallel()
+	h := open(t, configure(func(c *server.Config) { c.Limits.ReadStall = 300 * ms }))
+	conn := h.dial()
+	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 100000\r\n\r\n{", images, gatewayKey)
+	h.meanwhile(func() {
+		for range 500 {
+			if _, err := conn.Write([]byte(" ")); err != nil {
+				return
+			}
+			time.Sleep(10 * ms) // the caller's own pace
+		}
+	})
+	h.must(conn.SetReadDeadline(time.Now().Add(3 * time.Second)))
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	h.must(err)
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != 400 {
+		t.Errorf("%d", resp.StatusCode)
+	}
+	h.must(conn.Close())
+}
