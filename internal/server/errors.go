@@ -14,6 +14,7 @@ import (
 
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
+	"github.com/tintypehq/tintype/internal/upstream"
 	"github.com/tintypehq/tintype/pkg/tintype"
 )
 
@@ -125,6 +126,13 @@ func mayRetry(f *fault.Error) bool {
 	return false
 }
 
+// maybeBilled tells whether the upstream may have done the work all the same:
+// then a client that repeats by itself would pay twice.
+func maybeBilled(err error) bool {
+	e, ok := errors.AsType[*upstream.Error](err)
+	return ok && e.Outcome == upstream.Ambiguous
+}
+
 // refuse answers an error, and then takes in what is left of the request's body:
 // a caller that sends all of it before it reads would otherwise meet a reset
 // connection instead of the answer. It tells whether the connection must be cut
@@ -166,7 +174,7 @@ func (s *Server) answerError(err error, c echo.Context) {
 	if id != "" {
 		h.Set(echo.HeaderLocation, jobPath(id))
 	}
-	if id != "" || !mayRetry(f) {
+	if id != "" || !mayRetry(f) || maybeBilled(err) {
 		h.Set(headerShouldRetry, "false")
 	}
 	clearEntity(h)
