@@ -15,7 +15,6 @@ import (
 const (
 	aliveFor      = 10 * time.Minute
 	deadFor       = 30 * time.Second // a new key may need a moment until it works
-	unknownFor    = 5 * time.Second  // the upstream has other troubles: do not add to them
 	checkPatience = 10 * time.Second
 	mostChecks    = 10_000
 )
@@ -30,6 +29,7 @@ type credentialChecks struct {
 type credentialCheck struct {
 	mu    sync.Mutex // held while the upstream is asked, so that one caller asks
 	until time.Time  // the word holds
+	asked time.Time  // when the upstream was last done with the question
 	dead  bool
 }
 
@@ -68,32 +68,40 @@ func (k *credentialChecks) makeRoom() {
 
 // checkCredential refuses a caller's own credential that the upstream does not
 // accept, before anything is queued for it. Where the upstream cannot say, it
-// passes: the job will show.
+// passes, and nothing is remembered: the job will show.
 func (s *Server) checkCredential(ctx context.Context, own *account.Account) error {
 	driver := s.cfg.Drivers[upstreamOf(own)]
 	if own == nil || driver == nil {
 		return nil
 	}
-	c := s.checks.of(own.ID)
+	c, came := s.checks.of(own.ID), time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if time.Now().After(c.until) {
-		ctx, cancel := context.WithTimeout(ctx, checkPatience)
-		defer cancel()
-		err := driver.Check(ctx, *own)
-		switch {
-		case err == nil:
-			c.dead, c.until = false, time.Now().Add(aliveFor)
-		case upstream.AsError(err).Class == upstream.Auth:
-			c.dead, c.until = true, time.Now().Add(deadFor)
-		default: // not known, which is not held against the caller
-			c.dead, c.until = false, time.Now().Add(unknownFor)
-		}
+	// Whoever waited while another asked has its answer, even if that was none.
+	if time.Now().After(c.until) && !c.asked.After(came) {
+		c.ask(ctx, driver, *own)
 	}
 	if c.dead {
 		return errDeadCredential(nil)
 	}
 	return nil
+}
+
+// ask asks the upstream. The caller may go away meanwhile: others wait for the
+// word too.
+func (c *credentialCheck) ask(ctx context.Context, driver upstream.Driver, own account.Account) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkPatience)
+	defer cancel()
+	err := driver.Check(ctx, own)
+	c.asked = time.Now()
+	switch {
+	case err == nil:
+		c.dead, c.until = false, time.Now().Add(aliveFor)
+	case upstream.AsError(err).Class == upstream.Auth:
+		c.dead, c.until = true, time.Now().Add(deadFor)
+	default: // not known, which is not held against the caller
+		c.dead, c.until = false, time.Time{}
+	}
 }
 
 func upstreamOf(a *account.Account) string {
