@@ -40,7 +40,7 @@ func (s *Server) sleep(ctx context.Context, news <-chan struct{}, until time.Tim
 func (s *Server) enter(kind string) (leave func(), err error) {
 	if s.waiting.Add(1) > int64(s.cfg.Limits.Waiting) {
 		s.waiting.Add(-1)
-		return nil, fault.New(fault.QueueFull, "Too many calls are waiting on this server. Try again in a moment, or ask with \"Prefer: respond-async\".").WithRetryAfter(5 * time.Second)
+		return nil, errCrowded()
 	}
 	g := s.metrics.waiters.WithLabelValues(kind)
 	g.Inc()
@@ -51,6 +51,13 @@ func (s *Server) enter(kind string) (leave func(), err error) {
 type outcome struct {
 	job *job.Job // as it was last seen
 	why wake     // due: the limit has come; changed: the job is as it was waited for
+}
+
+// crowded tells whether there is no room for one more at the moment.
+func (s *Server) crowded() bool { return s.waiting.Load() >= int64(s.cfg.Limits.Waiting) }
+
+func errCrowded() error {
+	return fault.New(fault.QueueFull, "Too many calls are waiting on this server. Try again in a moment, or ask with \"Prefer: respond-async\".").WithRetryAfter(5 * time.Second)
 }
 
 // await waits until done says yes, the limit has come, or one of the other

@@ -24,25 +24,43 @@ func (s *Server) create(kind job.Kind) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		leave, err := s.enter("create")
-		if err != nil {
-			return err
+		// Looked at before anything is paid, taken only once the waiting begins:
+		// a slow body must not hold a place.
+		if !wish.async && s.crowded() {
+			return errCrowded()
 		}
-		defer leave()
 		j, req, err := s.submit(c, who, kind)
 		if err != nil {
 			return err
 		}
 		markAccepted(c, j.ID)
 		s.metrics.accepted.WithLabelValues(string(kind)).Inc()
-		switch {
-		case req.stream:
-			return s.streamChunks(c, j)
-		case wish.given():
-			return s.answerAsWished(c, j, wish, req.format)
-		}
-		return s.answerBlocking(c, j, who.mode, req.format)
+		return s.answerCreate(c, j, who.mode, wish, req)
 	}
+}
+
+// answerCreate keeps a caller company in the way that it asked for. Whoever
+// waits needs a place; when the last one was taken since the job was made, the
+// caller gets the job to come back to.
+func (s *Server) answerCreate(c echo.Context, j *job.Job, mode WaitMode, wish preference, req answerStyle) error {
+	if wish.async && wish.wait == 0 && !req.stream {
+		return s.answerAsWished(c, j, wish, req.format)
+	}
+	leave, err := s.enter("create")
+	if err != nil && wish.given() && !req.stream {
+		return s.handle(c, j)
+	}
+	if err != nil {
+		return errStillRuns(j)
+	}
+	defer leave()
+	switch {
+	case req.stream:
+		return s.streamChunks(c, j)
+	case wish.given():
+		return s.answerAsWished(c, j, wish, req.format)
+	}
+	return s.answerBlocking(c, j, mode, req.format)
 }
 
 // answerStyle is what the answer needs to know of the request. The request itself,

@@ -1,8 +1,10 @@
 package server_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -244,6 +246,23 @@ func TestRoomForWaiters(t *testing.T) {
 	if n := len(h.bells()); n != 1 {
 		t.Errorf("%d jobs", n)
 	}
+	h.create(images, `{"prompt":"x"}`) // whoever does not wait needs no place
+}
+
+// TestSlowBodyTakesNoPlace: only who waits for a job counts as waiting.
+func TestSlowBodyTakesNoPlace(t *testing.T) {
+	t.Parallel()
+	h := open(t, configure(func(c *server.Config) { c.Limits.Waiting = 1 }))
+	conn := h.dial()
+	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n", images, gatewayKey)
+	line, err := bufio.NewReader(conn).ReadString('\n') // the server has begun to read the body
+	if err != nil || !strings.Contains(line, "100 Continue") {
+		t.Fatalf("%q, %v", line, err)
+	}
+	if a := h.call(http.MethodPost, images, `{"prompt":"x"}`, "Prefer", "wait=1"); a.status != 202 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	h.must(conn.Close())
 }
 
 // eventually waits until something is so.
