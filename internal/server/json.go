@@ -3,7 +3,6 @@ package server
 import (
 	"bytes"
 	"encoding/json"
-	"strconv"
 
 	"github.com/labstack/echo/v4"
 )
@@ -25,8 +24,7 @@ func encodeJSON(v any) ([]byte, error) {
 func (s *Server) writeJSON(c echo.Context, status int, v any) {
 	body, err := encodeJSON(v)
 	if err == nil {
-		c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(len(body)))
-		err = c.Blob(status, contentJSON, body)
+		err = s.sendWhole(c, status, contentJSON, body)
 	}
 	if err != nil {
 		s.cfg.Log.DebugContext(c.Request().Context(), "cannot answer", "err", err)
