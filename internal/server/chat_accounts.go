@@ -50,8 +50,8 @@ func newChatPools(accounts map[string][]account.Account) map[string]*chatPool {
 	return pools
 }
 
-// take gives the account whose turn it is, or tells how soon one will be free;
-// zero: none serves the model.
+// take gives the account whose turn it is and that was not tried, or tells how
+// soon the first that rests will be back; zero: none rests.
 func (p *chatPool) take(model string, tried map[string]bool) (a *chatAccount, soon time.Duration) {
 	if p == nil {
 		return nil, 0
@@ -60,7 +60,7 @@ func (p *chatPool) take(model string, tried map[string]bool) (a *chatAccount, so
 	defer p.mu.Unlock()
 	now := time.Now()
 	for _, one := range p.all {
-		if !one.Serves(model) || tried[one.ID] {
+		if !one.Serves(model) {
 			continue
 		}
 		if rest := one.restsUntil(model).Sub(now); rest > 0 {
@@ -69,7 +69,7 @@ func (p *chatPool) take(model string, tried map[string]bool) (a *chatAccount, so
 			}
 			continue
 		}
-		if a == nil || one.used < a.used {
+		if !tried[one.ID] && (a == nil || one.used < a.used) {
 			a = one
 		}
 	}
@@ -78,6 +78,22 @@ func (p *chatPool) take(model string, tried map[string]bool) (a *chatAccount, so
 		a.used = p.turn
 	}
 	return a, soon
+}
+
+// soonest is how soon a caller may come again: when the first account is back,
+// or in a moment if one does not rest. Zero: none serves the model.
+func (p *chatPool) soonest(model string) (soon time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, one := range p.all {
+		if !one.Serves(model) {
+			continue
+		}
+		if rest := max(time.Until(one.restsUntil(model)), time.Second); soon == 0 || rest < soon {
+			soon = rest
+		}
+	}
+	return soon
 }
 
 func (a *chatAccount) restsUntil(model string) time.Time {
@@ -161,7 +177,7 @@ func (s *Server) tryAccounts(ctx context.Context, call *chatCall, do func(accoun
 			return err
 		}
 	}
-	return noAccount(last, 0)
+	return noAccount(last, pool.soonest(call.request.Model))
 }
 
 func (s *Server) count(call *chatCall, outcome string) {

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -172,6 +173,9 @@ func TestChatErrors(t *testing.T) {
 	}
 }
 
+// mostAttempts is how many accounts one call tries.
+const mostAttempts = 3
+
 func TestChatWithoutAccounts(t *testing.T) {
 	t.Parallel()
 	h := open(t, func(o *options) { o.chat = []account.Account{pooled("limited")} })
@@ -180,6 +184,20 @@ func TestChatWithoutAccounts(t *testing.T) {
 		code, param, message := errorOf(t, a.body)
 		if a.status != 503 || code != "pool_exhausted" || param != "model" || a.header.Get("Retry-After") == "" || strings.Contains(message, "limited") {
 			t.Errorf("%d %v %s", a.status, a.header, a.body)
+		}
+	}
+	for n := range mostAttempts + 2 { // as many accounts as are tried in one call, and fewer, and more
+		var all []account.Account
+		for i := range n + 1 {
+			all = append(all, account.Account{ID: fmt.Sprint("dead", i), Upstream: "ark", Secret: account.NewSecret("revoked"), MaxInFlight: 1})
+		}
+		all = append(all, pooled("limited"))
+		h := open(t, func(o *options) { o.chat = all })
+		for range 3 {
+			a := h.call(http.MethodPost, chats, ask("hello", ""))
+			if code, _, _ := errorOf(t, a.body); code != "pool_exhausted" || a.header.Get("Retry-After") == "" {
+				t.Errorf("%d dead accounts: %v %s", n+1, a.header, a.body)
+			}
 		}
 	}
 	if a := h.call(http.MethodPost, chats, ask("hello", ""), "Authorization", "Bearer sim-own"); a.status != 200 {
