@@ -189,7 +189,7 @@ func isGone(c echo.Context, err error) bool {
 // clearEntity takes back what was said of a file that is not sent after all.
 func clearEntity(h http.Header) {
 	for _, name := range []string{
-		echo.HeaderContentLength, echo.HeaderLastModified, echo.HeaderContentSecurityPolicy,
+		echo.HeaderContentType, echo.HeaderContentLength, echo.HeaderLastModified, echo.HeaderContentSecurityPolicy,
 		"Etag", "Content-Range", "Content-Disposition", "Accept-Ranges",
 	} {
 		h.Del(name)

@@ -97,6 +97,9 @@ func (s *Server) proxy(c echo.Context, j *job.Job, m *job.Media) error {
 	}
 	h.Set(echo.HeaderContentLength, strconv.FormatInt(span.length, 10))
 	if r.Method == http.MethodHead {
+		if _, err := s.cfg.Blobs.Stat(r.Context(), m.Key); err != nil {
+			return fileFault(err)
+		}
 		return c.NoContent(status)
 	}
 	return s.copyMedia(c, status, m, span)
@@ -106,11 +109,8 @@ func (s *Server) proxy(c echo.Context, j *job.Job, m *job.Media) error {
 // that nobody takes a part for the whole.
 func (s *Server) copyMedia(c echo.Context, status int, m *job.Media, span byteSpan) error {
 	from, err := s.cfg.Blobs.Open(c.Request().Context(), m.Key, span.first, span.length)
-	switch {
-	case errors.Is(err, blob.ErrNotFound):
-		return fault.Wrap(fault.NotFound, "The file is no longer stored.", err)
-	case err != nil:
-		return errMediaStore(err)
+	if err != nil {
+		return fileFault(err)
 	}
 	defer func() { _ = from.Close() }() // read only: its error says nothing about the bytes
 	w := c.Response()
@@ -128,6 +128,14 @@ func (s *Server) copyMedia(c echo.Context, status int, m *job.Media, span byteSp
 		return fmt.Errorf("%w: %s: %w", errCut, m.Key, err)
 	}
 	return nil
+}
+
+// fileFault says why a file that the record knows cannot be had.
+func fileFault(err error) error {
+	if errors.Is(err, blob.ErrNotFound) {
+		return fault.Wrap(fault.NotFound, "The file is no longer stored.", err)
+	}
+	return errMediaStore(err)
 }
 
 // unhurried writes to a caller that may take its time but must go on reading.

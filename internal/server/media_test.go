@@ -89,7 +89,7 @@ func TestMediaRanges(t *testing.T) {
 				t.Errorf("%d %q, want %d %q", a.status, a.header.Get("Content-Range"), tt.status, tt.span)
 			}
 			if tt.status == 416 {
-				if code, param, _ := errorOf(t, a.body); code != "invalid_request" || param != "Range" || a.header.Get("Cache-Control") != "no-store" {
+				if code, param, _ := errorOf(t, a.body); code != "invalid_request" || param != "Range" || a.header.Get("Content-Type") != "application/json" || a.header.Get("Cache-Control") != "no-store" {
 					t.Errorf("%v %s", a.header, a.body)
 				}
 				return
@@ -128,7 +128,11 @@ func TestUnknownMedia(t *testing.T) {
 	}
 	h.must(h.blobs.Delete(t.Context(), id.Dir()+"video-0.mp4"))
 	a := h.call(http.MethodGet, path, "")
-	if code, _, _ := errorOf(t, a.body); a.status != 404 || code != "not_found" || a.header.Get("Content-Disposition") != "" || a.header.Get("Cache-Control") != "no-store" {
+	head := h.call(http.MethodHead, path, "")
+	if head.status != 404 || head.header.Get("Content-Type") != "application/json" || head.header.Get("Content-Length") != a.header.Get("Content-Length") {
+		t.Errorf("HEAD of a deleted file: %d %v", head.status, head.header)
+	}
+	if code, _, _ := errorOf(t, a.body); a.status != 404 || code != "not_found" || a.header.Get("Content-Type") != "application/json" || a.header.Get("Content-Disposition") != "" || a.header.Get("Cache-Control") != "no-store" {
 		t.Errorf("deleted: %d %v %s", a.status, a.header, a.body)
 	}
 }
