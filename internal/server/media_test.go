@@ -38,7 +38,7 @@ func TestMediaHeaders(t *testing.T) {
 			for name, value := range map[string]string{
 				"Content-Type": "video/mp4", "Accept-Ranges": "bytes", "X-Content-Type-Options": "nosniff",
 				"Content-Disposition": "inline; filename=video-0.mp4", "Cache-Control": "private, max-age=31536000, immutable",
-				"Access-Control-Allow-Origin": "",
+				"Access-Control-Allow-Origin": "*",
 			} {
 				if got := a.header.Get(name); got != value {
 					t.Errorf("%s: %s is %q, want %q", method, name, got, value)
