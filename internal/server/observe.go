@@ -22,7 +22,7 @@ import (
 func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		began := time.Now()
-		if c.Request().Method == http.MethodPost {
+		if c.Request().Body != http.NoBody {
 			// Also a body that nobody reads is waited for, after the answer.
 			_ = http.NewResponseController(c.Response()).SetReadDeadline(began.Add(s.cfg.Limits.ReadStall)) // not every test's writer can
 		}
@@ -114,20 +114,16 @@ func levelOf(c echo.Context, err error) slog.Level {
 	return slog.LevelInfo
 }
 
-// requestID is the caller's own name for the request, if it is harmless in a
-// header and a log, else a new one.
+// requestID is the caller's own name for the request, letter by letter, if it is
+// harmless in a header and a log, else a new one: a changed name would be found
+// by nobody.
 func requestID(sent string) string {
 	const longest = 128
-	clean := strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.:/+=@", r) {
-			return r
-		}
-		return -1
-	}, sent)
-	if clean == "" {
+	odd := func(r rune) bool { return r < ' ' || r > '~' }
+	if sent == "" || len(sent) > longest || strings.ContainsFunc(sent, odd) {
 		return "req_" + strings.ToLower(rand.Text())
 	}
-	return clean[:min(len(clean), longest)]
+	return sent
 }
 
 // acceptedKey holds the id of the job that this request has created.
