@@ -65,3 +65,6 @@ func Elements(text string) (out []string) {
 
 // Member gives a member of an object.
 func Member(text, name string) string { return string(member([]byte(text), name)) }
+
+// Goodbye is what remains for handing over of what is left of a grace.
+var Goodbye = goodbye

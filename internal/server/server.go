@@ -154,10 +154,14 @@ func (s *Server) stop(ctx context.Context, srv *http.Server, grace time.Duration
 	s.release()
 }
 
-// untilHandover leaves the last fifth of the grace, at most 2 s, for saying
-// goodbye.
+// untilHandover leaves the last fifth of the grace for saying goodbye: from 1 s,
+// or half of a very short grace, to 2 s.
 func untilHandover(ctx context.Context) time.Duration {
 	deadline, _ := ctx.Deadline()
 	left := time.Until(deadline)
-	return left - min(2*time.Second, left/5)
+	return left - goodbye(left)
+}
+
+func goodbye(left time.Duration) time.Duration {
+	return min(2*time.Second, max(left/5, min(time.Second, left/2)))
 }

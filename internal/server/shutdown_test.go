@@ -79,3 +79,15 @@ func TestShutdownDelay(t *testing.T) {
 func isRefused(err error) bool {
 	return err != nil && !errors.Is(err, os.ErrDeadlineExceeded) && strings.Contains(err.Error(), "refused")
 }
+
+func TestGoodbye(t *testing.T) {
+	t.Parallel()
+	for left, want := range map[time.Duration]time.Duration{
+		500 * ms: 250 * ms, time.Second: 500 * ms, 2 * time.Second: time.Second, 3 * time.Second: time.Second,
+		7500 * ms: 1500 * ms, time.Minute: 2 * time.Second,
+	} {
+		if got := server.Goodbye(left); got != want {
+			t.Errorf("of %s: %s, want %s", left, got, want)
+		}
+	}
+}
