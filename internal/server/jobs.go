@@ -50,8 +50,8 @@ func (s *Server) load(ctx context.Context, id job.ID) (*job.Job, error) {
 	old, archiveErr := s.cfg.Archive(ctx, id)
 	switch {
 	case archiveErr != nil && !fault.Is(archiveErr, fault.NotFound):
-		s.cfg.Log.WarnContext(ctx, "cannot read the archive", "job_id", id, "err", archiveErr)
-		return nil, err
+		// Whether there is such a job cannot be known now.
+		return nil, fault.Wrap(fault.Unavailable, "The job cannot be looked up at the moment. Try again.", archiveErr)
 	case archiveErr != nil || !old.ExpiresAt.IsZero() && time.Now().After(old.ExpiresAt):
 		return nil, err
 	}

@@ -3,8 +3,10 @@ package server_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -271,5 +273,33 @@ func TestModels(t *testing.T) {
 	got := h.call(http.MethodGet, "/v1/models/a%2Fb", "")
 	if code, param, message := errorOf(t, got.body); got.status != 404 || code != "model_not_found" || param != "model" || !strings.Contains(message, "a/b") {
 		t.Errorf("unknown: %d %s", got.status, got.body)
+	}
+}
+
+// TestUnreadableArchive: a job that cannot be looked up is not a job that does
+// not exist.
+func TestUnreadableArchive(t *testing.T) {
+	t.Parallel()
+	var broken atomic.Bool
+	h := open(t, configure(func(c *server.Config) {
+		c.Archive = func(context.Context, job.ID) (*job.Job, error) {
+			if broken.Load() {
+				return nil, errors.New("bucket of secret name is away")
+			}
+			return nil, fault.New(fault.NotFound, "none")
+		}
+	}))
+	id := job.NewID(time.Now())
+	media := "/v1/media/" + string(id) + job.NewSecret() + "/image-0.png"
+	for _, path := range []string{"/v1/jobs/" + string(id), "/v1/jobs/" + string(id) + "/events", media} {
+		broken.Store(false)
+		if a := h.call(http.MethodGet, path, ""); a.status != 404 {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+		broken.Store(true)
+		a := h.call(http.MethodGet, path, "")
+		if code, _, _ := errorOf(t, a.body); a.status != 503 || code != "service_unavailable" || strings.Contains(a.body, "secret") || a.header.Get("X-Should-Retry") != "" {
+			t.Errorf("%s: %d %v %s", path, a.status, a.header, a.body)
+		}
 	}
 }
