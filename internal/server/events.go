@@ -27,12 +27,17 @@ func (s *Server) jobEvents(c echo.Context) error {
 		return err
 	}
 	defer leave()
-	return s.follow(c, j, from, &eventDialect{origin: s.origin(c)}, true)
+	return s.follow(c, j, from, s.events(c), true)
 }
 
 // eventDialect speaks of jobs: named events with the whole job in each.
 type eventDialect struct {
 	origin string
+	queue  func(*job.Job) *tintype.Queue // where a job waits now; nil: nobody knows
+}
+
+func (s *Server) events(c echo.Context) *eventDialect {
+	return &eventDialect{s.origin(c), func(j *job.Job) *tintype.Queue { return s.queueOf(c.Request().Context(), j) }}
 }
 
 var _ dialect = (*eventDialect)(nil)
@@ -42,11 +47,24 @@ func (d *eventDialect) begin(b *bytes.Buffer) { b.WriteString("retry: 2000\n\n")
 
 func (d *eventDialect) event(b *bytes.Buffer, then *job.Job, log []job.Event, i int) {
 	e := log[i]
-	d.write(b, tintype.Event{Seq: e.Seq, Type: tintype.EventType(e.Type), Time: e.Time, Job: viewJob(d.origin, then, log[:i+1])})
+	view := viewJob(d.origin, then, log[:i+1])
+	if i == len(log)-1 { // what was the place of a job earlier is not known any more
+		view.Queue = d.place(then)
+	}
+	d.write(b, tintype.Event{Seq: e.Seq, Type: tintype.EventType(e.Type), Time: e.Time, Job: view})
 }
 
 func (d *eventDialect) gap(b *bytes.Buffer, j *job.Job, log []job.Event) {
-	d.write(b, tintype.Event{Seq: j.Version, Type: tintype.EventGap, Time: lastChange(j, log), Job: viewJob(d.origin, j, log)})
+	view := viewJob(d.origin, j, log)
+	view.Queue = d.place(j)
+	d.write(b, tintype.Event{Seq: j.Version, Type: tintype.EventGap, Time: lastChange(j, log), Job: view})
+}
+
+func (d *eventDialect) place(j *job.Job) *tintype.Queue {
+	if d.queue == nil {
+		return nil
+	}
+	return d.queue(j)
 }
 
 func (d *eventDialect) write(b *bytes.Buffer, e tintype.Event) {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/server"
@@ -244,7 +245,11 @@ func TestEvents(t *testing.T) {
 		if strings.HasPrefix(f[0], ":") {
 			continue // a sign of life
 		}
-		events = append(events, f.event(t))
+		e := f.event(t)
+		if e.Job.Queue != nil && e.Job.Status != tintype.StatusQueued {
+			t.Errorf("a job that is %s has a place in the line", e.Job.Status)
+		}
+		events = append(events, e)
 	}
 	checkLog(t, events)
 	last := events[len(events)-1].Job
@@ -255,6 +260,28 @@ func TestEvents(t *testing.T) {
 		if e.Type == tintype.EventSubmitted && (e.Job.Status != tintype.StatusRunning || len(e.Job.Media) != 0 || e.Job.StartedAt == nil) {
 			t.Errorf("the job at its submission: %+v", e.Job)
 		}
+	}
+}
+
+// TestEventsTellThePlace: a job that waits in the line says where.
+func TestEventsTellThePlace(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.must(h.store.SyncAccounts(t.Context(), "ark", []account.Account{pooledOne("a1", 1)}))
+	var id job.ID
+	for range 3 { // the first one takes the only slot
+		id = h.create(videos, `{"prompt":"x"}`)
+	}
+	_, fs := h.stream(http.MethodGet, "/v1/jobs/"+string(id)+"/events", "")
+	fs.next() // retry
+	e := fs.next().event(t)
+	if q := e.Job.Queue; e.Type != tintype.EventQueued || q == nil || q.Position != 1 || q.Depth != 2 {
+		t.Errorf("%+v, queue %+v", e, q)
+	}
+	_, fs = h.stream(http.MethodGet, "/v1/jobs/"+string(id)+"/events?after=7", "")
+	fs.next()
+	if q := fs.next().event(t).Job.Queue; q == nil || q.Position != 1 {
+		t.Errorf("a gap tells %+v", q)
 	}
 }
 
