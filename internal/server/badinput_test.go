@@ -133,12 +133,23 @@ func chatCases() []badCase {
 		{"image that nobody has", chats, part("http://no..host/a.png"), nil, 400, "invalid_image", at, "cannot be reached"},
 		{"data URI of another type", chats, part("data:text/html;base64,aGk="), nil, 400, "invalid_image", at, "text/html"},
 		{"data URI too large", chats, part("data:image/png;base64," + strings.Repeat("AAAA", 25_000)), nil, 400, "image_too_large", at, "65536"},
+		{"data URI that is no picture", chats, part("data:image/png;base64,aGVsbG8gd29ybGQ="), nil, 400, "invalid_image", at, "not an image"},
+		{"data URI that is cut off", chats, part("data:image/png;base64," + base64.StdEncoding.EncodeToString(picture20()[:2000])), nil, 400, "invalid_image", at, "stops before its end"},
+		{"data URI that is no base64", chats, part("data:image/png;base64,!!"), nil, 400, "invalid_image", at, "base64"},
+		{"too small a picture", chats, part("data:image/png;base64," + base64.StdEncoding.EncodeToString(blank(13, 15))), nil, 400, "invalid_image", at, "196"},
+		{"too large a picture", chats, part("data:image/png;base64," + base64.StdEncoding.EncodeToString(blank(1001, 1000))), nil, 400, "image_too_large", at, "1000000"},
+		{"too many images", chats, `{"messages":[` + crowd(199) + `,` + crowd(99) + `]}`, nil, 400, "invalid_request", "messages[1].content[57].image_url", "too many images"},
 		{"stream of a wrong type", chats, `{"messages":[{"role":"user","content":"x"}],"stream":1}`, nil, 400, "invalid_request", "stream", "a number"},
 		{"stream_options of a wrong type", chats, `{"messages":[{"role":"user","content":"x"}],"stream_options":true}`, nil, 400, "invalid_request", "stream_options", "an object"},
 		{"include_usage of a wrong type", chats, `{"messages":[{"role":"user","content":"x"}],"stream_options":{"include_usage":"y"}}`, nil, 400, "invalid_request", "stream_options.include_usage", "true or false"},
 		{"no authorization", chats, `{}`, []string{"Authorization", ""}, 401, "authentication_error", "Authorization", "missing"},
 		{"dead upstream credential", chats, `{"messages":[{"role":"user","content":"x"}]}`, []string{"Authorization", "Bearer revoked"}, 401, "upstream_credential_rejected", "Authorization", "does not accept"},
 	}
+}
+
+// crowd is a message of the user with as many images.
+func crowd(n int) string {
+	return `{"role":"user","content":[` + strings.Repeat(`{"type":"image_url","image_url":{"url":"http://127.0.0.1/a.png"}},`, n) + `{"type":"text","text":"?"}]}`
 }
 
 // TestBadInput: every bad request has its own answer, nothing is enqueued and

@@ -59,7 +59,7 @@ func (s *Server) readChat(ctx context.Context, who caller, body fields) (*chatCa
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkMessages(ctx, body); err != nil {
+	if err := s.checkMessages(ctx, model, body); err != nil {
 		return nil, err
 	}
 	usage, err := includeUsage(body)

@@ -2,15 +2,13 @@ package server
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/tintypehq/tintype/internal/fault"
-	"github.com/tintypehq/tintype/internal/fetch"
+	"github.com/tintypehq/tintype/internal/upstream"
 )
 
 // roles are those that OpenAI's clients send.
@@ -18,7 +16,7 @@ var roles = []string{"system", "developer", "user", "assistant", "tool", "functi
 
 // checkMessages finds what no upstream could make sense of, and images that
 // must not be reached.
-func (s *Server) checkMessages(ctx context.Context, body fields) error {
+func (s *Server) checkMessages(ctx context.Context, m *upstream.Model, body fields) error {
 	if body.missing("messages") {
 		return fault.New(fault.Invalid, "messages: required. Send at least one message.").WithParam("messages")
 	}
@@ -33,9 +31,9 @@ func (s *Server) checkMessages(ctx context.Context, body fields) error {
 	case !fits:
 		return fault.Newf(fault.Invalid, "messages: holds too many messages; the limit is %d.", s.cfg.Limits.Messages).WithParam("messages")
 	}
-	i := 0
-	for m := range elements(messages) {
-		if err := s.checkMessage(ctx, fmt.Sprintf("messages[%d]", i), m); err != nil {
+	i, pictures := 0, s.chatImages(m)
+	for one := range elements(messages) {
+		if err := pictures.checkMessage(ctx, fmt.Sprintf("messages[%d]", i), one); err != nil {
 			return err
 		}
 		i++
@@ -43,7 +41,7 @@ func (s *Server) checkMessages(ctx context.Context, body fields) error {
 	return nil
 }
 
-func (s *Server) checkMessage(ctx context.Context, at string, raw json.RawMessage) error {
+func (i *chatImages) checkMessage(ctx context.Context, at string, raw json.RawMessage) error {
 	if raw[0] != '{' {
 		return wrongType(at, "an object with role and content", raw)
 	}
@@ -64,16 +62,16 @@ func (s *Server) checkMessage(ctx context.Context, at string, raw json.RawMessag
 	case content[0] != '[':
 		return wrongType(at, "a string or an array of parts", content)
 	}
-	return s.checkParts(ctx, at, content)
+	return i.checkParts(ctx, at, content)
 }
 
-func (s *Server) checkParts(ctx context.Context, at string, content json.RawMessage) error {
-	if _, fits := atMost(content, s.cfg.Limits.Parts); !fits {
-		return fault.Newf(fault.Invalid, "%s: holds too many parts; the limit is %d.", at, s.cfg.Limits.Parts).WithParam(at)
+func (i *chatImages) checkParts(ctx context.Context, at string, content json.RawMessage) error {
+	if _, fits := atMost(content, i.cfg.Limits.Parts); !fits {
+		return fault.Newf(fault.Invalid, "%s: holds too many parts; the limit is %d.", at, i.cfg.Limits.Parts).WithParam(at)
 	}
 	j := 0
 	for part := range elements(content) {
-		if err := s.checkPart(ctx, fmt.Sprintf("%s[%d]", at, j), part); err != nil {
+		if err := i.checkPart(ctx, fmt.Sprintf("%s[%d]", at, j), part); err != nil {
 			return err
 		}
 		j++
@@ -83,7 +81,7 @@ func (s *Server) checkParts(ctx context.Context, at string, content json.RawMess
 
 // checkPart looks at text and images; kinds of parts that only some upstreams
 // know pass.
-func (s *Server) checkPart(ctx context.Context, at string, raw json.RawMessage) error {
+func (i *chatImages) checkPart(ctx context.Context, at string, raw json.RawMessage) error {
 	var kind string
 	if raw[0] != '{' || json.Unmarshal(member(raw, "type"), &kind) != nil || kind == "" {
 		return fault.Newf(fault.Invalid, "%s: must be an object with a type, like {\"type\":\"text\",\"text\":\"…\"}.", at).WithParam(at)
@@ -94,48 +92,7 @@ func (s *Server) checkPart(ctx context.Context, at string, raw json.RawMessage) 
 			return wrongType(at+".text", "a string", text)
 		}
 	case "image_url":
-		return s.checkChatImage(ctx, at+".image_url", member(raw, "image_url"))
+		return i.check(ctx, at+".image_url", member(raw, "image_url"))
 	}
 	return nil
 }
-
-// checkChatImage checks an image of a chat. The upstream fetches it itself, so
-// a URL is only looked at for where it leads.
-func (s *Server) checkChatImage(ctx context.Context, at string, raw json.RawMessage) error {
-	var object struct {
-		URL string `json:"url"`
-	}
-	err := json.Unmarshal(raw, &object)
-	if len(raw) > 0 && raw[0] == '"' { // some clients leave the object out
-		err = json.Unmarshal(raw, &object.URL)
-	}
-	if err != nil || object.URL == "" {
-		return fault.Newf(fault.Invalid, "%s: must be {\"url\":\"…\"} with an http(s) URL or a data URI.", at).WithParam(at)
-	}
-	if strings.EqualFold(firstOf(object.URL, len("data:")), "data:") {
-		return s.checkChatData(at, object.URL)
-	}
-	err = s.cfg.Inputs.CheckHost(ctx, object.URL)
-	if _, ours := errors.AsType[*fetch.Error](err); ours {
-		return s.fetchFault(err, at)
-	}
-	return err
-}
-
-// checkChatData checks a data URI by what it says of itself and by its length.
-func (s *Server) checkChatData(at, uri string) error {
-	mediaType, data, err := splitDataURI(uri, at)
-	switch {
-	case err != nil:
-		return err
-	case !slices.Contains(inputTypes, mediaType) && mediaType != "image/jpg":
-		return invalidImage(at, "the data URI is of type "+clip(mediaType)+". "+inputFormats)
-	case data == "":
-		return invalidImage(at, "the data URI is empty.")
-	case int64(base64.RawStdEncoding.DecodedLen(len(data)-strings.Count(lastOf(data, 2), "="))) > s.cfg.Limits.ImageBytes:
-		return errImageBytes(at, s.cfg.Limits.ImageBytes)
-	}
-	return nil
-}
-
-func lastOf(s string, n int) string { return s[max(0, len(s)-n):] }

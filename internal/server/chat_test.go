@@ -63,10 +63,12 @@ func hash(key string) string {
 func TestChatWithPictures(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	uri := "data:image/png;base64," + base64.StdEncoding.EncodeToString(picture(t, 40, 30))
-	body := `{"messages":[{"role":"system","content":"be brief"},{"role":"user","content":[{"type":"text","text":"what is this?"},{"type":"image_url","image_url":{"url":"` + uri + `"}}]}]}`
-	if a := h.call(http.MethodPost, chats, body); a.status != 200 || !strings.Contains(a.body, "40 x 30") {
-		t.Errorf("%d %s", a.status, a.body)
+	data := base64.StdEncoding.EncodeToString(picture(t, 40, 30))
+	for _, uri := range []string{"data:image/png;base64," + data, "DATA:IMAGE/PNG;BASE64," + data, `data:image\/png;base64,` + data} {
+		body := `{"messages":[{"role":"system","content":"be brief"},{"role":"user","content":[{"type":"text","text":"what is this?"},{"type":"image_url","image_url":{"url":"` + uri + `"}}]}]}`
+		if a := h.call(http.MethodPost, chats, body); a.status != 200 || !strings.Contains(a.body, "40 x 30") {
+			t.Errorf("%.30s: %d %s", uri, a.status, a.body)
+		}
 	}
 }
 

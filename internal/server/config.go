@@ -105,7 +105,7 @@ type Limits struct {
 	ImageBytes  int64         // 10 MiB: of an input image, decoded
 	ImagePixels int           // 36 million: of an input image, width × height
 	Messages    int           // 1024: of a chat request
-	Parts       int           // 256: of one message's content
+	Parts       int           // 256: of one message's content; images in all messages of a chat
 	Waiting     int           // 20,000: callers that wait in this process at once
 	FetchTime   time.Duration // 20 s: to fetch an input image
 	ReadStall   time.Duration // 30 s: a caller's pause within its request's body; all of it may take that and a second for each 16 KiB

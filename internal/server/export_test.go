@@ -46,7 +46,7 @@ func Look(ctx context.Context, image string) (contentType string, err error) {
 // CheckMessages checks the messages of a chat without images to be looked up.
 func CheckMessages(ctx context.Context, messages []byte) error {
 	s := &Server{cfg: Config{Inputs: fetch.New(fetch.Config{})}.withDefaults()}
-	return s.checkMessages(ctx, fields{"messages": messages})
+	return s.checkMessages(ctx, &upstream.Model{}, fields{"messages": messages})
 }
 
 // Span reads a Range header.
