@@ -13,6 +13,9 @@ import (
 // answerAsWished serves "Prefer: wait=N" and "Prefer: respond-async".
 func (s *Server) answerAsWished(c echo.Context, j *job.Job, wish preference, format tintype.ResponseFormat) error {
 	c.Response().Header().Set("Preference-Applied", wish.applied())
+	if wish.wait == 0 {
+		return s.handle(c, j, j.FirstEvents())
+	}
 	end, err := s.await(c.Request().Context(), j, isFinal, time.Now().Add(wish.wait), nil)
 	switch {
 	case err != nil:
@@ -20,12 +23,12 @@ func (s *Server) answerAsWished(c echo.Context, j *job.Job, wish preference, for
 	case end.why == changed && wish.wait > 0:
 		return s.finish(c, end.job, format, nil)
 	}
-	return s.handle(c, end.job)
+	return s.handle(c, end.job, nil)
 }
 
-// handle answers 202 with the job as it stands.
-func (s *Server) handle(c echo.Context, j *job.Job) error {
-	view, err := s.renderJob(c, j, nil)
+// handle answers 202 with the job as it stands. Without a log it is read.
+func (s *Server) handle(c echo.Context, j *job.Job, log []job.Event) error {
+	view, err := s.renderJob(c, j, log)
 	if err != nil {
 		return err
 	}

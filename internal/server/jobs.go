@@ -148,7 +148,7 @@ func (s *Server) renderJob(c echo.Context, j *job.Job, log []job.Event) (tintype
 
 // queueOf is where a job waits; nil if it does not, or if nobody knows.
 func (s *Server) queueOf(ctx context.Context, j *job.Job) *tintype.Queue {
-	if j.State != job.Queued {
+	if j.State != job.Queued || j.Account != "" { // it has a slot
 		return nil
 	}
 	p, err := s.cfg.Store.Position(ctx, j.ID)
