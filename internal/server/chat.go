@@ -146,9 +146,11 @@ func (s *Server) passChunks(c echo.Context, chunks upstream.ChatStream, chunk []
 	var err error
 	for err == nil && len(chunk) > 0 {
 		line.Reset()
-		line.WriteString("data: ")
-		line.Write(chunk)
-		line.WriteString("\n\n")
+		for _, one := range splitChunk(chunk) {
+			line.WriteString("data: ")
+			line.Write(one)
+			line.WriteString("\n\n")
+		}
 		if err := s.send(c, line.Bytes()); err != nil {
 			return err
 		}

@@ -68,3 +68,11 @@ func Member(text, name string) string { return string(member([]byte(text), name)
 
 // Goodbye is what remains for handing over of what is left of a grace.
 var Goodbye = goodbye
+
+// SplitChunk takes a chunk apart that is too long for a line.
+func SplitChunk(chunk string) (out []string) {
+	for _, one := range splitChunk([]byte(chunk)) {
+		out = append(out, string(one))
+	}
+	return out
+}
