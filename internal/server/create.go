@@ -48,7 +48,7 @@ func (s *Server) answerCreate(c echo.Context, j *job.Job, mode WaitMode, wish pr
 	}
 	leave, err := s.enter("create")
 	if err != nil && wish.given() && !req.stream {
-		return s.handle(c, j)
+		return s.handle(c, j, j.FirstEvents())
 	}
 	if err != nil {
 		return errStillRuns(j)
