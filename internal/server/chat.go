@@ -109,7 +109,7 @@ func (s *Server) answerChat(c echo.Context, call *chatCall) error {
 	if err != nil {
 		return err
 	}
-	return s.sendWhole(c, http.StatusOK, contentJSON, answer.Body)
+	return s.sendJSON(c, http.StatusOK, answer.Body)
 }
 
 // streamChat passes chunks on as they come. The answer begins with the first

@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"maps"
 	"unicode/utf8"
 )
 
@@ -37,12 +38,8 @@ func splitChunk(chunk []byte) [][]byte {
 // the role, the last has all that is not text.
 func splitDelta(c, choice, delta fields) (out [][]byte, ok bool) {
 	early := fields{"index": choice["index"], "finish_reason": json.RawMessage("null")}
-	before := fields{}
-	for name, value := range c {
-		if name != "usage" {
-			before[name] = value
-		}
-	}
+	before := maps.Clone(c)
+	delete(before, "usage")
 	add := func(whole, choice, delta fields) bool {
 		b, err := withDelta(whole, choice, delta)
 		out = append(out, b)
@@ -89,10 +86,7 @@ func withDelta(c, choice, delta fields) ([]byte, error) {
 	if one["delta"], err = encodeJSON(delta); err != nil {
 		return nil, err
 	}
-	whole := fields{}
-	for name, value := range c {
-		whole[name] = value
-	}
+	whole := maps.Clone(c)
 	if whole["choices"], err = encodeJSON([]fields{one}); err != nil {
 		return nil, err
 	}

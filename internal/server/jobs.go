@@ -86,7 +86,7 @@ func (s *Server) getJob(c echo.Context) error {
 	if matchesETag(c.Request().Header.Get("If-None-Match"), tag) {
 		return c.NoContent(http.StatusNotModified)
 	}
-	return s.sendWhole(c, http.StatusOK, contentJSON, body)
+	return s.sendJSON(c, http.StatusOK, body)
 }
 
 // longPoll waits as ?wait=seconds&after=seq say: until the log has something

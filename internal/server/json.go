@@ -24,7 +24,7 @@ func encodeJSON(v any) ([]byte, error) {
 func (s *Server) writeJSON(c echo.Context, status int, v any) {
 	body, err := encodeJSON(v)
 	if err == nil {
-		err = s.sendWhole(c, status, contentJSON, body)
+		err = s.sendJSON(c, status, body)
 	}
 	if err != nil {
 		s.cfg.Log.DebugContext(c.Request().Context(), "cannot answer", "err", err)

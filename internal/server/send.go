@@ -42,10 +42,10 @@ func (s *Server) write(c echo.Context, b []byte) error {
 	return nil
 }
 
-// sendWhole answers with a body that is known whole.
-func (s *Server) sendWhole(c echo.Context, status int, contentType string, body []byte) error {
+// sendJSON answers with a body that is known whole.
+func (s *Server) sendJSON(c echo.Context, status int, body []byte) error {
 	h := c.Response().Header()
-	h.Set(echo.HeaderContentType, contentType)
+	h.Set(echo.HeaderContentType, contentJSON)
 	h.Set(echo.HeaderContentLength, strconv.Itoa(len(body)))
 	c.Response().WriteHeader(status)
 	return s.write(c, body)

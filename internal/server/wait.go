@@ -70,7 +70,7 @@ func (s *Server) finish(c echo.Context, j *job.Job, format tintype.ResponseForma
 	if c.Response().Committed {
 		return s.send(c, body)
 	}
-	return s.sendWhole(c, http.StatusOK, contentJSON, body)
+	return s.sendJSON(c, http.StatusOK, body)
 }
 
 // errStillRuns hands the job over to the caller.
