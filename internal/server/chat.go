@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -137,36 +136,32 @@ func (s *Server) streamChat(c echo.Context, call *chatCall) error {
 	}
 	defer func() { _ = chunks.Close() }() // all that is wanted of it has been read
 	startStream(c.Response())
-	return s.passChunks(c, chunks, first)
+	return s.passChunks(&chunkWriter{server: s, c: c, failed: cancel}, chunks, first)
 }
 
-// passChunks sends the first chunk, which may be none, and the others.
-func (s *Server) passChunks(c echo.Context, chunks upstream.ChatStream, chunk []byte) error {
-	var line bytes.Buffer
+// passChunks sends the first chunk, which may be none, and the others. Chunks
+// that have arrived together leave together, in one write; none is held back
+// while the next one is waited for.
+func (s *Server) passChunks(out *chunkWriter, chunks upstream.ChatStream, chunk []byte) error {
+	chunks.BeforeWait(out.flush)
 	var err error
-	for err == nil && len(chunk) > 0 {
-		line.Reset()
-		for _, one := range splitChunk(chunk) {
-			line.WriteString("data: ")
-			line.Write(one)
-			line.WriteString("\n\n")
-		}
-		if err := s.send(c, line.Bytes()); err != nil {
-			return err
-		}
+	for err == nil && len(chunk) > 0 && out.err == nil {
+		out.add(chunk)
 		chunk, err = chunks.Next()
 	}
-	line.Reset()
 	if err == nil || errors.Is(err, io.EOF) {
-		line.WriteString(endOfChunks)
-		return s.send(c, line.Bytes())
+		out.held.WriteString(endOfChunks)
+		out.flush()
+		return out.err
 	}
-	if cause := context.Cause(c.Request().Context()); cause != nil {
+	out.flush()
+	if cause := context.Cause(out.c.Request().Context()); cause != nil {
 		return cause
 	}
-	writeErrorEvent(&line, toFault(err), "")
-	if sendErr := s.send(c, line.Bytes()); sendErr != nil {
-		return sendErr
+	writeErrorEvent(&out.held, toFault(err), "")
+	out.flush()
+	if out.err != nil {
+		return out.err
 	}
 	return err
 }

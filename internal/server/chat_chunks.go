@@ -1,9 +1,12 @@
 package server
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"unicode/utf8"
+
+	"github.com/labstack/echo/v4"
 )
 
 // lineBytes is what readers of streams take in a line: several stop at 64 KiB.
@@ -13,6 +16,39 @@ const (
 	lineBytes   = 64<<10 - 1
 	pieceOfText = 48 << 10
 )
+
+// mostHeld is when chunks are sent though more have arrived already.
+const mostHeld = 16 << 10
+
+// chunkWriter writes chunks to a caller, several at once where it can.
+type chunkWriter struct {
+	server *Server
+	c      echo.Context
+	failed func() // ends the call at the upstream, for which nobody is left
+	held   bytes.Buffer
+	err    error // of the first write that failed; nothing is written after it
+}
+
+func (w *chunkWriter) add(chunk []byte) {
+	for _, one := range splitChunk(chunk) {
+		w.held.WriteString("data: ")
+		w.held.Write(one)
+		w.held.WriteString("\n\n")
+	}
+	if w.held.Len() >= mostHeld {
+		w.flush()
+	}
+}
+
+// flush sends what is held.
+func (w *chunkWriter) flush() {
+	if w.err == nil && w.held.Len() > 0 {
+		if w.err = w.server.send(w.c, w.held.Bytes()); w.err != nil {
+			w.failed()
+		}
+	}
+	w.held.Reset()
+}
 
 // splitChunk takes a chunk apart that would not fit into a line. One that is
 // large for other reasons than its text stays whole.
