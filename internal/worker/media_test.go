@@ -164,3 +164,35 @@ func TestOutageDuringTheAnswer(t *testing.T) {
 		t.Errorf("charged %d times in %d submissions", charged, sent)
 	}
 }
+
+// TestNextJobIsRungFor lets the lease keeper look at a job right after its end,
+// when it is nobody's any more, while the bell of the next one is being rung.
+func TestNextJobIsRungFor(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	one := r.ups["sim"].Accounts[0]
+	one.MaxInFlight = 1
+	if err := r.store.SyncAccounts(t.Context(), "sim", []account.Account{one}); err != nil {
+		t.Fatal(err)
+	}
+	var cut atomic.Int32
+	r.start(t, func(c *worker.Config) {
+		ring := c.Ring
+		c.Ring = func(ctx context.Context, bells ...job.Bell) error {
+			looked := time.NewTimer(r.lease) // the keeper looks three times in that
+			defer looked.Stop()
+			select {
+			case <-ctx.Done():
+				cut.Add(1)
+			case <-looked.C:
+			}
+			return ring(ctx, bells...)
+		}
+	})
+	first, second := r.submit(t, job.Image, "first"), r.submit(t, job.Image, "second")
+	r.wantSucceeded(t, first, 1)
+	r.wantSucceeded(t, second, 1)
+	if n := cut.Load(); n != 0 {
+		t.Errorf("%d calls to ring were cut off", n)
+	}
+}

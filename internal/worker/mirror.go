@@ -154,10 +154,12 @@ func (c *copying) end(ctx context.Context, why error, write func() (redisstore.S
 	if err != nil {
 		return err
 	}
-	c.ring(ctx, bells)
+	// The job is nobody's from now on, so that ctx may end at any moment.
+	after := context.WithoutCancel(ctx)
+	c.ring(after, bells)
 	if settled == redisstore.Written {
-		c.unstage(ctx)
-		c.finished(context.WithoutCancel(ctx), c.job.ID, why)
+		c.unstage(after)
+		c.finished(after, c.job.ID, why)
 	}
 	return nil
 }
