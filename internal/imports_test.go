@@ -24,6 +24,7 @@ const module = "github.com/tintypehq/tintype/"
 // A name that ends in "/..." means the package and all below it.
 var allowed = map[string][]string{
 	// The ground: no package of ours.
+	"internal/crash":        {},
 	"internal/fault":        {},
 	"internal/upstream/sse": {},
 	"pkg/tintype":           {}, // nothing but the standard library at all
@@ -43,7 +44,7 @@ var allowed = map[string][]string{
 	// The upstreams. The simulator stands in for a service of somebody else's,
 	// so it shares with us only what is no part of the conversation.
 	"internal/upstream":              {"internal/account", "internal/fault", "internal/job"},
-	"internal/upstream/ark":          {"internal/account", "internal/fault", "internal/fetch", "internal/job", "internal/probe", "internal/upstream", "internal/upstream/sse"},
+	"internal/upstream/ark":          {"internal/account", "internal/crash", "internal/fault", "internal/fetch", "internal/job", "internal/probe", "internal/upstream", "internal/upstream/sse"},
 	"internal/upstream/sim/...":      {"internal/fault", "internal/probe", "internal/upstream/sim/..."},
 	"internal/upstream/upstreamtest": {"internal/account", "internal/fault", "internal/job", "internal/upstream", "internal/upstream/sim/..."},
 
@@ -54,11 +55,11 @@ var allowed = map[string][]string{
 
 	// The two halves of the service, which do not know each other.
 	"internal/server": {
-		"internal/account", "internal/archive", "internal/blob", "internal/fault", "internal/fetch", "internal/job", "internal/probe",
+		"internal/account", "internal/archive", "internal/blob", "internal/crash", "internal/fault", "internal/fetch", "internal/job", "internal/probe",
 		"internal/queue", "internal/redisstore", "internal/telemetry", "internal/upstream", "pkg/tintype",
 	},
 	"internal/worker": {
-		"internal/account", "internal/archive", "internal/blob", "internal/fault", "internal/fetch", "internal/job", "internal/probe",
+		"internal/account", "internal/archive", "internal/blob", "internal/crash", "internal/fault", "internal/fetch", "internal/job", "internal/probe",
 		"internal/queue", "internal/redisstore", "internal/telemetry", "internal/upstream",
 	},
 

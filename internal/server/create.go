@@ -6,6 +6,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/tintypehq/tintype/internal/crash"
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/redisstore"
@@ -124,6 +125,7 @@ func (s *Server) accept(ctx context.Context, n redisstore.NewJob, image string) 
 			return nil, err
 		}
 	}
+	crash.At(crash.Accepted, string(n.ID))
 	if err := s.cfg.Ring(ctx, bells...); err != nil {
 		s.cfg.Log.WarnContext(ctx, "cannot ring, the sweeper will", "job_id", n.ID, "err", err)
 	}

@@ -32,6 +32,21 @@ type Driver interface {
 	// it. It costs nothing and may be repeated.
 	Status(ctx context.Context, a account.Account, upstreamID string) (Status, error)
 
+	// Cancel asks the upstream to stop an accepted job, with the credential
+	// that submitted it. It never removes what is already made: a job that may
+	// have been finished is only looked at. May be repeated.
+	Cancel(ctx context.Context, a account.Account, upstreamID string) (CancelAnswer, error)
+
+	// Recovery tells what can be found out later about a submission of a spec
+	// whose answer was lost.
+	Recovery(spec job.Spec) Recovery
+
+	// Lookup searches the upstream for what the submission of this Job and
+	// Fence has created, and gives its upstream id; empty if nothing is to be
+	// seen now. It costs nothing and may be repeated. Only for a spec whose
+	// Recovery is ByLookup. An error means that nothing was learned.
+	Lookup(ctx context.Context, a account.Account, s Submission) (upstreamID string, err error)
+
 	// Chat sends a chat request and gives the answer whole.
 	Chat(ctx context.Context, a account.Account, r ChatRequest) (ChatAnswer, error)
 
@@ -89,6 +104,27 @@ const (
 	Ready   State = "ready"   // the media can be fetched
 	Failed  State = "failed"  // it will never be ready
 )
+
+// CancelAnswer is what an upstream made of the wish to stop a job.
+type CancelAnswer string
+
+// The answers.
+const (
+	Stopped  CancelAnswer = "stopped"  // it will not be made and not be billed
+	WorksOn  CancelAnswer = "works_on" // it is being made and cannot be stopped
+	Finished CancelAnswer = "finished" // it is made, or has failed: Status tells
+)
+
+// Recovery is what can be found out about a submission whose answer was lost.
+type Recovery struct {
+	// ByLookup: the submission carries a mark under which Lookup finds what it
+	// has created.
+	ByLookup bool
+
+	// VisibleWithin is how long after its creation a job may still be missing
+	// from Lookup. That nothing is found proves something only after that.
+	VisibleWithin time.Duration
+}
 
 // Outcome is how a submission that was not accepted ended.
 type Outcome string

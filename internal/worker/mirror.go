@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tintypehq/tintype/internal/blob"
+	"github.com/tintypehq/tintype/internal/crash"
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/probe"
@@ -63,6 +64,7 @@ func (w *Worker) Mirror(ctx context.Context, id job.ID) error {
 	if err != nil {
 		return err
 	}
+	crash.At(crash.MirrorBegun, string(id))
 	c := &copying{Worker: w, job: j, lease: lease}
 	err = c.run(held)
 	switch {
@@ -105,6 +107,7 @@ func (c *copying) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		crash.At(crash.ObjectKept, string(c.job.ID))
 		settled, err := c.stored(ctx, i, m)
 		if err != nil || settled != redisstore.Written {
 			return err
@@ -155,6 +158,7 @@ func (c *copying) end(ctx context.Context, why error, write func() (redisstore.S
 		return err
 	}
 	// The job is nobody's from now on, so that ctx may end at any moment.
+	crash.At(crash.Final, string(c.job.ID))
 	after := context.WithoutCancel(ctx)
 	c.ring(after, bells)
 	if settled == redisstore.Written {

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tintypehq/tintype/internal/crash"
 	"github.com/tintypehq/tintype/internal/redisstore"
 )
 
@@ -114,6 +115,9 @@ func (p *poller) claimSome(life context.Context, most int) (int, error) {
 	ids, err := p.w.Store.ClaimPolls(life, token, most)
 	if err != nil || len(ids) == 0 {
 		return 0, err
+	}
+	for _, id := range ids {
+		crash.At(crash.PollClaimed, string(id))
 	}
 	rows, err := p.w.Store.Running(life, ids)
 	if err != nil {

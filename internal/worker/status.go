@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 
+	"github.com/tintypehq/tintype/internal/crash"
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/redisstore"
 	"github.com/tintypehq/tintype/internal/upstream"
@@ -92,10 +93,12 @@ func (p *poller) act(life context.Context, j *polled, s upstream.Status) error {
 
 // ready hands a job on to the mirror.
 func (p *poller) ready(life context.Context, j *polled, s upstream.Status) error {
+	crash.At(crash.ReadySeen, string(j.ID))
 	_, bells, err := p.w.Store.Ready(life, j.ID, j.lease.Token, s.Sources, s.Usage)
 	if err != nil {
 		return err
 	}
+	crash.At(crash.ReadyKept, string(j.ID))
 	p.drop(j)
 	p.w.ring(life, bells)
 	return nil

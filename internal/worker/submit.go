@@ -13,6 +13,7 @@ import (
 
 	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/blob"
+	"github.com/tintypehq/tintype/internal/crash"
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/redisstore"
@@ -80,12 +81,14 @@ func (s *submission) run(ctx context.Context) error {
 	if s.stopping.Load() {
 		return s.Store.Release(ctx, []redisstore.Lease{s.lease})
 	}
+	crash.At(crash.Taken, string(s.job.ID))
 	if err := s.begin(ctx); err != nil {
 		return s.notSent(ctx, unsent(err)) // the fence may be written, but nothing was sent
 	}
 	if s.fence == 0 {
 		return nil
 	}
+	crash.At(crash.Fenced, string(s.job.ID))
 	request.Fence = s.fence
 	if !s.leases.fresh(s.lease) {
 		return s.notSent(ctx, unsent(errLeaseLost))
@@ -169,6 +172,7 @@ func (s *submission) unprepared(ctx context.Context, err error) error {
 // accepted writes down what was paid for.
 func (s *submission) accepted(ctx context.Context, got upstream.Submitted) error {
 	s.metrics.submits.WithLabelValues(s.job.Spec.Upstream, string(s.job.Spec.Kind), "accepted").Inc()
+	crash.At(crash.Answered, string(s.job.ID))
 	if err := s.stage(ctx, got.Sources); err != nil {
 		return err
 	}
@@ -180,6 +184,7 @@ func (s *submission) accepted(ctx context.Context, got upstream.Submitted) error
 		return err
 	}
 	s.logAccepted(ctx, got.UpstreamID, settled)
+	crash.At(crash.Committed, string(s.job.ID))
 	s.ring(ctx, bells)
 	s.poller.wake()
 	return nil

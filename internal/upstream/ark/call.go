@@ -35,6 +35,8 @@ type call struct {
 	trace  string // X-Client-Request-Id; means nothing to the upstream
 	via    *http.Transport
 
+	written func() // called once the request has been written; may be nil
+
 	// rewind lets net/http send the request on another connection when a reused
 	// one turns out to be dead before one byte was written to it.
 	rewind bool
@@ -58,6 +60,11 @@ func (c call) send(ctx context.Context) (answer, error) {
 	var connected atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+		WroteRequest: func(httptrace.WroteRequestInfo) {
+			if c.written != nil {
+				c.written()
+			}
+		},
 	})
 	req, err := c.request(ctx)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/tintypehq/tintype/internal/account"
+	"github.com/tintypehq/tintype/internal/crash"
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/upstream"
@@ -41,6 +42,7 @@ func (d *Driver) submission(op operation, a account.Account, s upstream.Submissi
 	return call{
 		op: op, method: http.MethodPost, url: d.base + path, secret: a.Secret, body: body,
 		accept: "application/json", trace: attempt(s), via: d.submits,
+		written: func() { crash.At(crash.OnTheWire, string(s.Job)) },
 	}
 }
 
