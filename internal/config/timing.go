@@ -10,6 +10,10 @@ type Image struct {
 	// SubmitTimeout is the time for one submit call. Ark makes the image within
 	// it, so short ones turn paid images into unknown outcomes.
 	SubmitTimeout time.Duration `yaml:"submit_timeout" default:"180s" range:"5s..30m"`
+
+	// Harvest is how long after the deadline an image is still taken that comes
+	// late: the failed job succeeds then.
+	Harvest time.Duration `yaml:"harvest" default:"1h" range:"1s..7d"`
 }
 
 // Video is the timing of video jobs.
@@ -21,6 +25,19 @@ type Video struct {
 	SubmitTimeout time.Duration `yaml:"submit_timeout" default:"60s" range:"5s..30m"`
 
 	Poll Cadence `yaml:"poll"`
+
+	// UnknownHold is how long a job keeps its account's slot when nobody can tell
+	// whether its submission was accepted, since the upstream may be at work on
+	// it. An image is made during the submit call and holds it as long as that
+	// may take.
+	UnknownHold time.Duration `yaml:"unknown_hold" default:"5m" range:"0s..6h"`
+
+	// Harvest is how long after the deadline the upstream is still asked after a
+	// video: the failed job succeeds when it comes.
+	Harvest time.Duration `yaml:"harvest" default:"6h" range:"1s..7d"`
+
+	// HarvestInterval is the wait between two questions then.
+	HarvestInterval time.Duration `yaml:"harvest_interval" default:"1m" range:"100ms..1h"`
 }
 
 // Cadence is when a running job is asked after.

@@ -65,7 +65,7 @@ func TestAtReplaysTheLog(t *testing.T) {
 		{Seq: 7, Type: job.EventRecovered, Time: at(7), State: job.Succeeded},
 	}
 	now := &job.Job{
-		ID: "x", State: job.Succeeded, Version: 7, Media: []job.Media{film}, CreatedAt: at(1), SubmittedAt: at(3), FinishedAt: at(7),
+		ID: "x", State: job.Succeeded, Version: 7, Recovered: true, Media: []job.Media{film}, CreatedAt: at(1), SubmittedAt: at(3), FinishedAt: at(7),
 	}
 	tests := []struct {
 		seq      int

@@ -138,15 +138,9 @@ func outcomeUnknown(cause error) *fault.Error {
 }
 
 // rest is what the upstream may still be doing for a job that fails like this.
-// An image is made during the call, which has an end; a video may take as long
-// as a video may.
 func (s *submission) rest(f *fault.Error) redisstore.Rest {
 	if f.Code != fault.OutcomeUnknown {
 		return redisstore.Rest{}
 	}
-	rest := redisstore.Rest{Stage: job.HarvestBlind, Blind: s.job.Deadline.Sub(s.job.CreatedAt)}
-	if s.job.Spec.Kind == job.Image {
-		rest.Blind = s.Kinds[job.Image].SubmitTimeout
-	}
-	return rest
+	return redisstore.Rest{Stage: job.HarvestBlind, Blind: s.Kinds[s.job.Spec.Kind].UnknownHold}
 }
