@@ -131,7 +131,7 @@ func TestSlotsAndQueue(t *testing.T) {
 func TestCancelledIsNotCharged(t *testing.T) {
 	t.Parallel()
 	k := newKit(t, func(c *sim.Config) { c.Defaults = sim.Account{MaxRunning: 1} })
-	running, waiting, held := k.create(videoOf("a")), k.create(videoOf("b")), ""
+	running, waiting := k.create(videoOf("a")), k.create(videoOf("b"))
 	want := func(charged, inFlight int, states ...string) {
 		t.Helper()
 		l := k.sim.Ledger()
@@ -148,7 +148,7 @@ func TestCancelledIsNotCharged(t *testing.T) {
 	k.must(200, "DELETE", taskRoute+"/"+waiting, "")
 	want(1, 1, "accepted running true 1", "accepted cancelled false 0")
 	k.clock.Advance(6 * time.Second)
-	held = k.create(videoOf("c sim:queued=1m")) // it has the slot, and looks queued
+	held := k.create(videoOf("c sim:queued=1m")) // it has the slot, and looks queued
 	k.must(200, "DELETE", taskRoute+"/"+held, "")
 	k.must(409, "DELETE", taskRoute+"/"+held, "")
 	k.must(200, "DELETE", taskRoute+"/"+running, "") // only the record goes
