@@ -82,4 +82,7 @@ type Sim struct {
 	// ImageTime and VideoTime are how long it takes for one.
 	ImageTime time.Duration `yaml:"image_time" default:"2s" range:"0s..1h"`
 	VideoTime time.Duration `yaml:"video_time" default:"6s" range:"0s..1h"`
+
+	// VisibilityLag is how long a new video is missing from the list of tasks.
+	VisibilityLag time.Duration `yaml:"visibility_lag" default:"0s" range:"0s..10m"`
 }
