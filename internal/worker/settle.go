@@ -87,7 +87,9 @@ func (s *submission) find(ctx context.Context) (found bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	id, err := up.Driver.Lookup(ctx, acct, upstream.Submission{Job: s.job.ID, Fence: s.fence, Spec: s.job.Spec})
+	look, cancel := context.WithTimeout(ctx, s.Kinds[s.job.Spec.Kind].SubmitTimeout) // it may be many calls
+	defer cancel()
+	id, err := up.Driver.Lookup(look, acct, upstream.Submission{Job: s.job.ID, Fence: s.fence, Spec: s.job.Spec})
 	s.metrics.lookups.WithLabelValues(s.job.Spec.Upstream, lookupWord(id, err)).Inc()
 	if err != nil {
 		s.Log.WarnContext(ctx, "a submission could not be looked up", "job_id", s.job.ID, "err", err)
