@@ -124,7 +124,7 @@ func (j record) checkLog() (found []string) {
 // of them final there must be none.
 func (c *cluster) leftovers(ctx context.Context) (map[string]int64, error) {
 	left := map[string]int64{}
-	for _, set := range []string{"bells", "polls", "deadlines", "archive"} {
+	for _, set := range []string{"bells", "polls", "deadlines", "cancels", "harvests", "archive"} {
 		n, err := c.rdb.ZCard(ctx, key(set)).Result()
 		if err != nil {
 			return nil, err
