@@ -26,6 +26,8 @@ var review = []struct {
 	{"SlotOutlivesNoRecord", reviewSlotOfExpired},
 	{"CanceledAtTheDeadlineIsStillToBeStopped", reviewCancelAtDeadline},
 	{"UnsentEndsTheBill", reviewUnsent},
+	{"UnsureKeepsItsSlot", reviewUnsureKeepsSlot},
+	{"LateAnswerOfACanceledJobIsToBeStopped", reviewLateAnswerOfCanceled},
 }
 
 func TestReviewOnMiniredis(t *testing.T) {
@@ -176,5 +178,29 @@ func reviewUnsent(t *testing.T, b bench) {
 	}
 	if n := b.rdb.ZCard(t.Context(), "{tt}:archive").Val(); n != 1 {
 		t.Error("the archived record keeps a harvest that is over")
+	}
+}
+
+// The operator lets unknown outcomes be sent again; this one is to be canceled.
+// Whether the upstream works on it is as unknown as before.
+func reviewUnsureKeepsSlot(t *testing.T, b bench) {
+	id, _ := b.accept(t)
+	fence := b.begin(t, id, "w1")
+	b.cancel(t, id, redisstore.CancelAsked)
+	must(t, redisstore.Canceled)(firstTwo(b.NotSent(t.Context(), id, "w1", fence, fewTries, true)))
+	b.wantSlot(t, id, true)
+}
+
+// Canceled while its answer is on the way; the answer comes and says that the
+// task waits at the upstream, where it could be stopped for nothing.
+func reviewLateAnswerOfCanceled(t *testing.T, b bench) {
+	id, _ := b.accept(t, soon)
+	fence := b.begin(t, id, "w1")
+	b.cancel(t, id, redisstore.CancelAsked)
+	b.sweepUntil(t, func(s redisstore.Swept) bool { return slices.Contains(s.Ended, id) })
+	must(t, redisstore.Late)(firstTwo(b.Accepted(t.Context(), id, fence, "cgt-1", nil, nil)))
+	rows, err := b.Running(t.Context(), []job.ID{id})
+	if err != nil || len(rows) != 1 || !rows[0].Cancel {
+		t.Errorf("the upstream is never asked to stop: %+v, %v", rows, err)
 	}
 }
