@@ -55,6 +55,9 @@ var (
 	unknown     = fault.New(fault.OutcomeUnknown, "?")
 )
 
+// inASecond is soon on a busy machine.
+func inASecond(n *redisstore.NewJob) { n.Deadline = time.Second }
+
 func (b bench) wantSlot(t *testing.T, id job.ID, held bool) {
 	t.Helper()
 	if got := b.rdb.SIsMember(t.Context(), "{tt}:slots:a", string(id)).Val(); got != held {
@@ -95,7 +98,7 @@ func reviewBlindWakes(t *testing.T, b bench) {
 }
 
 func reviewLateAfterBlind(t *testing.T, b bench) {
-	id, _ := b.accept(t, func(n *redisstore.NewJob) { n.Deadline, n.Harvest = time.Hour, 6 * time.Hour })
+	id, _ := b.accept(t, func(n *redisstore.NewJob) { n.Deadline, n.Harvest = time.Hour, 6*time.Hour })
 	fence := b.begin(t, id, "w1")
 	must(t, redisstore.Written)(firstTwo(b.Fail(t.Context(), id, "w1", unknown, redisstore.Rest{Stage: job.HarvestBlind, Blind: 5 * time.Minute})))
 	must(t, redisstore.Late)(firstTwo(b.Accepted(t.Context(), id, fence, "cgt-late", nil, nil)))
@@ -150,7 +153,7 @@ func reviewSlotOfExpired(t *testing.T, b bench) {
 
 // The deadline comes before anybody could ask the upstream to stop.
 func reviewCancelAtDeadline(t *testing.T, b bench) {
-	id, _ := b.accept(t, soon)
+	id, _ := b.accept(t, inASecond)
 	fence := b.begin(t, id, "w1")
 	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, fence, "cgt-1", nil, nil)))
 	b.cancel(t, id, redisstore.CancelAsked)
@@ -165,7 +168,7 @@ func reviewCancelAtDeadline(t *testing.T, b bench) {
 // Canceled at the deadline with the request on the wire, which then turns out
 // not to have been sent: nothing can be billed.
 func reviewUnsent(t *testing.T, b bench) {
-	id, _ := b.accept(t, soon)
+	id, _ := b.accept(t, inASecond)
 	fence := b.begin(t, id, "w1")
 	b.cancel(t, id, redisstore.CancelAsked)
 	b.sweepUntil(t, func(s redisstore.Swept) bool { return slices.Contains(s.Ended, id) })
@@ -194,7 +197,7 @@ func reviewUnsureKeepsSlot(t *testing.T, b bench) {
 // Canceled while its answer is on the way; the answer comes and says that the
 // task waits at the upstream, where it could be stopped for nothing.
 func reviewLateAnswerOfCanceled(t *testing.T, b bench) {
-	id, _ := b.accept(t, soon)
+	id, _ := b.accept(t, inASecond)
 	fence := b.begin(t, id, "w1")
 	b.cancel(t, id, redisstore.CancelAsked)
 	b.sweepUntil(t, func(s redisstore.Swept) bool { return slices.Contains(s.Ended, id) })
