@@ -69,13 +69,13 @@ func testFence(t *testing.T, b bench) {
 	if again, err := b.Begin(t.Context(), id, "w1"); again != first || err != nil {
 		t.Errorf("begin repeated = %d, %v; want %d", again, err, first)
 	}
-	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "w1", first, fewTries, false)))
+	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "w1", first, fewTries, redisstore.Rest{})))
 	second := b.begin(t, id, "w2")
 	if second <= first {
 		t.Errorf("fence went from %d to %d", first, second)
 	}
 	must(t, redisstore.Stale)(firstTwo(b.Accepted(t.Context(), id, first, "old", nil, nil)))
-	must(t, redisstore.Stale)(firstTwo(b.NotSent(t.Context(), id, "w1", first, fewTries, false)))
+	must(t, redisstore.Stale)(firstTwo(b.NotSent(t.Context(), id, "w1", first, fewTries, redisstore.Rest{})))
 	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, second, "new", nil, nil)))
 	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, second, "new", nil, nil))) // its reply was lost
 	if j := b.wantState(t, id, job.Running); j.UpstreamID != "new" || j.Version != 6 {
@@ -145,16 +145,16 @@ func testBegunMaySettle(t *testing.T, b bench) {
 		return id, fence
 	}
 	id, fence := lapsed()
-	must(t, redisstore.Stale)(firstTwo(b.NotSent(t.Context(), id, "stranger", fence, fewTries, false)))
-	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "slow", fence, fewTries, false)))
+	must(t, redisstore.Stale)(firstTwo(b.NotSent(t.Context(), id, "stranger", fence, fewTries, redisstore.Rest{})))
+	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "slow", fence, fewTries, redisstore.Rest{})))
 	b.wantState(t, id, job.Queued)
 
 	id, fence = lapsed()
-	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "other", fence, fewTries, false))) // it has looked at the upstream
+	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "other", fence, fewTries, redisstore.Rest{}))) // it has looked at the upstream
 	b.wantState(t, id, job.Queued)
 
 	id, _ = lapsed()
-	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "slow", 0, fewTries, false))) // its begin had no reply
+	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "slow", 0, fewTries, redisstore.Rest{}))) // its begin had no reply
 	b.wantState(t, id, job.Queued)
 
 	id, _ = lapsed()
@@ -220,7 +220,7 @@ func testNotSent(t *testing.T, b bench) {
 		if try == fewTries.Tries-1 {
 			want = redisstore.Spent
 		}
-		must(t, want)(firstTwo(b.NotSent(t.Context(), id, token, fence, fewTries, false)))
+		must(t, want)(firstTwo(b.NotSent(t.Context(), id, token, fence, fewTries, redisstore.Rest{})))
 		if want == redisstore.Written {
 			b.wantState(t, id, job.Queued)
 			b.sweepUntil(t, func(s redisstore.Swept) bool { return len(s.Again) == 1 })
@@ -362,7 +362,7 @@ func testArchive(t *testing.T, b bench) {
 	if ids, err := b.Unarchived(t.Context(), 10); len(ids) != 0 || err != nil {
 		t.Errorf("postponed: %v, %v", ids, err)
 	}
-	if err := b.Archived(t.Context(), id); err != nil {
+	if err := b.Archived(t.Context(), b.get(t, id)); err != nil {
 		t.Fatal(err)
 	}
 	if n := b.rdb.ZCard(t.Context(), "{tt}:archive").Val(); n != 0 {

@@ -5,50 +5,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
-
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/redisstore"
-	"github.com/tintypehq/tintype/internal/testserver"
 )
-
-// What a review has found; each of these fails on the code it was written for.
-var review = []struct {
-	name string
-	run  func(*testing.T, bench)
-}{
-	{"BlindTwiceIsOnce", reviewBlindTwice},
-	{"WhoWakesDoesNotEndABlindHarvest", reviewBlindWakes},
-	{"LateAnswerHasTheWholeHarvest", reviewLateAfterBlind},
-	{"ArchivedIsOfOneVersion", reviewArchived},
-	{"UnusableMediaWasCharged", reviewBilling},
-	{"SlotOutlivesNoRecord", reviewSlotOfExpired},
-	{"CanceledAtTheDeadlineIsStillToBeStopped", reviewCancelAtDeadline},
-	{"UnsentEndsTheBill", reviewUnsent},
-	{"UnsureKeepsItsSlot", reviewUnsureKeepsSlot},
-	{"LateAnswerOfACanceledJobIsToBeStopped", reviewLateAnswerOfCanceled},
-}
-
-func TestReviewOnMiniredis(t *testing.T) {
-	t.Parallel()
-	for _, tt := range review {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			tt.run(t, open(t, miniredis.RunT(t).Addr()))
-		})
-	}
-}
-
-func TestReviewOnRedis(t *testing.T) {
-	t.Parallel()
-	for _, tt := range review {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			tt.run(t, open(t, testserver.Redis(t).Addr))
-		})
-	}
-}
 
 var (
 	blindMinute = redisstore.Rest{Stage: job.HarvestBlind, Blind: time.Minute}
@@ -66,7 +26,7 @@ func (b bench) wantSlot(t *testing.T, id job.ID, held bool) {
 }
 
 // The reply of finish is lost and the client repeats it.
-func reviewBlindTwice(t *testing.T, b bench) {
+func testBlindTwice(t *testing.T, b bench) {
 	id, _ := b.accept(t)
 	b.begin(t, id, "w1")
 	for range 2 {
@@ -82,7 +42,7 @@ func reviewBlindTwice(t *testing.T, b bench) {
 
 // w1 stops with its request on the wire, w2 takes over and ends the job, w1
 // wakes, finds its request timed out and says the same.
-func reviewBlindWakes(t *testing.T, b bench) {
+func testBlindWakes(t *testing.T, b bench) {
 	id, _ := b.accept(t)
 	b.begin(t, id, "w1")
 	b.sweepUntil(t, func(s redisstore.Swept) bool { return len(s.Again) == 1 })
@@ -97,7 +57,7 @@ func reviewBlindWakes(t *testing.T, b bench) {
 	b.wantSlot(t, id, true)
 }
 
-func reviewLateAfterBlind(t *testing.T, b bench) {
+func testLateAfterBlind(t *testing.T, b bench) {
 	id, _ := b.accept(t, func(n *redisstore.NewJob) { n.Deadline, n.Harvest = time.Hour, 6*time.Hour })
 	fence := b.begin(t, id, "w1")
 	must(t, redisstore.Written)(firstTwo(b.Fail(t.Context(), id, "w1", unknown, redisstore.Rest{Stage: job.HarvestBlind, Blind: 5 * time.Minute})))
@@ -110,7 +70,7 @@ func reviewLateAfterBlind(t *testing.T, b bench) {
 
 // An archiver has read a failed job and puts its record; meanwhile the job is
 // recovered by somebody who dies before archiving it; the first says Archived.
-func reviewArchived(t *testing.T, b bench) {
+func testArchived(t *testing.T, b bench) {
 	id := b.overdue(t)
 	read := b.get(t, id) // by the archiver
 	must(t, redisstore.Written)(firstTwo(b.Ready(t.Context(), id, "p", oneSource, nil)))
@@ -118,7 +78,7 @@ func reviewArchived(t *testing.T, b bench) {
 		t.Fatalf("claim = %v, %v", ok, err)
 	}
 	must(t, redisstore.Written)(firstTwo(b.Succeed(t.Context(), id, "m")))
-	if err := b.Archived(t.Context(), read.ID); err != nil { // the failed record is in the bucket
+	if err := b.Archived(t.Context(), read); err != nil { // the failed record is in the bucket
 		t.Fatal(err)
 	}
 	if n := b.rdb.ZCard(t.Context(), "{tt}:archive").Val(); n != 1 {
@@ -126,7 +86,7 @@ func reviewArchived(t *testing.T, b bench) {
 	}
 }
 
-func reviewBilling(t *testing.T, b bench) {
+func testBilling(t *testing.T, b bench) {
 	id := b.toRunning(t)
 	b.cancel(t, id, redisstore.CancelAsked)
 	if _, err := b.ClaimPolls(t.Context(), "p", 10); err != nil {
@@ -141,18 +101,26 @@ func reviewBilling(t *testing.T, b bench) {
 	b.wantCancel(t, id, job.CancelUnsupported, job.BillingCharged)
 }
 
-// No worker runs for longer than the record lives.
-func reviewSlotOfExpired(t *testing.T, b bench) {
-	id := b.overdue(t, func(n *redisstore.NewJob) { n.Harvest = 200 * time.Millisecond })
-	if err := b.rdb.Del(t.Context(), "{tt}:job:"+string(id), "{tt}:ev:"+string(id)).Err(); err != nil { // as its TTL does
-		t.Fatal(err)
+// No worker runs for longer than the record would live: as long as it is harvested
+// it names the slot, and stays.
+func testSlotOfExpired(t *testing.T, b bench) {
+	id := b.overdue(t, func(n *redisstore.NewJob) { n.Harvest, n.Retention = 200*time.Millisecond, time.Millisecond })
+	for _, kind := range []string{"job:", "ev:"} {
+		if ttl := b.rdb.PTTL(t.Context(), "{tt}:"+kind+string(id)).Val(); ttl >= 0 {
+			t.Errorf("%s expires in %s", kind, ttl)
+		}
 	}
 	b.sweepUntil(t, func(s redisstore.Swept) bool { return slices.Contains(s.GivenUp, id) })
 	b.wantSlot(t, id, false)
+	for _, kind := range []string{"job:", "ev:"} {
+		if ttl := b.rdb.PTTL(t.Context(), "{tt}:"+kind+string(id)).Val(); ttl < 0 || ttl > time.Hour {
+			t.Errorf("%s expires in %s", kind, ttl)
+		}
+	}
 }
 
 // The deadline comes before anybody could ask the upstream to stop.
-func reviewCancelAtDeadline(t *testing.T, b bench) {
+func testCancelAtDeadline(t *testing.T, b bench) {
 	id, _ := b.accept(t, inASecond)
 	fence := b.begin(t, id, "w1")
 	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, fence, "cgt-1", nil, nil)))
@@ -167,15 +135,15 @@ func reviewCancelAtDeadline(t *testing.T, b bench) {
 
 // Canceled at the deadline with the request on the wire, which then turns out
 // not to have been sent: nothing can be billed.
-func reviewUnsent(t *testing.T, b bench) {
+func testUnsent(t *testing.T, b bench) {
 	id, _ := b.accept(t, inASecond)
 	fence := b.begin(t, id, "w1")
 	b.cancel(t, id, redisstore.CancelAsked)
 	b.sweepUntil(t, func(s redisstore.Swept) bool { return slices.Contains(s.Ended, id) })
-	if err := b.Archived(t.Context(), id); err != nil {
+	if err := b.Archived(t.Context(), b.get(t, id)); err != nil {
 		t.Fatal(err)
 	}
-	must(t, redisstore.Over)(firstTwo(b.NotSent(t.Context(), id, "w1", fence, fewTries, false)))
+	must(t, redisstore.Over)(firstTwo(b.NotSent(t.Context(), id, "w1", fence, fewTries, redisstore.Rest{})))
 	if c := b.get(t, id).Cancel; c.Billing != job.BillingNone {
 		t.Errorf("cancel = %+v", c)
 	}
@@ -186,17 +154,17 @@ func reviewUnsent(t *testing.T, b bench) {
 
 // The operator lets unknown outcomes be sent again; this one is to be canceled.
 // Whether the upstream works on it is as unknown as before.
-func reviewUnsureKeepsSlot(t *testing.T, b bench) {
+func testUnsureKeepsSlot(t *testing.T, b bench) {
 	id, _ := b.accept(t)
 	fence := b.begin(t, id, "w1")
 	b.cancel(t, id, redisstore.CancelAsked)
-	must(t, redisstore.Canceled)(firstTwo(b.NotSent(t.Context(), id, "w1", fence, fewTries, true)))
+	must(t, redisstore.Canceled)(firstTwo(b.NotSent(t.Context(), id, "w1", fence, fewTries, blindMinute)))
 	b.wantSlot(t, id, true)
 }
 
 // Canceled while its answer is on the way; the answer comes and says that the
 // task waits at the upstream, where it could be stopped for nothing.
-func reviewLateAnswerOfCanceled(t *testing.T, b bench) {
+func testLateAnswerOfCanceled(t *testing.T, b bench) {
 	id, _ := b.accept(t, inASecond)
 	fence := b.begin(t, id, "w1")
 	b.cancel(t, id, redisstore.CancelAsked)

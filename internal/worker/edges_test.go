@@ -17,8 +17,6 @@ import (
 	"github.com/tintypehq/tintype/internal/worker"
 )
 
-// What a review has found; each of these fails on the code it was written for.
-
 // stoppedDriver stands still at the beginning of its submissions, as a process
 // does that is stopped right after it has looked at its lease.
 type stoppedDriver struct {
@@ -33,9 +31,9 @@ func (d stoppedDriver) Submit(ctx context.Context, a account.Account, s upstream
 	return d.Driver.Submit(ctx, a, s)
 }
 
-// TestReviewSleeperPaysTwice: stopped between its guard and its POST for longer
+// TestSleeperPaysTwice: stopped between its guard and its POST for longer
 // than the patience of the lookup, a worker must not send any more.
-func TestReviewSleeperPaysTwice(t *testing.T) {
+func TestSleeperPaysTwice(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	d := stoppedDriver{r.ups["sim"].Driver, make(chan struct{}), make(chan struct{})}
@@ -80,9 +78,9 @@ func (b lateBucket) Put(ctx context.Context, req blob.PutRequest) (blob.Object, 
 	return b.Store.Put(ctx, req)
 }
 
-// TestReviewOldRecordWins: one worker is slow to archive that a job has failed;
+// TestOldRecordWins: one worker is slow to archive that a job has failed;
 // another recovers it and archives that.
-func TestReviewOldRecordWins(t *testing.T) {
+func TestOldRecordWins(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	slow := lateBucket{r.blobs, &sync.Once{}, make(chan struct{}), make(chan struct{}), make(chan struct{})}
@@ -103,9 +101,9 @@ func TestReviewOldRecordWins(t *testing.T) {
 	}
 }
 
-// TestReviewDamagedAtTheDeadline: media that arrives damaged shortly before the
+// TestDamagedAtTheDeadline: media that arrives damaged shortly before the
 // deadline is tried again after it, like any other late media.
-func TestReviewDamagedAtTheDeadline(t *testing.T) {
+func TestDamagedAtTheDeadline(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.start(t, harvesting, func(c *worker.Config) { c.DamagedPauses = []time.Duration{4 * time.Second, 4 * time.Second} })
@@ -115,9 +113,9 @@ func TestReviewDamagedAtTheDeadline(t *testing.T) {
 	}
 }
 
-// TestReviewCancelOfAnUnseenTask: a task that was accepted a moment ago may not
+// TestCancelOfAnUnseenTask: a task that was accepted a moment ago may not
 // be visible everywhere. The wish to cancel it must not lose it.
-func TestReviewCancelOfAnUnseenTask(t *testing.T) {
+func TestCancelOfAnUnseenTask(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	if err := r.sim.AddFault(sim.Rule{Match: "*", Op: "get", Fault: "lost", Times: 4}); err != nil {
