@@ -83,7 +83,7 @@ var luaFiles embed.FS
 // scripts are the Lua scripts, each with the prelude in front.
 type scripts struct {
 	accept, claim, begin, accepted, notSent, rejected, finish,
-	progress, ready, stored, claimPolls, renew, release, sweep, accounts, postpone, unsettled, cancel, canceled, archived *redis.Script
+	progress, ready, stored, claimPolls, renew, release, sweep, accounts, postpone, unsettled, cancel, canceled, archived, repeated *redis.Script
 }
 
 func loadScripts() scripts {
@@ -95,7 +95,7 @@ func loadScripts() scripts {
 		ready: load("ready"), stored: load("stored"), claimPolls: load("claim_polls"), renew: load("renew"),
 		release: load("release"), sweep: load("sweep"), accounts: load("accounts"),
 		postpone: load("defer"), unsettled: load("unsettled"),
-		cancel: load("cancel"), canceled: load("canceled"), archived: load("archived"),
+		cancel: load("cancel"), canceled: load("canceled"), archived: load("archived"), repeated: load("repeat"),
 	}
 }
 

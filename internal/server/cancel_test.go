@@ -73,7 +73,7 @@ func TestCancelAsksTheUpstream(t *testing.T) {
 func TestCanceledAnswers(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	h.meanwhile(func() { h.cancelJob(h.waitForJob(), http.StatusOK) })
+	h.meanwhile(func() { _, _, _ = h.store.Cancel(context.Background(), h.waitForJob()) })
 	a := h.call(http.MethodPost, images, `{"prompt":"x"}`)
 	if code, _, _ := errorOf(t, a.body); a.status != http.StatusConflict || code != "canceled" || a.header.Get("X-Should-Retry") != "false" {
 		t.Errorf("%d %v %s", a.status, a.header, a.body)

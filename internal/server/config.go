@@ -70,9 +70,7 @@ type Config struct {
 	Version string               // told by /healthz
 }
 
-// WaitMode is how a blocking call is kept alive. As long as repeated requests do
-// not find their job again, Window makes a job of each repeat: it is for callers
-// that go to the Location instead.
+// WaitMode is how a blocking call is kept alive.
 type WaitMode string
 
 // The modes.
@@ -120,6 +118,8 @@ type JobTimes struct {
 	ImageHarvest  time.Duration // 1 h, from the deadline: late media is still taken
 	VideoHarvest  time.Duration // 6 h, from the deadline
 	Retention     time.Duration // 7 days, from the final state
+	KeyRetention  time.Duration // 24 h: a repeat with the same Idempotency-Key finds its job
+	Absorb        time.Duration // 10 min: a retry without a key does, if it says that it is one; negative: never
 }
 
 // Shutdown says how Run ends.
@@ -176,6 +176,8 @@ func (c Config) withDefaults() Config {
 		ImageHarvest:  cmp.Or(c.Jobs.ImageHarvest, time.Hour),
 		VideoHarvest:  cmp.Or(c.Jobs.VideoHarvest, 6*time.Hour),
 		Retention:     cmp.Or(c.Jobs.Retention, 7*24*time.Hour),
+		KeyRetention:  cmp.Or(c.Jobs.KeyRetention, 24*time.Hour),
+		Absorb:        cmp.Or(c.Jobs.Absorb, 10*time.Minute),
 	}
 	c.Delivery.Mode = cmp.Or(c.Delivery.Mode, Proxy)
 	c.Delivery.TTL = cmp.Or(c.Delivery.TTL, 15*time.Minute)

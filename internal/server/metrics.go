@@ -17,6 +17,7 @@ type metrics struct {
 	seconds  *prometheus.HistogramVec
 	waiters  *prometheus.GaugeVec
 	accepted *prometheus.CounterVec
+	attached *prometheus.CounterVec
 	cancels  *prometheus.CounterVec
 	resumes  prometheus.Counter
 	attempts *prometheus.CounterVec
@@ -39,6 +40,9 @@ func newMetrics(r *prometheus.Registry) (*metrics, error) {
 		accepted: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tintype_jobs_accepted_total", Help: "Jobs accepted by this process.",
 		}, []string{"kind"}),
+		attached: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tintype_requests_attached_total", Help: "Repeated requests that got the job of the first one, by what told them: their key, or their word that they are a retry.",
+		}, []string{"by"}),
 		cancels: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tintype_job_cancels_total", Help: "Wishes to cancel a job: canceled at once, asked of the upstream, or final before.",
 		}, []string{"answer"}),
@@ -53,7 +57,7 @@ func newMetrics(r *prometheus.Registry) (*metrics, error) {
 		}),
 		page: promhttp.HandlerFor(r, promhttp.HandlerOpts{}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.waiters, m.accepted, m.cancels, m.resumes, m.attempts, m.sent} {
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.waiters, m.accepted, m.attached, m.cancels, m.resumes, m.attempts, m.sent} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}

@@ -13,6 +13,9 @@ import (
 
 // answerBlocking holds the connection until the job is final.
 func (s *Server) answerBlocking(c echo.Context, j *job.Job, mode WaitMode, format tintype.ResponseFormat) error {
+	if isFinal(j) { // that of an earlier request, perhaps from the archive
+		return s.finish(c, j, format, nil)
+	}
 	if mode == "" {
 		mode = s.cfg.Wait.Mode
 	}
