@@ -62,6 +62,8 @@ var suite = []struct {
 	{"NewsWakesWaiters", testNews},
 	{"PositionCountsDown", testPosition},
 	{"EventsHaveNoGaps", testEvents},
+	{"LostWritesAreNoticed", testMemory},
+	{"ForgottenIsNotLost", testOldMemory},
 }
 
 func TestOnMiniredis(t *testing.T) {

@@ -16,6 +16,8 @@
 --   deadlines       zset    jobs that are not final, by deadline
 --   archive         zset    final jobs whose record is not yet in the bucket, by due time
 --   tick            string  counter behind tickets and turns
+--   mark            string  counter behind marks
+--   marks           zset    observers of Redis itself, by the mark each left last
 --   news            channel "<id> <seq>" after every event
 local P = KEYS[1]
 local clock = redis.call('TIME')
