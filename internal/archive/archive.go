@@ -37,6 +37,10 @@ type record struct {
 	Media      []job.Media  `json:"media,omitempty"`
 	Usage      *job.Usage   `json:"usage,omitempty"`
 	Failure    *fault.Error `json:"failure,omitempty"`
+	Cancel     *job.Cancel  `json:"cancel,omitempty"`
+	Recovered  bool         `json:"recovered,omitempty"`
+	Harvest    job.Harvest  `json:"harvest,omitempty"`
+	Until      time.Time    `json:"harvest_until,omitzero"`
 	Created    time.Time    `json:"created_at"`
 	Submitted  time.Time    `json:"submitted_at,omitzero"`
 	Finished   time.Time    `json:"finished_at"`
@@ -50,7 +54,7 @@ func key(id job.ID) string { return id.Dir() + "job.json" }
 func Save(ctx context.Context, store blob.Store, j *job.Job) error {
 	b, err := json.MarshalIndent(record{
 		schema, j.ID, j.Tenant, j.Secret, j.Spec, j.State, j.Version, j.Account, j.UpstreamID, j.Media, j.Usage,
-		j.Failure, j.CreatedAt, j.SubmittedAt, j.FinishedAt, j.Deadline, j.ExpiresAt,
+		j.Failure, j.Cancel, j.Recovered, j.Harvest, j.HarvestUntil, j.CreatedAt, j.SubmittedAt, j.FinishedAt, j.Deadline, j.ExpiresAt,
 	}, "", " ")
 	if err != nil {
 		return err
@@ -85,6 +89,7 @@ func Load(ctx context.Context, store blob.Store, id job.ID) (*job.Job, error) {
 	return &job.Job{
 		ID: rec.ID, Tenant: rec.Tenant, Secret: rec.LinkPart, Spec: rec.Spec, State: rec.State, Version: rec.Version,
 		Account: rec.Account, UpstreamID: rec.UpstreamID, Media: rec.Media, Usage: rec.Usage, Failure: rec.Failure,
+		Cancel: rec.Cancel, Recovered: rec.Recovered, Harvest: rec.Harvest, HarvestUntil: rec.Until,
 		CreatedAt: rec.Created, SubmittedAt: rec.Submitted, FinishedAt: rec.Finished, Deadline: rec.Deadline, ExpiresAt: rec.Expires,
 	}, nil
 }

@@ -9,7 +9,8 @@
 // and from then on the job belongs to that account: it is polled, its media is
 // copied into the bucket, and it ends in one final state. An upstream whose
 // submit call itself returns the media skips Running. Each change appends an
-// [Event]; the log is what callers follow.
+// [Event]; the log is what callers follow. What the upstream may still make for
+// a job that is final is harvested: see [Harvest].
 //
 // The package does no I/O and imports only fault and the standard library.
 // redisstore keeps the jobs.
@@ -95,7 +96,8 @@ type Job struct {
 	// Secret is the unguessable part of the job's media links.
 	Secret string
 
-	// Account holds the job's slot, from admission to the final state; Fence is
+	// Account holds the job's slot, from admission to the final state or the end
+	// of the harvest behind it; Fence is
 	// the number of the last submission that was begun, zero before the first.
 	Account string
 	Fence   int64
@@ -117,6 +119,15 @@ type Job struct {
 
 	Usage   *Usage       // what the upstream says it counted; nil if it said nothing
 	Failure *fault.Error // set in Failed
+	Cancel  *Cancel      // nil as long as nobody wants it canceled
+
+	// Recovered: it had failed, and its media came late.
+	Recovered bool
+
+	// Harvest is what goes on after the final state, until HarvestUntil at the
+	// latest. HarvestUntil is set from the beginning.
+	Harvest      Harvest
+	HarvestUntil time.Time
 
 	CreatedAt   time.Time
 	SubmittedAt time.Time // the upstream accepted; zero before

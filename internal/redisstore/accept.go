@@ -18,7 +18,11 @@ type NewJob struct {
 	Secret string // of its media links; see job.NewSecret
 
 	Deadline  time.Duration // from acceptance
+	Harvest   time.Duration // from the deadline: how long late media is waited for
 	Retention time.Duration // from the final state
+
+	// CancelAfter cancels the job if it is not final by then. Zero: never.
+	CancelAfter time.Duration
 
 	// Own is the account of the caller's own credential. Nil: one of the
 	// upstream's pooled accounts is chosen.
@@ -54,7 +58,8 @@ func (s *Store) Accept(ctx context.Context, n NewJob) (*job.Job, []job.Bell, err
 		}
 	}
 	parts, err := s.run(ctx, s.lua.accept, string(n.ID), n.pool(), n.Spec.UpstreamModel, n.Tenant, spec, n.Secret,
-		n.Deadline.Milliseconds(), n.Retention.Milliseconds(), s.grace(), string(n.Spec.Kind), own, limit, sealed, n.Spec.Upstream).Slice()
+		n.Deadline.Milliseconds(), n.Retention.Milliseconds(), s.grace(), string(n.Spec.Kind), own, limit, sealed, n.Spec.Upstream,
+		n.Harvest.Milliseconds(), n.CancelAfter.Milliseconds()).Slice()
 	if err != nil {
 		return nil, nil, unavailable(err)
 	}
@@ -89,6 +94,7 @@ func (s *Store) accepted(ctx context.Context, n NewJob, parts []any) (*job.Job, 
 	return &job.Job{
 		ID: n.ID, Tenant: n.Tenant, Spec: n.Spec, Secret: n.Secret, State: job.Queued, Account: acct, Version: 2,
 		CreatedAt: at, Deadline: at.Add(n.Deadline), ExpiresAt: at.Add(n.Deadline + n.Retention),
+		HarvestUntil: at.Add(n.Deadline + n.Harvest),
 	}, r.bells, nil
 }
 

@@ -83,7 +83,7 @@ func testSlots(t *testing.T, b bench) {
 	}
 	fence := b.begin(t, ids[0], "w.1")
 	_ = fence
-	s, bells, err := b.Fail(t.Context(), ids[0], "w.1", fault.New(fault.GenerationFailed, "no"))
+	s, bells, err := b.Fail(t.Context(), ids[0], "w.1", fault.New(fault.GenerationFailed, "no"), redisstore.Rest{})
 	must(t, redisstore.Written)(s, err)
 	if len(bells) != 1 || bells[0].Job != ids[2] {
 		t.Errorf("bells = %v, want one for %s", bells, ids[2])
@@ -141,7 +141,7 @@ func testOwn(t *testing.T, b bench) {
 	_, err = b.Credential(t.Context(), second) // sealed for another job
 	wantFault(t, err, fault.CredentialGone)
 	b.begin(t, first, "w.1")
-	must(t, redisstore.Written)(firstTwo(b.Fail(t.Context(), first, "w.1", fault.New(fault.GenerationFailed, "no"))))
+	must(t, redisstore.Written)(firstTwo(b.Fail(t.Context(), first, "w.1", fault.New(fault.GenerationFailed, "no"), redisstore.Rest{})))
 	_, err = b.Credential(t.Context(), first)
 	wantFault(t, err, fault.CredentialGone)
 	b.wantState(t, second, job.Queued)
@@ -173,7 +173,7 @@ func testFinal(t *testing.T, b bench) {
 	must(t, redisstore.Stale)(firstTwo(b.Succeed(t.Context(), id, "not the holder")))
 	must(t, redisstore.Written)(firstTwo(b.Succeed(t.Context(), id, "m")))
 	must(t, redisstore.Written)(firstTwo(b.Succeed(t.Context(), id, "m"))) // its reply was lost
-	must(t, redisstore.Stale)(firstTwo(b.Fail(t.Context(), id, "m", fault.New(fault.MediaInvalid, "no"))))
+	must(t, redisstore.Stale)(firstTwo(b.Fail(t.Context(), id, "m", fault.New(fault.MediaInvalid, "no"), redisstore.Rest{})))
 	must(t, redisstore.Stale)(b.Stored(t.Context(), id, "m", 0, job.Media{}))
 	if ok, err := b.Claim(t.Context(), id, job.StageMirror, "x"); ok || err != nil {
 		t.Errorf("a final job was claimed: %v, %v", ok, err)

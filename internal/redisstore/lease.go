@@ -98,10 +98,11 @@ func (s *Store) DamagedTimes(ctx context.Context, id job.ID) (int64, error) {
 // Unsettled asks what to do with a job whose submission was begun by another
 // worker, which may be alive and write its answer late. Until patience has
 // passed since the submission began, and a lease since it was first asked here,
-// the lease is given back and wait is true; the stage is rung again then. Afterwards over is true and the lease is kept.
+// the lease is given back and wait is true; the stage is rung again then, and
+// sooner if look is not zero. Afterwards over is true and the lease is kept.
 // Neither: the job is settled.
-func (s *Store) Unsettled(ctx context.Context, id job.ID, token string, patience time.Duration) (wait, over bool, err error) {
-	left, err := s.run(ctx, s.lua.unsettled, string(id), token, patience.Milliseconds(), s.lease.Milliseconds()).Int64()
+func (s *Store) Unsettled(ctx context.Context, id job.ID, token string, patience, look time.Duration) (wait, over bool, err error) {
+	left, err := s.run(ctx, s.lua.unsettled, string(id), token, patience.Milliseconds(), s.lease.Milliseconds(), look.Milliseconds()).Int64()
 	return left > 0, left == 0 && err == nil, unavailable(err)
 }
 
@@ -125,7 +126,8 @@ func jobIDs(ids []string) []job.ID {
 type Swept struct {
 	Again    []job.Bell // leases lapsed: their stages must look again
 	Admitted []job.Bell // slots became free
-	Expired  []job.ID   // deadlines passed; these jobs have failed
+	Ended    []job.ID   // jobs that are final now: past their deadline, or canceled at the time set for that
+	GivenUp  []job.ID   // final jobs whose harvest has ended without anything
 }
 
 // Failures of jobs that are not final at their deadline.
@@ -134,7 +136,8 @@ var (
 	errUnsettled = fault.New(fault.OutcomeUnknown, "The job's deadline passed while the upstream had not answered its submission. It may have been billed.")
 )
 
-// Sweep heals what others left: lapsed leases, passed deadlines, free slots.
+// Sweep heals what others left: lapsed leases, passed deadlines, cancels that are
+// due, harvests without an end, free slots.
 // Any number of workers may sweep. most bounds the jobs of each sort.
 func (s *Store) Sweep(ctx context.Context, most int) (Swept, error) {
 	deadline, err := encode(errDeadline)
@@ -153,7 +156,7 @@ func (s *Store) Sweep(ctx context.Context, most int) (Swept, error) {
 }
 
 func readSwept(parts []any) (out Swept, err error) {
-	if len(parts) != 3 {
+	if len(parts) != 4 {
 		return out, errReply
 	}
 	if out.Again, err = readBells(parts[0]); err != nil {
@@ -162,16 +165,26 @@ func readSwept(parts []any) (out Swept, err error) {
 	if out.Admitted, err = readBells(parts[2]); err != nil {
 		return out, err
 	}
-	expired, ok := parts[1].([]any)
+	if out.Ended, err = readIDs(parts[1]); err != nil {
+		return out, err
+	}
+	out.GivenUp, err = readIDs(parts[3])
+	return out, err
+}
+
+func readIDs(v any) (ids []job.ID, err error) {
+	rows, ok := v.([]any)
 	if !ok {
-		return out, errReply
+		return nil, errReply
 	}
-	for _, v := range expired {
-		if id, ok := v.(string); ok {
-			out.Expired = append(out.Expired, job.ID(id))
+	for _, row := range rows {
+		id, ok := row.(string)
+		if !ok {
+			return nil, errReply
 		}
+		ids = append(ids, job.ID(id))
 	}
-	return out, nil
+	return ids, nil
 }
 
 // Credential opens the caller's own credential of a job; a fault of

@@ -69,13 +69,13 @@ func testFence(t *testing.T, b bench) {
 	if again, err := b.Begin(t.Context(), id, "w1"); again != first || err != nil {
 		t.Errorf("begin repeated = %d, %v; want %d", again, err, first)
 	}
-	must(t, redisstore.Written)(b.NotSent(t.Context(), id, "w1", first, fewTries))
+	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "w1", first, fewTries, false)))
 	second := b.begin(t, id, "w2")
 	if second <= first {
 		t.Errorf("fence went from %d to %d", first, second)
 	}
 	must(t, redisstore.Stale)(firstTwo(b.Accepted(t.Context(), id, first, "old", nil, nil)))
-	must(t, redisstore.Stale)(b.NotSent(t.Context(), id, "w1", first, fewTries))
+	must(t, redisstore.Stale)(firstTwo(b.NotSent(t.Context(), id, "w1", first, fewTries, false)))
 	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, second, "new", nil, nil)))
 	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, second, "new", nil, nil))) // its reply was lost
 	if j := b.wantState(t, id, job.Running); j.UpstreamID != "new" || j.Version != 6 {
@@ -95,10 +95,10 @@ func testLateAnswer(t *testing.T, b bench) {
 
 	other, _ := b.accept(t)
 	fence = b.begin(t, other, "w1")
-	must(t, redisstore.Written)(firstTwo(b.Fail(t.Context(), other, "w1", fault.New(fault.OutcomeUnknown, "?"))))
+	must(t, redisstore.Written)(firstTwo(b.Fail(t.Context(), other, "w1", fault.New(fault.OutcomeUnknown, "?"), redisstore.Rest{})))
 	must(t, redisstore.Late)(firstTwo(b.Accepted(t.Context(), other, fence, "later", nil, nil)))
-	if j := b.wantState(t, other, job.Failed); j.UpstreamID != "later" {
-		t.Errorf("the late id was not kept: %+v", j)
+	if j := b.wantState(t, other, job.Failed); j.UpstreamID != "later" || j.Doing() != job.Running {
+		t.Errorf("the late answer is not harvested: %+v", j)
 	}
 }
 
@@ -113,16 +113,16 @@ func testUnsettled(t *testing.T, b bench) {
 		}
 	}
 	takeOver("w2")
-	if wait, over, err := b.Unsettled(t.Context(), id, "w2", 600*time.Millisecond); !wait || over || err != nil {
+	if wait, over, err := b.Unsettled(t.Context(), id, "w2", 600*time.Millisecond, 0); !wait || over || err != nil {
 		t.Fatalf("while the answer may come: wait %v, over %v, %v", wait, over, err)
 	}
 	b.sweepUntil(t, func(s redisstore.Swept) bool { return len(s.Again) == 1 })
 	takeOver("w3")
-	if wait, over, err := b.Unsettled(t.Context(), id, "w3", 600*time.Millisecond); wait || !over || err != nil {
+	if wait, over, err := b.Unsettled(t.Context(), id, "w3", 600*time.Millisecond, 0); wait || !over || err != nil {
 		t.Fatalf("when it cannot come any more: wait %v, over %v, %v", wait, over, err)
 	}
 	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, fence, "at last", nil, nil)))
-	if wait, over, err := b.Unsettled(t.Context(), id, "w3", time.Hour); wait || over || err != nil {
+	if wait, over, err := b.Unsettled(t.Context(), id, "w3", time.Hour, 0); wait || over || err != nil {
 		t.Errorf("when it has come: wait %v, over %v, %v", wait, over, err)
 	}
 }
@@ -145,16 +145,20 @@ func testBegunMaySettle(t *testing.T, b bench) {
 		return id, fence
 	}
 	id, fence := lapsed()
-	must(t, redisstore.Stale)(b.NotSent(t.Context(), id, "other", fence, fewTries)) // it knows nothing
-	must(t, redisstore.Written)(b.NotSent(t.Context(), id, "slow", fence, fewTries))
+	must(t, redisstore.Stale)(firstTwo(b.NotSent(t.Context(), id, "stranger", fence, fewTries, false)))
+	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "slow", fence, fewTries, false)))
+	b.wantState(t, id, job.Queued)
+
+	id, fence = lapsed()
+	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "other", fence, fewTries, false))) // it has looked at the upstream
 	b.wantState(t, id, job.Queued)
 
 	id, _ = lapsed()
-	must(t, redisstore.Written)(b.NotSent(t.Context(), id, "slow", 0, fewTries)) // its begin had no reply
+	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "slow", 0, fewTries, false))) // its begin had no reply
 	b.wantState(t, id, job.Queued)
 
 	id, _ = lapsed()
-	must(t, redisstore.Written)(firstTwo(b.Fail(t.Context(), id, "slow", fault.New(fault.ContentPolicy, "no"))))
+	must(t, redisstore.Written)(firstTwo(b.Fail(t.Context(), id, "slow", fault.New(fault.ContentPolicy, "no"), redisstore.Rest{})))
 	b.wantState(t, id, job.Failed)
 
 	id, fence = lapsed()
@@ -216,7 +220,7 @@ func testNotSent(t *testing.T, b bench) {
 		if try == fewTries.Tries-1 {
 			want = redisstore.Spent
 		}
-		must(t, want)(b.NotSent(t.Context(), id, token, fence, fewTries))
+		must(t, want)(firstTwo(b.NotSent(t.Context(), id, token, fence, fewTries, false)))
 		if want == redisstore.Written {
 			b.wantState(t, id, job.Queued)
 			b.sweepUntil(t, func(s redisstore.Swept) bool { return len(s.Again) == 1 })
@@ -270,7 +274,7 @@ func testParked(t *testing.T, b bench) {
 	must(t, redisstore.Written)(firstTwo(b.Rejected(t.Context(), id, "w1", fence, cooldown(account.Auth, 0), fewTries)))
 	fence = b.begin(t, id, "w2") // on the other account now
 	must(t, redisstore.Spent)(firstTwo(b.Rejected(t.Context(), id, "w2", fence, cooldown(account.Auth, 0), fewTries)))
-	must(t, redisstore.Written)(firstTwo(b.Fail(t.Context(), id, "w2", fault.New(fault.PoolExhausted, "no"))))
+	must(t, redisstore.Written)(firstTwo(b.Fail(t.Context(), id, "w2", fault.New(fault.PoolExhausted, "no"), redisstore.Rest{})))
 	_, _, err := b.Accept(t.Context(), newJob())
 	wantFault(t, err, fault.PoolExhausted)
 	changed := acct("a", 1)
@@ -328,7 +332,7 @@ func testDeadline(t *testing.T, b bench) {
 	waiting, _ := b.accept(t)
 	expired := map[job.ID]bool{}
 	b.sweepUntil(t, func(s redisstore.Swept) bool {
-		for _, id := range s.Expired {
+		for _, id := range s.Ended {
 			expired[id] = true
 		}
 		return len(expired) == 2
@@ -384,7 +388,7 @@ func testNews(t *testing.T, b bench) {
 	}
 	wait("the subscription itself")
 	b.begin(t, id, "w1")
-	must(t, redisstore.Written)(firstTwo(b.Fail(t.Context(), id, "w1", fault.New(fault.GenerationFailed, "no"))))
+	must(t, redisstore.Written)(firstTwo(b.Fail(t.Context(), id, "w1", fault.New(fault.GenerationFailed, "no"), redisstore.Rest{})))
 	wait("the failure")
 	cancel()
 	if err := <-done; err == nil {

@@ -36,6 +36,8 @@ func readJob(m map[string]string) (*job.Job, error) {
 		Version: number(m["ver"]), Fence: number(m["fence"]),
 		CreatedAt: instant(m["created"]), SubmittedAt: instant(m["submitted"]), FinishedAt: instant(m["finished"]),
 		Deadline: instant(m["deadline"]), ExpiresAt: instant(m["expires"]),
+		Recovered: m["recovered"] != "", Harvest: job.Harvest(m["harvest"]), HarvestUntil: instant(m["harvest_by"]),
+		Cancel: readCancel(m),
 	}
 	err := errors.Join(
 		decode(m["spec"], &j.Spec), decode(m["sources"], &j.Sources),
@@ -50,6 +52,15 @@ func readJob(m map[string]string) (*job.Job, error) {
 		return nil, fmt.Errorf("redisstore: record of job %s: %w", j.ID, err)
 	}
 	return j, nil
+}
+
+func readCancel(m map[string]string) *job.Cancel {
+	if m["cancel_asked"] == "" {
+		return nil
+	}
+	return &job.Cancel{
+		RequestedAt: instant(m["cancel_asked"]), Outcome: job.CancelOutcome(m["cancel_outcome"]), Billing: job.Billing(m["cancel_billing"]),
+	}
 }
 
 func mediaField(i int64) string { return "media:" + strconv.FormatInt(i, 10) }

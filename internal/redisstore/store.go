@@ -83,7 +83,7 @@ var luaFiles embed.FS
 // scripts are the Lua scripts, each with the prelude in front.
 type scripts struct {
 	accept, claim, begin, accepted, notSent, rejected, finish,
-	progress, ready, stored, claimPolls, renew, release, sweep, accounts, postpone, unsettled,
+	progress, ready, stored, claimPolls, renew, release, sweep, accounts, postpone, unsettled, cancel, canceled,
 	look *redis.Script
 }
 
@@ -96,7 +96,7 @@ func loadScripts() scripts {
 		ready: load("ready"), stored: load("stored"), claimPolls: load("claim_polls"), renew: load("renew"),
 		release: load("release"), sweep: load("sweep"), accounts: load("accounts"),
 		postpone: load("defer"), unsettled: load("unsettled"),
-		look: load("look"),
+		cancel: load("cancel"), canceled: load("canceled"), look: load("look"),
 	}
 }
 

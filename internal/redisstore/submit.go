@@ -22,10 +22,12 @@ type Settled string
 
 // The ways in which a write may settle.
 const (
-	Written Settled = "ok"    // written now, or by an earlier try
-	Late    Settled = "late"  // the job was given up meanwhile; what came is kept
-	Stale   Settled = "stale" // the job has moved on without this worker
-	Spent   Settled = "spent" // no further try is allowed: the caller fails the job
+	Written  Settled = "ok"       // written now, or by an earlier try
+	Late     Settled = "late"     // the job was given up meanwhile; what came is harvested
+	Over     Settled = "over"     // the job was final and stays what it is; its harvest has ended
+	Canceled Settled = "canceled" // the job was to be canceled, and is now
+	Stale    Settled = "stale"    // the job has moved on without this worker
+	Spent    Settled = "spent"    // no further try is allowed: the caller fails the job
 )
 
 // settled reads the first word of a script's reply.
@@ -67,27 +69,28 @@ type Retry struct {
 	Tries int           // the last try fails the job; zero: the deadline does
 }
 
-// NotSent takes a submission back that never left, for the token that began it;
-// a fence of zero means whichever that was. The job keeps its slot and is rung
-// for again after a while; Spent after the last try.
-func (s *Store) NotSent(ctx context.Context, id job.ID, token string, fence int64, r Retry) (Settled, error) {
-	parts, err := s.run(ctx, s.lua.notSent, string(id), token, fence, r.Floor.Milliseconds(), r.Tries).Slice()
-	if err != nil {
-		return "", unavailable(err)
+// NotSent takes a submission back that has created nothing, for the token that
+// began it or that holds the lease; a fence of zero means whichever it began. The
+// job keeps its slot and is rung for again after a while; Spent after the last
+// try, Canceled or Over if it is not to be tried again. unsure says that it may
+// have been paid for all the same, as with an outcome that the operator wants
+// tried again.
+func (s *Store) NotSent(ctx context.Context, id job.ID, token string, fence int64, r Retry, unsure bool) (Settled, []job.Bell, error) {
+	doubt := 0
+	if unsure {
+		doubt = 1
 	}
-	if len(parts) != 2 {
-		return "", errReply
-	}
-	word, _ := parts[0].(string)
-	return settled(word), nil
+	rep, err := readReply(s.run(ctx, s.lua.notSent, string(id), token, fence, r.Floor.Milliseconds(), r.Tries, doubt, s.grace()))
+	return settled(rep.word), rep.bells, err
 }
 
 // parked is the length of a cooldown that an operator must end.
 const parked = -1
 
-// Rejected takes a submission back that created nothing because of its
-// account, which cools, for the token that began it. The job returns to its place in the line. Spent: after
-// the last try, or when no account is left that could serve the job.
+// Rejected takes a submission back that created nothing because of its account,
+// which cools, for the token that began it. The job returns to its place in the
+// line. Spent: after the last try, or when no account is left that could serve
+// the job. Canceled and Over as with NotSent.
 func (s *Store) Rejected(ctx context.Context, id job.ID, token string, fence int64, c account.Cooldown, r Retry) (Settled, []job.Bell, error) {
 	scope, cool := "account", c.For.Milliseconds()
 	if c.Model != "" {
@@ -103,25 +106,34 @@ func (s *Store) Rejected(ctx context.Context, id job.ID, token string, fence int
 	return settled(rep.word), rep.bells, err
 }
 
+// Rest is what the upstream may still be doing for a job that ends.
+type Rest struct {
+	Stage job.Harvest
+
+	// Blind is for [job.HarvestBlind]: how long after its submission the upstream
+	// may be at work on it.
+	Blind time.Duration
+}
+
 // Fail ends a job with a failure. The token must hold its lease, or have begun
-// the submission that is under way.
-func (s *Store) Fail(ctx context.Context, id job.ID, token string, f *fault.Error) (Settled, []job.Bell, error) {
-	return s.finish(ctx, id, token, job.Failed, job.EventFailed, f)
+// the submission that is under way. A job that is final stays what it is: its
+// harvest ends, or goes on as rest says (Over).
+func (s *Store) Fail(ctx context.Context, id job.ID, token string, f *fault.Error, rest Rest) (Settled, []job.Bell, error) {
+	why, err := encode(f)
+	if err != nil {
+		return "", nil, err
+	}
+	return s.finish(ctx, id, token, job.Failed, why, rest)
 }
 
 // Succeed ends a job whose media are all stored. The token must hold its lease.
+// A job that had failed succeeds after all; one that was canceled stays so
+// (Over).
 func (s *Store) Succeed(ctx context.Context, id job.ID, token string) (Settled, []job.Bell, error) {
-	return s.finish(ctx, id, token, job.Succeeded, job.EventSucceeded, nil)
+	return s.finish(ctx, id, token, job.Succeeded, "", Rest{})
 }
 
-func (s *Store) finish(ctx context.Context, id job.ID, token string, state job.State, event job.EventType, f *fault.Error) (Settled, []job.Bell, error) {
-	why := ""
-	if f != nil {
-		var err error
-		if why, err = encode(f); err != nil {
-			return "", nil, err
-		}
-	}
-	r, err := readReply(s.run(ctx, s.lua.finish, string(id), token, string(state), string(event), why, s.grace()))
+func (s *Store) finish(ctx context.Context, id job.ID, token string, state job.State, why string, rest Rest) (Settled, []job.Bell, error) {
+	r, err := readReply(s.run(ctx, s.lua.finish, string(id), token, string(state), why, string(rest.Stage), s.grace(), rest.Blind.Milliseconds()))
 	return settled(r.word), r.bells, err
 }

@@ -58,6 +58,16 @@ var suite = []struct {
 	{"MediaIsWrittenOnce", testStored},
 	{"FinalNeverChanges", testFinal},
 	{"DeadlineEndsAJob", testDeadline},
+	{"LateMediaRecoversAJob", testHarvest},
+	{"AHarvestKeepsItsSlot", testHarvestSlot},
+	{"AHarvestIsGivenUp", testHarvestGivenUp},
+	{"ALateAnswerIsHarvested", testLateHarvest},
+	{"BlindIsHeldForAWhile", testBlind},
+	{"CancelBeforeSubmit", testCancelQueued},
+	{"CancelMeetsASubmission", testCancelSubmitting},
+	{"CancelAsksTheUpstream", testCancelRunning},
+	{"CancelLosesToCompletion", testCancelTooLate},
+	{"CancelAfterATime", testCancelAfter},
 	{"ArchiveKeepsAsking", testArchive},
 	{"NewsWakesWaiters", testNews},
 	{"PositionCountsDown", testPosition},
@@ -112,7 +122,7 @@ func pool(t *testing.T, s *redisstore.Store, accounts ...account.Account) {
 
 func newJob() redisstore.NewJob {
 	return redisstore.NewJob{
-		ID: job.NewID(time.Now()), Tenant: "key:test", Secret: job.NewSecret(), Deadline: time.Minute, Retention: time.Hour,
+		ID: job.NewID(time.Now()), Tenant: "key:test", Secret: job.NewSecret(), Deadline: time.Minute, Harvest: time.Minute, Retention: time.Hour,
 		Spec: job.Spec{
 			Kind: job.Video, Model: "doubao-video", Prompt: "海浪 \"quoted\" \n", Upstream: "up", UpstreamModel: "m1", Ratio: "16:9",
 			Style: "3D", Input: &job.Input{Key: "jobs/x/input-0.png", ContentType: "image/png", SizeBytes: 12, Width: 3, Height: 4},

@@ -102,6 +102,12 @@ func (a *archiver) uploads(life context.Context) {
 	every(life, uploadsEvery, func() { a.w.sweepUploads(life) })
 }
 
+// harvested notes that nothing more comes of a job that was final before.
+func (w *Worker) harvested(ctx context.Context, id job.ID, why error) {
+	w.metrics.harvests.WithLabelValues("ended").Inc()
+	w.Log.InfoContext(ctx, "nothing more comes of a job that had ended", "job_id", id, "err", why)
+}
+
 // finished notes the end of a job: the log line, the metric, the archive.
 func (w *Worker) finished(ctx context.Context, id job.ID, why error) {
 	select {
@@ -115,6 +121,9 @@ func (w *Worker) finished(ctx context.Context, id job.ID, why error) {
 	}
 	if why == nil && j.Failure != nil {
 		why = j.Failure
+	}
+	if j.Recovered {
+		w.metrics.harvests.WithLabelValues("recovered").Inc()
 	}
 	w.metrics.jobs.WithLabelValues(string(j.Spec.Kind), string(j.State)).Inc()
 	w.Log.InfoContext(ctx, "a job ended", "job_id", id, "kind", j.Spec.Kind, "state", j.State, "account", j.Account,

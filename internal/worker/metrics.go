@@ -7,6 +7,9 @@ import "github.com/prometheus/client_golang/prometheus"
 type metrics struct {
 	jobs       *prometheus.CounterVec
 	submits    *prometheus.CounterVec
+	lookups    *prometheus.CounterVec
+	cancels    *prometheus.CounterVec
+	harvests   *prometheus.CounterVec
 	polls      *prometheus.CounterVec
 	mirrored   *prometheus.CounterVec
 	resumed    prometheus.Counter
@@ -30,6 +33,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	return &metrics{
 		jobs:       counter("jobs_finished_total", "Jobs that reached a final state in this process.", "kind", "state"),
 		submits:    counter("submits_total", "Paid requests by how they ended: accepted, not_sent, rejected or ambiguous.", "upstream", "kind", "outcome"),
+		lookups:    counter("lookups_total", "Looks for a submission whose answer was lost: found, nothing or error.", "upstream", "result"),
+		cancels:    counter("upstream_cancels_total", "Running jobs that the upstream was asked to stop, by its answer: stopped, works_on or finished.", "upstream", "answer"),
+		harvests:   counter("harvests_total", "Jobs that were final while the upstream was still at work on them, by what came of it: recovered, ended or given_up.", "result"),
 		polls:      counter("polls_total", "Status calls by what they said, or by the class of their error.", "upstream", "answer"),
 		mirrored:   counter("mirror_bytes_total", "Bytes of media stored in the bucket.", "kind"),
 		resumed:    counter("mirror_resumes_total", "Broken downloads that were taken up again where they broke.").WithLabelValues(),

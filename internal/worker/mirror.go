@@ -82,14 +82,14 @@ func (w *Worker) Mirror(ctx context.Context, id job.ID) error {
 
 // damaged puts a job off whose media arrives damaged, for longer each time:
 // what was paid for is not given up because of a bad minute. After the last
-// pause that the deadline leaves room for, or if no try can help, the job fails
+// pause that the job has time for, or if no try can help, the job fails
 // and says why.
 func (c *copying) damaged(ctx context.Context, err error) error {
 	round, unknown := c.Store.DamagedTimes(ctx, c.job.ID)
 	if unknown != nil {
 		return unknown
 	}
-	if errors.Is(err, errGone) || round >= int64(len(c.DamagedPauses)) || time.Until(c.job.Deadline) < c.DamagedPauses[round] {
+	if errors.Is(err, errGone) || round >= int64(len(c.DamagedPauses)) || time.Until(c.job.GiveUpAt()) < c.DamagedPauses[round] {
 		return c.fail(ctx, fault.Wrap(fault.MediaInvalid, "The upstream made media that is not usable.", err))
 	}
 	c.Log.WarnContext(ctx, "media that arrives damaged is tried again later", "job_id", c.job.ID, "round", round, "err", err)
@@ -142,7 +142,7 @@ func (c *copying) succeed(ctx context.Context) error {
 
 func (c *copying) fail(ctx context.Context, f *fault.Error) error {
 	return c.end(ctx, f, func() (redisstore.Settled, []job.Bell, error) {
-		return c.Store.Fail(ctx, c.job.ID, c.lease.Token, f)
+		return c.Store.Fail(ctx, c.job.ID, c.lease.Token, f, redisstore.Rest{})
 	})
 }
 
@@ -161,9 +161,14 @@ func (c *copying) end(ctx context.Context, why error, write func() (redisstore.S
 	crash.At(crash.Final, string(c.job.ID))
 	after := context.WithoutCancel(ctx)
 	c.ring(after, bells)
-	if settled == redisstore.Written {
+	switch settled {
+	case redisstore.Written:
 		c.unstage(after)
 		c.finished(after, c.job.ID, why)
+	case redisstore.Over:
+		c.unstage(after)
+		c.harvested(after, c.job.ID, why)
+	case redisstore.Late, redisstore.Canceled, redisstore.Stale, redisstore.Spent:
 	}
 	return nil
 }

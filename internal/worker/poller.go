@@ -38,10 +38,11 @@ type poller struct {
 type polled struct {
 	redisstore.Running
 
-	lease redisstore.Lease
-	at    time.Time // when it is due
-	asked int       // questions so far
-	lost  int       // times in a row that the upstream did not know it
+	lease    redisstore.Lease
+	at       time.Time // when it is due
+	deadline time.Time
+	asked    int // questions so far
+	lost     int // times in a row that the upstream did not know it
 
 	// ctx ends when the lease is lost. It is kept with the job because it is
 	// the job's lease, not a call's context, and outlives every call.
@@ -127,10 +128,18 @@ func (p *poller) claimSome(life context.Context, most int) (int, error) {
 		lease := redisstore.Lease{Job: r.ID, Token: token}
 		held, done := p.w.leases.hold(life, lease, begun)
 		p.add(&polled{
-			Running: r, lease: lease, ctx: held, done: done, at: time.Now().Add(p.w.Kinds[r.Kind].Poll.first(r.Age)),
+			Running: r, lease: lease, ctx: held, done: done, at: time.Now().Add(p.first(r)), deadline: begun.Add(r.Left),
 		})
 	}
 	return len(rows), nil
+}
+
+// first is the pause before a job's first question: none if it is to be stopped.
+func (p *poller) first(r redisstore.Running) time.Duration {
+	if r.Cancel {
+		return 0
+	}
+	return p.w.Kinds[r.Kind].Poll.first(r.Age)
 }
 
 func (p *poller) add(j *polled) {

@@ -3,11 +3,13 @@ package worker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
+	"time"
 
+	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/crash"
 	"github.com/tintypehq/tintype/internal/fault"
+	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/redisstore"
 	"github.com/tintypehq/tintype/internal/upstream"
 )
@@ -24,10 +26,7 @@ func (p *poller) ask(life context.Context, j *polled) {
 		return
 	}
 	j.asked++
-	status, err := p.status(j)
-	if err == nil {
-		err = p.act(life, j, status)
-	}
+	err := p.question(life, j)
 	switch {
 	case err == nil:
 	case j.ctx.Err() != nil:
@@ -37,6 +36,21 @@ func (p *poller) ask(life context.Context, j *polled) {
 	default:
 		p.failed(life, j, err)
 	}
+}
+
+// question asks what there is to ask: first, if somebody wants it, to stop.
+func (p *poller) question(life context.Context, j *polled) error {
+	if j.Cancel {
+		done, err := p.cancel(life, j)
+		if done || err != nil {
+			return err
+		}
+	}
+	status, err := p.status(j)
+	if err != nil {
+		return err
+	}
+	return p.act(life, j, status)
 }
 
 // leave gives a job back that this process cannot ask after. The pause lets
@@ -51,18 +65,71 @@ func (p *poller) leave(life context.Context, j *polled, err error) {
 }
 
 // status makes the call.
-func (p *poller) status(j *polled) (upstream.Status, error) {
+func (p *poller) status(j *polled) (s upstream.Status, err error) {
+	err = p.call(j, func(ctx context.Context, d upstream.Driver, acct account.Account) error {
+		s, err = d.Status(ctx, acct, j.UpstreamID)
+		return err
+	})
+	return s, err
+}
+
+// call makes a call about a job, within the time of one.
+func (p *poller) call(j *polled, f func(context.Context, upstream.Driver, account.Account) error) error {
 	up, ok := p.w.Upstreams[j.Upstream]
 	if !ok {
-		return upstream.Status{}, fmt.Errorf("%w: upstream %q", errNotHere, j.Upstream)
+		return errNoDriver(j.Upstream)
 	}
 	ctx, cancel := context.WithTimeout(j.ctx, p.w.Kinds[j.Kind].Poll.Timeout)
 	defer cancel()
 	acct, err := p.w.account(ctx, j.ID, j.Account, j.Upstream)
 	if err != nil {
-		return upstream.Status{}, err
+		return err
 	}
-	return up.Driver.Status(ctx, acct, j.UpstreamID)
+	return f(ctx, up.Driver, acct)
+}
+
+// cancel asks the upstream to stop a job, and tells whether that is all there
+// was to ask now. One that works on is asked after like any other: its slot is
+// taken as long as it does, and what it makes is stored.
+func (p *poller) cancel(life context.Context, j *polled) (done bool, err error) {
+	var answer upstream.CancelAnswer
+	err = p.call(j, func(ctx context.Context, d upstream.Driver, acct account.Account) (err error) {
+		answer, err = d.Cancel(ctx, acct, j.UpstreamID)
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	p.w.metrics.cancels.WithLabelValues(j.Upstream, string(answer)).Inc()
+	if answer == upstream.Finished { // which way, its status tells
+		j.Cancel = false
+		return false, nil
+	}
+	settled, bells, err := p.w.Store.Canceled(life, j.ID, j.lease.Token, answer == upstream.Stopped)
+	if err != nil {
+		return false, err
+	}
+	p.w.ring(life, bells)
+	if settled == redisstore.Written {
+		p.w.finished(life, j.ID, nil)
+	}
+	j.Cancel = false
+	if answer == upstream.Stopped || settled != redisstore.Written {
+		p.drop(j)
+	} else {
+		p.later(j, p.pause(j))
+	}
+	return true, nil
+}
+
+// pause is how long a job waits for the next question. After its deadline, when
+// nobody waits for it any more, that is longer.
+func (p *poller) pause(j *polled) time.Duration {
+	k := p.w.Kinds[j.Kind]
+	if !time.Now().Before(j.deadline) {
+		return orDefault(k.HarvestEvery, time.Minute)
+	}
+	return k.Poll.after(j.asked)
 }
 
 // act writes down what the upstream said.
@@ -73,7 +140,7 @@ func (p *poller) act(life context.Context, j *polled, s upstream.Status) error {
 	case upstream.Ready:
 		return p.ready(life, j, s)
 	case upstream.Failed:
-		return p.end(life, j, s.Failure)
+		return p.end(life, j, s.Failure, redisstore.Rest{})
 	case upstream.Working:
 	}
 	if s.Phase != "" && s.Phase != j.Phase {
@@ -87,7 +154,7 @@ func (p *poller) act(life context.Context, j *polled, s upstream.Status) error {
 		}
 		j.Phase = s.Phase
 	}
-	p.later(j, max(s.After, p.w.Kinds[j.Kind].Poll.after(j.asked)))
+	p.later(j, max(s.After, p.pause(j)))
 	return nil
 }
 
@@ -105,18 +172,22 @@ func (p *poller) ready(life context.Context, j *polled, s upstream.Status) error
 }
 
 // end ends a job that will never be ready.
-func (p *poller) end(life context.Context, j *polled, f *fault.Error) error {
+func (p *poller) end(life context.Context, j *polled, f *fault.Error, rest redisstore.Rest) error {
 	if f == nil {
 		f = fault.New(fault.GenerationFailed, "The upstream accepted the job and could not make it.")
 	}
-	settled, bells, err := p.w.Store.Fail(life, j.ID, j.lease.Token, f)
+	settled, bells, err := p.w.Store.Fail(life, j.ID, j.lease.Token, f, rest)
 	if err != nil {
 		return err
 	}
 	p.drop(j)
 	p.w.ring(life, bells)
-	if settled == redisstore.Written {
+	switch settled {
+	case redisstore.Written:
 		p.w.finished(life, j.ID, f)
+	case redisstore.Over:
+		p.w.harvested(life, j.ID, f)
+	case redisstore.Late, redisstore.Canceled, redisstore.Stale, redisstore.Spent:
 	}
 	return nil
 }
@@ -132,13 +203,15 @@ func (p *poller) failed(life context.Context, j *polled, err error) {
 		j.lost++
 	}
 	var final *fault.Error
+	var rest redisstore.Rest
 	switch {
 	case j.lost >= maxLost:
 		final = fault.Wrap(fault.GenerationFailed, "The upstream accepted the job and no longer knows it.", err)
 	case fault.Is(err, fault.CredentialGone):
 		final = fault.From(err)
+		rest = redisstore.Rest{Stage: job.HarvestBlind, Blind: j.Age + j.Left}
 	}
-	if final == nil || p.end(life, j, final) != nil {
-		p.later(j, max(e.RetryAfter, p.w.Kinds[j.Kind].Poll.after(j.asked)))
+	if final == nil || p.end(life, j, final, rest) != nil {
+		p.later(j, max(e.RetryAfter, p.pause(j)))
 	}
 }

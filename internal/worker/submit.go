@@ -61,11 +61,11 @@ func (w *Worker) Submit(ctx context.Context, id job.ID) error {
 		return err
 	}
 	s := &submission{Worker: w, job: j, lease: lease, fence: j.Fence}
-	switch j.State {
+	switch j.Doing() {
 	case job.Queued:
 		return s.run(ctx)
 	case job.Submitting:
-		return s.settle(ctx)
+		return s.settle(ctx, errGoneWorker)
 	case job.Running, job.Mirroring, job.Succeeded, job.Failed, job.Canceled:
 	}
 	return nil
@@ -129,7 +129,7 @@ func (s *submission) prepare(ctx context.Context) (Upstream, upstream.Submission
 	request := upstream.Submission{Job: s.job.ID, Spec: s.job.Spec}
 	up, ok := s.Upstreams[s.job.Spec.Upstream]
 	if !ok {
-		return up, request, account.Account{}, fmt.Errorf("%w: upstream %q", errNotHere, s.job.Spec.Upstream)
+		return up, request, account.Account{}, errNoDriver(s.job.Spec.Upstream)
 	}
 	acct, err := s.account(ctx, s.job.ID, s.job.Account, s.job.Spec.Upstream)
 	if err != nil {
@@ -183,7 +183,7 @@ func (s *submission) accepted(ctx context.Context, got upstream.Submitted) error
 		s.Log.ErrorContext(ctx, "an accepted submission could not be written down", "job_id", s.job.ID, "upstream_id", got.UpstreamID, "err", err)
 		return err
 	}
-	s.logAccepted(ctx, got.UpstreamID, settled)
+	s.logAccepted(ctx, "the upstream accepted a submission", got.UpstreamID, settled)
 	crash.At(crash.Committed, string(s.job.ID))
 	s.ring(ctx, bells)
 	s.poller.wake()
@@ -221,13 +221,26 @@ func (s *submission) refused(ctx context.Context, e *upstream.Error) error {
 }
 
 func (s *submission) notSent(ctx context.Context, e *upstream.Error) error {
-	settled, _, err := s.persist(ctx, func() (redisstore.Settled, []job.Bell, error) {
-		settled, err := s.Store.NotSent(ctx, s.job.ID, s.lease.Token, s.fence, retryNotSent)
-		return settled, nil, err
+	unsure := e.Outcome == upstream.Ambiguous
+	settled, bells, err := s.persist(ctx, func() (redisstore.Settled, []job.Bell, error) {
+		return s.Store.NotSent(ctx, s.job.ID, s.lease.Token, s.fence, retryNotSent, unsure)
 	})
 	s.logSubmit(ctx, "the submission was not sent", settled, e)
-	if settled == redisstore.Spent {
-		return s.fail(ctx, fault.From(e))
+	return s.takenBack(ctx, settled, bells, fault.From(e), err)
+}
+
+// takenBack sees to what follows when a submission that created nothing is
+// written down.
+func (s *submission) takenBack(ctx context.Context, settled redisstore.Settled, bells []job.Bell, f *fault.Error, err error) error {
+	s.ring(ctx, bells)
+	switch settled {
+	case redisstore.Spent:
+		return s.fail(ctx, f)
+	case redisstore.Canceled:
+		s.finished(ctx, s.job.ID, nil)
+	case redisstore.Over:
+		s.harvested(ctx, s.job.ID, f)
+	case redisstore.Written, redisstore.Late, redisstore.Stale:
 	}
 	return err
 }
@@ -244,11 +257,7 @@ func (s *submission) rejected(ctx context.Context, e *upstream.Error) error {
 		return s.Store.Rejected(ctx, s.job.ID, s.lease.Token, s.fence, cool, patience(cool.Cause, s.job.Account))
 	})
 	s.logSubmit(ctx, "the account was refused", settled, e)
-	if settled == redisstore.Spent {
-		return s.fail(ctx, spentFault(e, s.job.Account))
-	}
-	s.ring(ctx, bells)
-	return err
+	return s.takenBack(ctx, settled, bells, spentFault(e, s.job.Account), err)
 }
 
 // cooldown says for what an account is to be left alone after a rejection;
@@ -298,44 +307,18 @@ func spentFault(e *upstream.Error, acct string) *fault.Error {
 	return f
 }
 
-// ambiguous ends a job whose submission may have been paid: it is not sent
-// again unless the operator has allowed that.
-func (s *submission) ambiguous(ctx context.Context, e *upstream.Error) error {
-	if s.Upstreams[s.job.Spec.Upstream].Resubmit[s.job.Spec.Kind] {
-		again := *e
-		again.Fault = outcomeUnknown(e) // should no further try be allowed
-		return s.notSent(ctx, &again)
-	}
-	s.logSubmit(ctx, "the outcome of a submission is not known", redisstore.Written, e)
-	return s.fail(ctx, outcomeUnknown(e))
-}
-
-func outcomeUnknown(cause error) *fault.Error {
-	return fault.Wrap(fault.OutcomeUnknown, "The upstream did not answer the submission, so it is not known whether it was made. "+
-		"It may have been billed, and was not sent again for that reason.", cause)
-}
-
-// settle decides about a submission whose worker is gone. As long as that one
-// may be alive and write its answer late, it is waited for.
-func (s *submission) settle(ctx context.Context) error {
-	kind := s.Kinds[s.job.Spec.Kind]
-	wait, over, err := s.Store.Unsettled(ctx, s.job.ID, s.lease.Token, kind.SubmitTimeout)
-	if err != nil || wait || !over {
-		return err
-	}
-	return s.ambiguous(ctx, &upstream.Error{
-		Class: upstream.Unknown, Outcome: upstream.Ambiguous, Cause: errors.New("worker: the submitting worker is gone"),
-	})
-}
-
 // fail ends the job.
 func (s *submission) fail(ctx context.Context, f *fault.Error) error {
 	settled, bells, err := s.persist(ctx, func() (redisstore.Settled, []job.Bell, error) {
-		return s.Store.Fail(ctx, s.job.ID, s.lease.Token, f)
+		return s.Store.Fail(ctx, s.job.ID, s.lease.Token, f, s.rest(f))
 	})
 	s.ring(ctx, bells)
-	if settled == redisstore.Written {
+	switch settled {
+	case redisstore.Written:
 		s.finished(ctx, s.job.ID, f)
+	case redisstore.Over:
+		s.harvested(ctx, s.job.ID, f)
+	case redisstore.Late, redisstore.Canceled, redisstore.Stale, redisstore.Spent:
 	}
 	return err
 }
@@ -360,12 +343,12 @@ func retry(ctx context.Context, most time.Duration, op func() error) error {
 
 // logAccepted writes one line about something that was paid for. When the job
 // could not take it, an operator must be able to find it at the upstream.
-func (s *submission) logAccepted(ctx context.Context, upstreamID string, settled redisstore.Settled) {
+func (s *submission) logAccepted(ctx context.Context, what, upstreamID string, settled redisstore.Settled) {
 	level := slog.LevelInfo
-	if settled != redisstore.Written {
+	if settled != redisstore.Written && settled != redisstore.Late {
 		level = slog.LevelError
 	}
-	s.Log.LogAttrs(ctx, level, "the upstream accepted a submission",
+	s.Log.LogAttrs(ctx, level, what, //nolint:sloglint // one of two constants
 		slog.Any("job_id", s.job.ID), slog.String("upstream", s.job.Spec.Upstream), slog.String("account", s.job.Account),
 		slog.Int64("fence", s.fence), slog.String("upstream_id", upstreamID), slog.String("settled", string(settled)))
 }

@@ -36,8 +36,12 @@ func (w *Worker) sweep(ctx context.Context) {
 		w.Log.InfoContext(ctx, "jobs whose lease had lapsed are rung again", "jobs", n)
 	}
 	w.ring(ctx, append(swept.Again, swept.Admitted...))
-	for _, id := range swept.Expired {
+	for _, id := range swept.Ended {
 		w.finished(ctx, id, nil)
+	}
+	for _, id := range swept.GivenUp {
+		w.metrics.harvests.WithLabelValues("given_up").Inc()
+		w.Log.WarnContext(ctx, "late media is no longer waited for", "job_id", id)
 	}
 }
 

@@ -57,6 +57,10 @@ type Kind struct {
 
 	Poll Cadence
 
+	// HarvestEvery is how often the upstream is asked after a job whose deadline
+	// has passed. Zero: 1 min.
+	HarvestEvery time.Duration
+
 	// MaxBytes is the largest file.
 	MaxBytes int64
 }
@@ -268,6 +272,9 @@ func (w *Worker) ring(ctx context.Context, bells []job.Bell) {
 // errNotHere is an upstream or account that another process knows, as happens
 // while a configuration is rolled out.
 var errNotHere = errors.New("worker: not configured in this process")
+
+// errNoDriver is for jobs of an upstream that this process does not know.
+func errNoDriver(name string) error { return fmt.Errorf("%w: upstream %q", errNotHere, name) }
 
 // account gives an account with its credential: a pooled one from this
 // process's configuration, a caller's own from the job it came with.

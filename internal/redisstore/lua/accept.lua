@@ -2,7 +2,8 @@
 -- admits what can be admitted.
 -- ARGV: id, pool, model, tenant, spec, secret, deadline ms, retention ms,
 --       grace ms, kind, account ("" for the pool's own accounts), its limit,
---       sealed credential ("" for none), upstream
+--       sealed credential ("" for none), upstream, harvest ms: how long after the
+--       deadline late media is waited for, cancel after ms (0: never)
 -- Returns {"ok", bells, now ms, account ("" while it waits)}, {"unusable"} when
 -- no account could ever serve the job, or {"exists"} when the id is taken: the
 -- reply of an earlier try was lost.
@@ -10,7 +11,7 @@ local id, pool, model = ARGV[1], ARGV[2], ARGV[3]
 local grace = tonumber(ARGV[9])
 if redis.call('EXISTS', job_key(id)) == 1 then return { 'exists', {} } end
 if ARGV[11] ~= '' then
-  local keep = tonumber(ARGV[7]) + tonumber(ARGV[8])
+  local keep = tonumber(ARGV[7]) + tonumber(ARGV[8]) + tonumber(ARGV[15])
   local acct = P .. 'acct:' .. ARGV[11]
   redis.call('HSET', acct, 'enabled', 1, 'models', '', 'max', ARGV[12])
   redis.call('ZADD', P .. 'pool:' .. pool, 'NX', 0, ARGV[11])
@@ -28,8 +29,9 @@ local deadline = now + tonumber(ARGV[7])
 redis.call('HSET', job_key(id), 'id', id, 'tenant', ARGV[4], 'spec', ARGV[5], 'secret', ARGV[6],
   'pool', pool, 'model', model, 'kind', ARGV[10], 'upstream', ARGV[14], 'own', ARGV[11] ~= '' and 1 or 0, 'state', 'queued', 'phase', '',
   'ticket', ticket, 'ver', acct and 2 or 0, 'fence', 0, 'bell', acct and 1 or 0, 'tries', 0, 'account', acct or '', 'owner', '',
-  'created', now, 'deadline', deadline, 'retention', ARGV[8], 'expires', deadline + tonumber(ARGV[8]))
+  'created', now, 'deadline', deadline, 'harvest_by', deadline + tonumber(ARGV[15]), 'retention', ARGV[8], 'expires', deadline + tonumber(ARGV[8]))
 redis.call('ZADD', P .. 'deadlines', deadline, id)
+if ARGV[16] ~= '0' then redis.call('ZADD', P .. 'cancels', now + tonumber(ARGV[16]), id) end
 if not acct then
   event(id, 'job.queued')
   stand(id, pool, model, ticket)

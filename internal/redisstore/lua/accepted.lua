@@ -2,27 +2,34 @@
 -- whoever owns the job by now: an answer that was paid for is never dropped.
 -- ARGV: id, fence, upstream id, sources ("" when it must be polled), usage, grace ms
 -- Returns {"ok", bells}; {"done", {}} when this answer was written before;
--- {"late", {}} when the job was given up meanwhile: what came is kept, and the
--- archive gets the record again;
--- {"stale", {}} when a newer fence exists.
-local id, fence = ARGV[1], ARGV[2]
-local j = get(id, 'state', 'fence', 'upstream_id', 'account', 'answered')
+-- {"late", bells} when the job was given up meanwhile: it keeps its final state
+-- and is harvested; {"stale", {}} when a newer fence exists.
+local id, fence, links = ARGV[1], ARGV[2], ARGV[4]
+local grace = tonumber(ARGV[6])
+local j = get(id, 'state', 'fence', 'account', 'answered')
 if not j[1] or j[2] ~= fence then return { 'stale', {} } end
-if j[1] ~= 'submitting' then
-  if j[5] == fence then return { 'done', {} } end
-  redis.call('HSET', job_key(id), 'upstream_id', ARGV[3], 'answered', fence, 'sources', ARGV[4], 'usage', ARGV[5])
+if j[4] == fence then return { 'done', {} } end
+redis.call('HSET', job_key(id), 'upstream_id', ARGV[3], 'answered', fence, 'submitted', now, 'sources', links, 'usage', ARGV[5], 'owner', '')
+redis.call('HDEL', P .. 'acct:' .. j[3], 'strikes')
+local late = final(j[1])
+local stage = links == '' and 'running' or 'mirroring'
+if late then
+  harvest(id, stage, math.max(harvest_end(id, stage), now + 600000))
+  redis.call('SADD', P .. 'slots:' .. j[3], id) -- the upstream is at work for it, whatever we have thought
   redis.call('ZADD', P .. 'archive', now, id)
-  return { 'late', {} }
+  keep_until(id, tonumber(get(id, 'expires')[1]))
+else
+  redis.call('HSET', job_key(id), 'state', stage)
 end
-redis.call('HSET', job_key(id), 'upstream_id', ARGV[3], 'answered', fence, 'submitted', now, 'usage', ARGV[5], 'owner', '')
-redis.call('HDEL', P .. 'acct:' .. j[4], 'strikes')
-if ARGV[4] == '' then
-  redis.call('HSET', job_key(id), 'state', 'running', 'phase', 'queued')
+local bells = {}
+if stage == 'running' then
+  if not late then redis.call('HSET', job_key(id), 'phase', 'queued') end
   redis.call('ZREM', P .. 'bells', id)
   redis.call('ZADD', P .. 'polls', 0, id)
-  event(id, 'job.submitted')
-  return { 'ok', {} }
+else
+  if not late then cancel_as(id, 'too_late', 'charged') end
+  bells = { ring_first(id, 'mirror', grace) }
 end
-redis.call('HSET', job_key(id), 'state', 'mirroring', 'sources', ARGV[4])
+if late then return { 'late', bells } end
 event(id, 'job.submitted')
-return { 'ok', { ring_first(id, 'mirror', tonumber(ARGV[6])) } }
+return { 'ok', bells }

@@ -1,9 +1,14 @@
 -- claim_polls takes running jobs that nobody polls.
 -- ARGV: token, lease ms, most
 -- Returns the ids.
-local ids = redis.call('ZRANGEBYSCORE', P .. 'polls', '-inf', now, 'LIMIT', 0, ARGV[3])
-for _, id in ipairs(ids) do
-  redis.call('HSET', job_key(id), 'owner', ARGV[1])
-  redis.call('ZADD', P .. 'polls', now + tonumber(ARGV[2]), id)
+local ids = {}
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'polls', '-inf', now, 'LIMIT', 0, ARGV[3])) do
+  if redis.call('EXISTS', job_key(id)) == 1 then
+    redis.call('HSET', job_key(id), 'owner', ARGV[1])
+    redis.call('ZADD', P .. 'polls', now + tonumber(ARGV[2]), id)
+    ids[#ids + 1] = id
+  else
+    redis.call('ZREM', P .. 'polls', id)
+  end
 end
 return ids

@@ -1,18 +1,41 @@
--- finish writes the final state.
--- ARGV: id, token, state, event type, failure ("" for none), grace ms
+-- finish writes the final state, or ends the harvest of a job that is final.
+-- ARGV: id, token, state, failure ("" for none), harvest: what the upstream may
+--       still be doing for a failed job ("" for nothing), grace ms, how long
+--       after the submission that may be where nobody can ask, in ms
 -- The token must hold the lease, or have begun the submission under way.
--- Returns {"ok", bells}, {"done", {}} when it is in that state already, or
--- {"stale", {}}.
-local id = ARGV[1]
-local grace = tonumber(ARGV[6])
-local j = get(id, 'state', 'owner')
-if j[1] == ARGV[3] then return { 'done', {} } end
-if not j[1] or final(j[1]) then return { 'stale', {} } end
-if j[2] ~= ARGV[2] and not begun_by(id, ARGV[2]) then return { 'stale', {} } end
-local extra = {}
-if ARGV[5] ~= '' then
-  redis.call('HSET', job_key(id), 'failure', ARGV[5])
-  extra = { 'failure', ARGV[5] }
+-- Returns {"ok", bells}; {"over", bells} when the job was final and stays what
+-- it is; {"done", {}} when it is in that state already; or {"stale", {}}.
+local id, token, state = ARGV[1], ARGV[2], ARGV[3]
+local grace, blind = tonumber(ARGV[6]), tonumber(ARGV[7])
+local j = get(id, 'state', 'owner', 'harvest', 'cancel_asked')
+local stage = doing(j[1], j[3])
+if stage == '' then return { j[1] == state and 'done' or 'stale', {} } end
+if j[2] ~= token and not may_settle(id, token) then return { 'stale', {} } end
+local made = state == 'succeeded'
+if not final(j[1]) then
+  cancel_as(id, 'too_late', made and 'charged' or ARGV[5] ~= '' and 'possible' or 'none')
+  local extra = {}
+  if ARGV[4] ~= '' then
+    redis.call('HSET', job_key(id), 'failure', ARGV[4])
+    extra = { 'failure', ARGV[4] }
+  end
+  local pool = finish(id, state, 'job.' .. state, grace, ARGV[5], blind, unpack(extra))
+  return { 'ok', pool and admit(pool, 16, grace, {}) or {} }
 end
-local pool = finish(id, ARGV[3], ARGV[4], grace, unpack(extra))
-return { 'ok', pool and admit(pool, 16, grace, {}) or {} }
+if j[1] == 'canceled' and ARGV[5] == '' then redis.call('HSET', job_key(id), 'cancel_billing', made and 'charged' or 'none') end
+local word, pool = 'over', nil
+local ends = ARGV[5] ~= '' and stage ~= ARGV[5] and harvest_end(id, ARGV[5], blind) or 0
+if made and j[1] == 'failed' then
+  word = 'ok'
+  redis.call('HSET', job_key(id), 'recovered', 1)
+  redis.call('HDEL', job_key(id), 'failure')
+  redis.call('ZREM', P .. 'harvests', id)
+  pool = finish(id, state, 'job.recovered', grace, '', 0)
+elseif ends > now then
+  harvest(id, ARGV[5], ends)
+  unlease(id)
+else
+  pool = over(id)
+  redis.call('ZADD', P .. 'archive', now + grace, id)
+end
+return { word, pool and admit(pool, 16, grace, {}) or {} }

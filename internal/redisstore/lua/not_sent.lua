@@ -1,14 +1,21 @@
--- not_sent takes a submission back that never left: the job keeps its slot and
--- is rung for again after a delay that doubles with each try.
--- ARGV: id, token that began it, fence ("0": whichever it began), first delay ms, most tries
--- Returns {"ok", delay ms}, {"spent", 0} after the last try (the caller fails
--- the job), or {"stale", 0}.
+-- not_sent takes a submission back that created nothing: the job keeps its slot
+-- and is rung for again after a delay that doubles with each try. One that is to
+-- be canceled is; one that is final has nothing left to wait for.
+-- ARGV: id, token that began it or holds the lease, fence ("0": whichever it
+--       began), first delay ms, most tries, "1" if it may have been paid for all
+--       the same, grace ms
+-- Returns {"ok", bells}, {"canceled", bells}, {"over", bells}, {"spent", {}}
+-- after the last try (the caller fails the job), or {"stale", {}}.
 local id = ARGV[1]
-if not begun_by(id, ARGV[2], ARGV[3] ~= '0' and ARGV[3] or nil) then return { 'stale', 0 } end
+local grace = tonumber(ARGV[7])
+if not may_settle(id, ARGV[2], ARGV[3] ~= '0' and ARGV[3] or nil) then return { 'stale', {} } end
+if ARGV[6] == '1' then redis.call('HSET', job_key(id), 'unsure', 1) end
+local word, pool = unsent(id, grace)
+if word then return { word, pool and admit(pool, 16, grace, {}) or {} } end
 local tries = redis.call('HINCRBY', job_key(id), 'tries', 1)
-if tries >= tonumber(ARGV[5]) then return { 'spent', 0 } end
+if tries >= tonumber(ARGV[5]) then return { 'spent', {} } end
 local delay = tonumber(ARGV[4]) * 2 ^ (tries - 1)
 redis.call('HSET', job_key(id), 'state', 'queued', 'owner', '')
 redis.call('ZADD', P .. 'bells', now + delay, id)
 event(id, 'job.progress')
-return { 'ok', delay }
+return { 'ok', {} }

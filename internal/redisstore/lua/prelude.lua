@@ -14,6 +14,8 @@
 --   bells           zset    jobs that a stage must act on, by lease expiry
 --   polls           zset    running jobs, by lease expiry
 --   deadlines       zset    jobs that are not final, by deadline
+--   cancels         zset    jobs that are not final, by when they are to be canceled
+--   harvests        zset    final jobs that still hold a slot, by when they are given up
 --   archive         zset    final jobs whose record is not yet in the bucket, by due time
 --   tick            string  counter behind tickets and turns
 --   mark            string  counter behind marks
@@ -29,6 +31,17 @@ local function job_key(id) return P .. 'job:' .. id end
 local function get(id, ...) return redis.call('HMGET', job_key(id), ...) end
 local function tick() return redis.call('INCR', P .. 'tick') end
 local function final(state) return state == 'succeeded' or state == 'failed' or state == 'canceled' end
+
+-- doing is what is being done for a job: its state or, once it is final, the
+-- stage of its harvest: "submitting" (the answer may come or be looked up),
+-- "blind" (it may come, and nobody can ask), "running", "mirroring", or "".
+local function doing(state, harvest)
+  if final(state) then return harvest or '' end
+  return state or ''
+end
+
+-- leased is the set that holds the lease for what is being done.
+local function leased(stage) return P .. (stage == 'running' and 'polls' or 'bells') end
 
 -- event appends to a job's log and wakes whoever waits. The job's state and
 -- phase must be written before. Extra arguments are further fields.
@@ -175,30 +188,121 @@ local function free(id)
   return acct and acct ~= '' and redis.call('SREM', P .. 'slots:' .. acct, id) == 1
 end
 
--- finish ends a job: its log gets the last event, and its record waits for the
--- archive. Extra arguments are fields of the event. The record expires with its
--- retention, which begins now. It returns the pool in which a slot became free,
--- or nil: the caller admits.
-local function finish(id, state, kind, grace, ...)
-  local j = get(id, 'pool', 'model', 'retention')
-  local freed = free(id)
-  leave_line(id, j[1], j[2])
-  redis.call('ZREM', P .. 'bells', id)
-  redis.call('ZREM', P .. 'polls', id)
-  redis.call('ZREM', P .. 'deadlines', id)
-  local expires = now + tonumber(j[3])
-  redis.call('HSET', job_key(id), 'state', state, 'phase', '', 'owner', '', 'finished', now, 'expires', expires)
-  event(id, kind, ...)
-  redis.call('PEXPIREAT', job_key(id), expires)
-  redis.call('PEXPIREAT', P .. 'ev:' .. id, expires)
+-- over ends everything that was being done for a job: its slot, lease, harvest
+-- and credential go. It returns the pool in which a slot became free, or nil:
+-- the caller admits.
+local function over(id)
+  local pool = free(id) and get(id, 'pool')[1] or nil
+  for _, set in ipairs({ 'bells', 'polls', 'harvests' }) do redis.call('ZREM', P .. set, id) end
   redis.call('DEL', P .. 'cred:' .. id)
-  redis.call('ZADD', P .. 'archive', now + grace, id)
-  return freed and j[1] or nil
+  if redis.call('EXISTS', job_key(id)) == 1 then redis.call('HSET', job_key(id), 'owner', '', 'harvest', '') end
+  return pool
 end
 
--- begun_by tells whether a token wrote the fence of the submission that is
--- under way. Its word on how that ended counts, whoever has the lease by now.
-local function begun_by(id, token, fence)
-  local j = get(id, 'state', 'fence', 'fence_by')
-  return j[1] == 'submitting' and j[3] == token and (fence == nil or j[2] == fence)
+-- keep_until lets the record and the log of a job expire, not before a harvest
+-- that may still change them.
+local function keep_until(id, at)
+  local harvest = tonumber(redis.call('ZSCORE', P .. 'harvests', id) or '0')
+  at = string.format('%.0f', math.max(at, harvest + 3600000))
+  redis.call('PEXPIREAT', job_key(id), at)
+  redis.call('PEXPIREAT', P .. 'ev:' .. id, at)
+end
+
+-- harvest_end is when a final job is given up that still has something coming.
+-- Where nobody can ask, that is blind ms after its submission: so long the
+-- upstream may be at work on it.
+local function harvest_end(id, stage, blind)
+  local j = get(id, 'harvest_by', 'submit_began')
+  local ends = tonumber(j[1])
+  if stage == 'blind' then ends = math.min(ends, (tonumber(j[2] or '0') or 0) + blind) end
+  return ends
+end
+
+-- harvest begins or changes what goes on for a final job, until a time.
+local function harvest(id, stage, ends)
+  redis.call('HSET', job_key(id), 'harvest', stage, 'harvest_by', ends)
+  redis.call('ZADD', P .. 'harvests', ends, id)
+end
+
+-- unlease takes a job from whoever acts on it.
+local function unlease(id)
+  redis.call('HSET', job_key(id), 'owner', '')
+  redis.call('ZREM', P .. 'bells', id)
+  redis.call('ZREM', P .. 'polls', id)
+end
+
+-- finish ends a job for its caller: its log gets the last event, and its record
+-- waits for the archive. What the upstream may still be doing for it is named by
+-- rest ("" for nothing; see harvest_end for blind): then slot, lease and credential stay. Extra arguments
+-- are fields of the event. Retention begins now. It returns the pool in which a
+-- slot became free, or nil: the caller admits.
+local function finish(id, state, kind, grace, rest, blind, ...)
+  local j = get(id, 'pool', 'model', 'retention')
+  leave_line(id, j[1], j[2])
+  redis.call('ZREM', P .. 'deadlines', id)
+  redis.call('ZREM', P .. 'cancels', id)
+  local expires = now + tonumber(j[3])
+  redis.call('HSET', job_key(id), 'state', state, 'phase', '', 'finished', now, 'expires', expires)
+  event(id, kind, ...)
+  redis.call('ZADD', P .. 'archive', now + grace, id)
+  local ends = rest ~= '' and harvest_end(id, rest, blind) or 0
+  if ends > now then harvest(id, rest, ends) end
+  keep_until(id, expires)
+  if ends <= now then return over(id) end
+  if rest == 'blind' then unlease(id) end
+  return nil
+end
+
+-- cancel_as notes how a cancel came out, unless that is known already.
+local function cancel_as(id, outcome, billing)
+  local c = get(id, 'cancel_asked', 'cancel_outcome')
+  if c[1] and not c[2] then redis.call('HSET', job_key(id), 'cancel_outcome', outcome, 'cancel_billing', billing) end
+end
+
+-- cancel_unsent cancels a job of which nothing is at the upstream. It returns
+-- what finish does.
+local function cancel_unsent(id, grace)
+  cancel_as(id, 'before_submit', get(id, 'unsure')[1] and 'possible' or 'none')
+  return finish(id, 'canceled', 'job.canceled', grace, '', 0)
+end
+
+-- cancel notes the wish to cancel a job and does what can be done at once. It
+-- returns "canceled", "asked" when the upstream must be asked or is at work,
+-- "final" or "gone", and the pool in which a slot became free, or nil.
+local function cancel(id, grace)
+  local j = get(id, 'state', 'cancel_asked')
+  if not j[1] then return 'gone' end
+  if final(j[1]) then return 'final' end
+  redis.call('ZREM', P .. 'cancels', id)
+  if j[2] then return 'asked' end
+  redis.call('HSET', job_key(id), 'cancel_asked', now)
+  if j[1] == 'queued' then return 'canceled', cancel_unsent(id, grace) end
+  if j[1] == 'mirroring' then
+    cancel_as(id, 'too_late', 'charged')
+  elseif j[1] == 'running' then -- whoever polls it must take it anew, and sees the wish
+    redis.call('HSET', job_key(id), 'owner', '')
+    redis.call('ZADD', P .. 'polls', 0, id)
+  end
+  event(id, 'job.progress')
+  return 'asked'
+end
+
+-- unsent ends a job whose submission has created nothing and that is not to be
+-- submitted again: it is final already, or to be canceled. It returns "over" or
+-- "canceled", and the pool in which a slot became free, or nil; nothing at all
+-- for every other job.
+local function unsent(id, grace)
+  local j = get(id, 'state', 'cancel_asked')
+  if final(j[1]) then return 'over', over(id) end
+  if j[2] then return 'canceled', cancel_unsent(id, grace) end
+end
+
+-- may_settle tells whether a token may say how the submission that is under way
+-- has ended: it wrote the fence, or it holds the lease by now.
+local function may_settle(id, token, fence)
+  local j = get(id, 'state', 'harvest', 'fence', 'fence_by', 'owner')
+  local stage = doing(j[1], j[2])
+  if fence ~= nil and j[3] ~= fence then return false end
+  if stage == 'blind' then return j[4] == token end
+  return stage == 'submitting' and (j[4] == token or j[5] == token)
 end

@@ -2,11 +2,13 @@
 -- ARGV: id, token, sources, usage, grace ms
 -- Returns {"ok", bells}, {"done", {}} when it was handed on before, or {"stale", {}}.
 local id = ARGV[1]
-local j = get(id, 'state', 'owner')
-if j[1] == 'mirroring' or j[1] == 'succeeded' then return { 'done', {} } end
-if j[1] ~= 'running' or j[2] ~= ARGV[2] then return { 'stale', {} } end
-redis.call('HSET', job_key(id), 'state', 'mirroring', 'phase', '', 'sources', ARGV[3])
+local j = get(id, 'state', 'owner', 'harvest')
+local stage = doing(j[1], j[3])
+if stage == 'mirroring' or j[1] == 'succeeded' then return { 'done', {} } end
+if stage ~= 'running' or j[2] ~= ARGV[2] then return { 'stale', {} } end
+cancel_as(id, 'too_late', 'charged')
+redis.call('HSET', job_key(id), final(j[1]) and 'harvest' or 'state', 'mirroring', 'phase', '', 'sources', ARGV[3])
 if ARGV[4] ~= '' then redis.call('HSET', job_key(id), 'usage', ARGV[4]) end
 redis.call('ZREM', P .. 'polls', id)
-event(id, 'job.progress')
+if not final(j[1]) then event(id, 'job.progress') end
 return { 'ok', { ring_first(id, 'mirror', tonumber(ARGV[5])) } }

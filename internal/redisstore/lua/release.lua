@@ -4,10 +4,11 @@
 local n = 0
 for i = 1, #ARGV, 2 do
   local id = ARGV[i]
-  local j = get(id, 'state', 'owner')
-  if j[1] and not final(j[1]) and j[2] == ARGV[i + 1] then
+  local j = get(id, 'state', 'owner', 'harvest')
+  local stage = doing(j[1], j[3])
+  if stage ~= '' and j[2] == ARGV[i + 1] then
     redis.call('HSET', job_key(id), 'owner', '')
-    redis.call('ZADD', P .. (j[1] == 'running' and 'polls' or 'bells'), 0, id)
+    redis.call('ZADD', leased(stage), 0, id)
     n = n + 1
   end
 end

@@ -4,11 +4,12 @@
 local lost = {}
 for i = 2, #ARGV, 2 do
   local id = ARGV[i]
-  local j = get(id, 'state', 'owner')
-  if not j[1] or final(j[1]) or j[2] ~= ARGV[i + 1] then
+  local j = get(id, 'state', 'owner', 'harvest')
+  local stage = doing(j[1], j[3])
+  if stage == '' or j[2] ~= ARGV[i + 1] then
     lost[#lost + 1] = i / 2 - 1
   else
-    redis.call('ZADD', P .. (j[1] == 'running' and 'polls' or 'bells'), now + tonumber(ARGV[1]), id)
+    redis.call('ZADD', leased(stage), now + tonumber(ARGV[1]), id)
   end
 end
 return lost

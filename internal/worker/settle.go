@@ -1,0 +1,152 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tintypehq/tintype/internal/fault"
+	"github.com/tintypehq/tintype/internal/job"
+	"github.com/tintypehq/tintype/internal/redisstore"
+	"github.com/tintypehq/tintype/internal/upstream"
+)
+
+// lookPause is between two looks for a submission whose answer was lost.
+const lookPause = 3 * time.Second
+
+// Why the answer to a submission is not known, or that it has turned out that
+// there was nothing to answer.
+var (
+	errGoneWorker = errors.New("worker: the submitting worker is gone")
+	errNotCreated = errors.New("worker: the upstream has nothing of the submission")
+)
+
+// ambiguous handles a submission that may have been paid: it is looked for where
+// the upstream can tell, and never sent again unless it surely created nothing
+// or the operator has allowed that.
+func (s *submission) ambiguous(ctx context.Context, e *upstream.Error) error {
+	s.logSubmit(ctx, "the outcome of a submission is not known", redisstore.Written, e)
+	if s.recovery().ByLookup {
+		return s.settle(ctx, e)
+	}
+	return s.unknown(ctx, e)
+}
+
+// recovery is what the job's driver can find out later.
+func (s *submission) recovery() upstream.Recovery {
+	return s.Upstreams[s.job.Spec.Upstream].Driver.Recovery(s.job.Spec)
+}
+
+// settle decides about a submission whose answer was lost, or whose worker is
+// gone. What the upstream shows of it is adopted at once. That it shows nothing
+// counts only when the request has timed out, whoever sent it, and what it may
+// have created has had the time to appear; until then the answer may still come
+// and is waited for.
+func (s *submission) settle(ctx context.Context, why error) error {
+	if _, ok := s.Upstreams[s.job.Spec.Upstream]; !ok {
+		return s.unprepared(ctx, errNoDriver(s.job.Spec.Upstream)) // another process knows more
+	}
+	recovery := s.recovery()
+	look := time.Duration(0)
+	if recovery.ByLookup {
+		look = lookPause
+		if found, err := s.find(ctx); found {
+			return err
+		}
+	}
+	patience := s.Kinds[s.job.Spec.Kind].SubmitTimeout + recovery.VisibleWithin
+	wait, over, err := s.Store.Unsettled(ctx, s.job.ID, s.lease.Token, patience, look)
+	switch {
+	case err != nil || wait || !over:
+		return err
+	case recovery.ByLookup:
+		return s.conclude(ctx, why)
+	}
+	return s.unknown(ctx, why)
+}
+
+// conclude is for the time when a look proves something either way.
+func (s *submission) conclude(ctx context.Context, why error) error {
+	found, err := s.find(ctx)
+	switch {
+	case found:
+		return err
+	case fault.Is(err, fault.CredentialGone):
+		return s.unknown(ctx, why)
+	case err != nil: // nothing was learned; the deadline bounds the tries
+		return s.Store.Defer(ctx, s.job.ID, s.lease.Token, lookPause)
+	}
+	return s.notSent(ctx, unsent(errNotCreated))
+}
+
+// find looks for the submission at the upstream and adopts what it finds. Its
+// error means that nothing was learned, or could not be written down.
+func (s *submission) find(ctx context.Context) (found bool, err error) {
+	up := s.Upstreams[s.job.Spec.Upstream] // there is one: it has a recovery
+	acct, err := s.account(ctx, s.job.ID, s.job.Account, s.job.Spec.Upstream)
+	if err != nil {
+		return false, err
+	}
+	id, err := up.Driver.Lookup(ctx, acct, upstream.Submission{Job: s.job.ID, Fence: s.fence, Spec: s.job.Spec})
+	s.metrics.lookups.WithLabelValues(s.job.Spec.Upstream, lookupWord(id, err)).Inc()
+	if err != nil {
+		s.Log.WarnContext(ctx, "a submission could not be looked up", "job_id", s.job.ID, "err", err)
+	}
+	if id == "" || err != nil {
+		return false, err
+	}
+	return true, s.adopt(ctx, id)
+}
+
+func lookupWord(id string, err error) string {
+	switch {
+	case err != nil:
+		return "error"
+	case id == "":
+		return "nothing"
+	}
+	return "found"
+}
+
+// adopt goes on with what a lost submission has created.
+func (s *submission) adopt(ctx context.Context, upstreamID string) error {
+	settled, bells, err := s.persist(ctx, func() (redisstore.Settled, []job.Bell, error) {
+		return s.Store.Accepted(ctx, s.job.ID, s.fence, upstreamID, nil, nil)
+	})
+	if err != nil {
+		return err
+	}
+	s.logAccepted(ctx, "a submission whose answer was lost was found", upstreamID, settled)
+	s.ring(ctx, bells)
+	s.poller.wake()
+	return nil
+}
+
+// unknown ends a job of which nobody can tell whether it was made. The operator
+// may have it sent again.
+func (s *submission) unknown(ctx context.Context, why error) error {
+	e := &upstream.Error{Class: upstream.Unknown, Outcome: upstream.Ambiguous, Cause: why, Fault: outcomeUnknown(why)}
+	if s.Upstreams[s.job.Spec.Upstream].Resubmit[s.job.Spec.Kind] {
+		return s.notSent(ctx, e) // should no further try be allowed, the fault says what is unknown
+	}
+	return s.fail(ctx, e.Fault)
+}
+
+func outcomeUnknown(cause error) *fault.Error {
+	return fault.Wrap(fault.OutcomeUnknown, "The upstream did not answer the submission, so it is not known whether it was made. "+
+		"It may have been billed, and was not sent again for that reason.", cause)
+}
+
+// rest is what the upstream may still be doing for a job that fails like this.
+// An image is made during the call, which has an end; a video may take as long
+// as a video may.
+func (s *submission) rest(f *fault.Error) redisstore.Rest {
+	if f.Code != fault.OutcomeUnknown {
+		return redisstore.Rest{}
+	}
+	rest := redisstore.Rest{Stage: job.HarvestBlind, Blind: s.job.Deadline.Sub(s.job.CreatedAt)}
+	if s.job.Spec.Kind == job.Image {
+		rest.Blind = s.Kinds[job.Image].SubmitTimeout
+	}
+	return rest
+}
