@@ -13,15 +13,19 @@ import (
 // Holds tells whether a key holds exactly these bytes. A missing key is
 // ErrNotFound.
 func Holds(ctx context.Context, s Store, key string, content []byte) (bool, error) {
-	r, err := s.Open(ctx, key, 0, -1)
+	got, err := ReadSmall(ctx, s, key, int64(len(content))+1)
+	return err == nil && bytes.Equal(got, content), err
+}
+
+// ReadSmall reads an object, or as much of it as most bytes. A missing key is
+// ErrNotFound.
+func ReadSmall(ctx context.Context, s Store, key string, most int64) ([]byte, error) {
+	r, err := s.Open(ctx, key, 0, most)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	got, err := io.ReadAll(io.LimitReader(r, int64(len(content))+1))
-	if err := errors.Join(err, r.Close()); err != nil {
-		return false, err
-	}
-	return bytes.Equal(got, content), nil
+	got, err := io.ReadAll(r)
+	return got, errors.Join(err, r.Close())
 }
 
 // How many write at once to prove that one of them wins, and how often. A store

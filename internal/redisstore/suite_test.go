@@ -49,6 +49,7 @@ var suite = []struct {
 	{"NothingBeginsAfterTheDeadline", testBeginAfterDeadline},
 	{"ManyRefusalsAreOneStrike", testStrikes},
 	{"NotSentComesBack", testNotSent},
+	{"UnusedFenceIsGivenAgain", testUnused},
 	{"RejectedCoolsAndMovesOn", testRejected},
 	{"RejectedKeepsItsPlace", testRejectedPlace},
 	{"RefusedCredentialParks", testParked},
