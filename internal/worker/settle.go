@@ -68,6 +68,9 @@ func (s *submission) settle(ctx context.Context, why error) error {
 // conclude is for the time when a look proves something either way.
 func (s *submission) conclude(ctx context.Context, why error) error {
 	found, err := s.find(ctx)
+	if !found && err == nil {
+		err = s.closeFence(ctx)
+	}
 	switch {
 	case found:
 		return err
