@@ -3,16 +3,20 @@ package app
 import (
 	"bytes"
 	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/config"
+	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/testserver"
+	"github.com/tintypehq/tintype/internal/upstream"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -55,6 +59,57 @@ func TestRedisOptions(t *testing.T) {
 	}
 	if _, err := redisOptions(config.Redis{URL: url("http://u:hunter2@h")}, nil); err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("err = %v", err)
+	}
+}
+
+// A setting that can be zero reaches the driver as what it says.
+func TestVisibilityLagReachesTheDriver(t *testing.T) {
+	t.Parallel()
+	video := job.Spec{Kind: job.Video, UpstreamModel: "doubao-seedance-2-0-260128"}
+	for set, want := range map[string]time.Duration{"": time.Minute, "0s": 0, "90s": 90 * time.Second} {
+		c, err := config.Load(config.Source{Role: config.ForEmbedded, Environ: []string{
+			"TINTYPE_ARK_API_KEYS=k", "TINTYPE_UPSTREAMS_0_VISIBILITY_LAG=" + set,
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := openServices(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.byName["ark"].driver.Recovery(video); !got.ByLookup || got.VisibleWithin != want {
+			t.Errorf("%q: %+v", set, got)
+		}
+		s.Close()
+	}
+}
+
+func TestVisibilityLagReachesTheSimulator(t *testing.T) {
+	t.Parallel()
+	for set, visible := range map[string]bool{"0s": true, "10m": false} {
+		c, err := config.Load(config.Source{Role: config.ForEmbedded, Environ: []string{"TINTYPE_SIM_VISIBILITY_LAG=" + set}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stop, err := startSim(t.Context(), c, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := openServices(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		driver, acct := s.byName["sim"].driver, s.byName["sim"].accounts[0]
+		sub := upstream.Submission{Job: "j", Spec: job.Spec{Kind: job.Video, Prompt: "x", UpstreamModel: "doubao-seedance-2-0-260128"}}
+		got, err := driver.Submit(t.Context(), acct, sub)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if id, err := driver.Lookup(t.Context(), acct, sub); err != nil || (id == got.UpstreamID) != visible || (id == "") == visible {
+			t.Errorf("%s: found %q (%v), made %q", set, id, err, got.UpstreamID)
+		}
+		s.Close()
+		stop()
 	}
 }
 

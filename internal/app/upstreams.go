@@ -70,7 +70,8 @@ func arkConfig(c *config.Config, u config.Upstream) ark.Config {
 	out := ark.Config{
 		BaseURL: u.BaseURL, ImageTimeout: c.Image.SubmitTimeout, VideoTimeout: c.Video.SubmitTimeout,
 		StatusTimeout: c.Video.Poll.Timeout, ChatHeaderTimeout: c.Chat.HeaderTimeout, ChatIdleTimeout: c.Chat.IdleTimeout,
-		Families: map[string]ark.Family{}, Settings: map[string]ark.Settings{},
+		VisibilityLag: orNone(u.VisibilityLag),
+		Families:      map[string]ark.Family{}, Settings: map[string]ark.Settings{},
 	}
 	for _, m := range c.Models {
 		if m.Upstream != u.Name {
@@ -136,7 +137,9 @@ func mediaClient(m config.Media, u config.Upstream) *fetch.Client {
 // startSim starts the simulator of `tintype run` and points the upstreams that
 // want it to it.
 func startSim(ctx context.Context, c *config.Config, log *slog.Logger) (stop func(), err error) {
-	simulator := sim.New(sim.Config{ImageTime: orNone(c.Sim.ImageTime), VideoTime: orNone(c.Sim.VideoTime), Log: log})
+	simulator := sim.New(sim.Config{
+		ImageTime: orNone(c.Sim.ImageTime), VideoTime: orNone(c.Sim.VideoTime), VisibilityLag: c.Sim.VisibilityLag, Log: log,
+	})
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Sim.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("sim.addr: %w", err)

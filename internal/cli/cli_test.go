@@ -23,7 +23,8 @@ func TestMistakes(t *testing.T) {
 			"`tintype config secrets --help` tells more.\n",
 		"demo --upstream ark":      "tintype demo: --upstream ark needs --key, or ARK_API_KEY in the environment\n`tintype demo --help` tells more.\n",
 		"demo --key x":             "tintype demo: --key and --base-url go with --upstream ark\n`tintype demo --help` tells more.\n",
-		"sim --image-time=-1s":     "tintype sim: --image-time and --video-time cannot be negative\n`tintype sim --help` tells more.\n",
+		"sim --image-time=-1s":     "tintype sim: --image-time, --video-time and --visibility-lag cannot be negative\n`tintype sim --help` tells more.\n",
+		"sim --visibility-lag=-1s": "tintype sim: --image-time, --video-time and --visibility-lag cannot be negative\n`tintype sim --help` tells more.\n",
 		"sim --addr 127.0.0.1:one": "",
 	} {
 		t.Run(args, func(t *testing.T) {

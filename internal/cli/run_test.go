@@ -242,6 +242,46 @@ func TestSim(t *testing.T) {
 	s.end()
 }
 
+// TestSimVisibilityLag: a new video is not listed yet, but can be asked for.
+func TestSimVisibilityLag(t *testing.T) {
+	t.Parallel()
+	for lag, listed := range map[string]string{"0s": `"total":1`, "1h": `"total":0`} {
+		s := serve(t, nil, "sim", "--addr", "127.0.0.1:0", "--visibility-lag", lag)
+		tasks := regexp.MustCompile(`http://\S+`).FindString(s.until("address")) + "/contents/generations/tasks"
+		s.until("OpenAI(")
+		body := `{"model":"doubao-seedance-2-0-260128","content":[{"type":"text","text":"x"}]}`
+		id := regexp.MustCompile(`cgt-[0-9a-z-]+`).FindString(ask(t, http.MethodPost, tasks, body))
+		if got := ask(t, http.MethodGet, tasks, ""); !strings.Contains(got, listed) {
+			t.Errorf("%s: the list is %s, want %s", lag, got, listed)
+		}
+		if got := ask(t, http.MethodGet, tasks+"/"+id, ""); !strings.Contains(got, `"status":"running"`) {
+			t.Errorf("%s: %q is %s", lag, id, got)
+		}
+		s.end()
+	}
+}
+
+// ask calls the simulator as its caller's SDK would.
+func ask(t *testing.T, method, url, body string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header = http.Header{"Authorization": {"Bearer sim-me"}}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer http.DefaultClient.CloseIdleConnections()
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(answer)
+}
+
 // TestDemo is the whole demo as people run it, with the simulator's own times.
 // The environment names a real service, which it must leave alone.
 func TestDemo(t *testing.T) {

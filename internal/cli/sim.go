@@ -13,21 +13,22 @@ import (
 )
 
 type simCommand struct {
-	Addr      string        `placeholder:"HOST:PORT" default:"127.0.0.1:9000" help:"Where it listens. Port 0 takes a free one. (default: ${default})"`
-	ImageTime time.Duration `placeholder:"TIME" default:"2s" help:"How long an image takes; 0s is none. (default: ${default})"`
-	VideoTime time.Duration `placeholder:"TIME" default:"6s" help:"How long a video takes; 0s is none. (default: ${default})"`
+	Addr          string        `placeholder:"HOST:PORT" default:"127.0.0.1:9000" help:"Where it listens. Port 0 takes a free one. (default: ${default})"`
+	ImageTime     time.Duration `placeholder:"TIME" default:"2s" help:"How long an image takes; 0s is none. (default: ${default})"`
+	VideoTime     time.Duration `placeholder:"TIME" default:"6s" help:"How long a video takes; 0s is none. (default: ${default})"`
+	VisibilityLag time.Duration `placeholder:"TIME" default:"0s" help:"How long a new video is missing from the list of tasks. (default: ${default})"`
 }
 
 // Run serves the simulator until ctx ends.
 func (s simCommand) Run(ctx context.Context, c *console) error {
-	if s.ImageTime < 0 || s.VideoTime < 0 {
-		return misuse{errors.New("--image-time and --video-time cannot be negative")}
+	if s.ImageTime < 0 || s.VideoTime < 0 || s.VisibilityLag < 0 {
+		return misuse{errors.New("--image-time, --video-time and --visibility-lag cannot be negative")}
 	}
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", s.Addr)
 	if err != nil {
 		return taken(err, s.Addr)
 	}
-	simulator := sim.New(sim.Config{ImageTime: simTime(s.ImageTime), VideoTime: simTime(s.VideoTime)})
+	simulator := sim.New(sim.Config{ImageTime: simTime(s.ImageTime), VideoTime: simTime(s.VideoTime), VisibilityLag: s.VisibilityLag})
 	defer simulator.Close()
 	srv := &http.Server{Handler: simulator, ReadHeaderTimeout: 10 * time.Second}
 	c.introduceSim(ln.Addr().String())

@@ -10,17 +10,34 @@ type Image struct {
 	// SubmitTimeout is the time for one submit call. Ark makes the image within
 	// it, so short ones turn paid images into unknown outcomes.
 	SubmitTimeout time.Duration `yaml:"submit_timeout" default:"180s" range:"5s..30m"`
+
+	// Harvest is how long after the deadline an image is still taken that comes
+	// late: the failed job succeeds then.
+	Harvest time.Duration `yaml:"harvest" default:"1h" range:"1s..7d"`
 }
 
 // Video is the timing of video jobs.
 type Video struct {
 	// Deadline is when a job that is not final fails.
-	Deadline time.Duration `yaml:"deadline" default:"60m" range:"1m..3d"`
+	Deadline time.Duration `yaml:"deadline" default:"60m" range:"10s..3d"`
 
 	// SubmitTimeout is the time for one submit call.
 	SubmitTimeout time.Duration `yaml:"submit_timeout" default:"60s" range:"5s..30m"`
 
 	Poll Cadence `yaml:"poll"`
+
+	// UnknownHold is how long a job keeps its account's slot when nobody can tell
+	// whether its submission was accepted, since the upstream may be at work on
+	// it. An image is made during the submit call and holds it as long as that
+	// may take.
+	UnknownHold time.Duration `yaml:"unknown_hold" default:"5m" range:"0s..6h"`
+
+	// Harvest is how long after the deadline the upstream is still asked after a
+	// video: the failed job succeeds when it comes.
+	Harvest time.Duration `yaml:"harvest" default:"6h" range:"1s..7d"`
+
+	// HarvestInterval is the wait between two questions then.
+	HarvestInterval time.Duration `yaml:"harvest_interval" default:"1m" range:"100ms..1h"`
 }
 
 // Cadence is when a running job is asked after.
@@ -65,4 +82,7 @@ type Sim struct {
 	// ImageTime and VideoTime are how long it takes for one.
 	ImageTime time.Duration `yaml:"image_time" default:"2s" range:"0s..1h"`
 	VideoTime time.Duration `yaml:"video_time" default:"6s" range:"0s..1h"`
+
+	// VisibilityLag is how long a new video is missing from the list of tasks.
+	VisibilityLag time.Duration `yaml:"visibility_lag" default:"0s" range:"0s..10m"`
 }

@@ -32,6 +32,11 @@ type Upstream struct {
 
 	OnUnknown OnUnknown `yaml:"on_unknown"`
 
+	// VisibilityLag is how long the upstream may leave a new job out of its
+	// list. A submission whose answer was lost counts as never accepted only if
+	// it is still not listed after that. Too short, and it is paid for twice.
+	VisibilityLag time.Duration `yaml:"visibility_lag" default:"60s" range:"0s..10m"`
+
 	// Accounts are the pool. Empty: only passed-through credentials work.
 	Accounts []Account `yaml:"accounts"`
 }

@@ -72,11 +72,16 @@ func (c *cluster) settled(ctx context.Context) error {
 			return fmt.Errorf("job %s is not final but %s", j.id, j.state)
 		}
 	}
-	n, err := c.rdb.ZCard(ctx, key("archive")).Result()
-	if err == nil && n > 0 {
-		err = fmt.Errorf("%d final jobs are not archived", n)
+	for set, what := range map[string]string{"archive": "final jobs are not archived", "harvests": "final jobs are still harvested"} {
+		n, err := c.rdb.ZCard(ctx, key(set)).Result()
+		if err == nil && n > 0 {
+			err = fmt.Errorf("%d %s", n, what)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 // submissions are those of one job, by its prompt.

@@ -114,17 +114,36 @@ func (j record) checkLog() (found []string) {
 	if int64(len(j.log)) != j.version {
 		bad("has %d entries; the job's version is %d", len(j.log), j.version)
 	}
-	if n := len(j.log); n == 0 || ends != 1 || j.log[n-1].kind != "job."+j.state {
-		bad("has %d ends and does not end with job.%s", ends, j.state)
+	if end := j.end(); ends != 1 || end != "job."+j.state {
+		bad("has %d ends and ends with %q; the job is %s", ends, end, j.state)
 	}
 	return found
+}
+
+// end is the kind of the event that the job's state comes from. Behind it there
+// may be files, if something was harvested: a failed job has recovered then.
+func (j record) end() string {
+	for _, e := range slices.Backward(j.log) {
+		switch e.kind {
+		case "job.media":
+			if e.state == "canceled" || e.state == "failed" {
+				continue
+			}
+		case "job.recovered":
+			if slices.ContainsFunc(j.log, func(e entry) bool { return e.kind == "job.failed" }) {
+				return "job.succeeded"
+			}
+		}
+		return e.kind
+	}
+	return ""
 }
 
 // leftovers counts what the service keeps for jobs that are not final: with all
 // of them final there must be none.
 func (c *cluster) leftovers(ctx context.Context) (map[string]int64, error) {
 	left := map[string]int64{}
-	for _, set := range []string{"bells", "polls", "deadlines", "archive"} {
+	for _, set := range []string{"bells", "polls", "deadlines", "cancels", "harvests", "archive"} {
 		n, err := c.rdb.ZCard(ctx, key(set)).Result()
 		if err != nil {
 			return nil, err

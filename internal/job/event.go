@@ -40,7 +40,7 @@ type Event struct {
 // beginning of its log. The parts that never change come from j.
 func (j *Job) At(events []Event) *Job {
 	past := *j
-	past.Media, past.Failure = nil, nil
+	past.Media, past.Failure, past.Recovered = nil, nil, false
 	past.SubmittedAt, past.FinishedAt = time.Time{}, time.Time{}
 	for _, e := range events {
 		past.Version, past.State, past.Phase = e.Seq, e.State, e.Phase
@@ -54,7 +54,7 @@ func (j *Job) At(events []Event) *Job {
 		case EventFailed:
 			past.Failure, past.FinishedAt = e.Failure, e.Time
 		case EventSucceeded, EventRecovered:
-			past.Failure, past.FinishedAt = nil, e.Time
+			past.Failure, past.FinishedAt, past.Recovered = nil, e.Time, e.Type == EventRecovered
 		case EventCanceled:
 			past.FinishedAt = e.Time
 		case EventQueued, EventAdmitted, EventProgress:

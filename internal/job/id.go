@@ -28,6 +28,16 @@ func NewID(at time.Time) ID {
 	return ID(encoding.EncodeToString(b[:]))
 }
 
+// Time is when the job was accepted, by the clock of the process that made the
+// id. It is false for what NewID has not made.
+func (id ID) Time() (time.Time, bool) {
+	b, err := encoding.DecodeString(string(id))
+	if err != nil || len(id) != idLen {
+		return time.Time{}, false
+	}
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(b) >> 16)).UTC(), true
+}
+
 // ParseID tells whether a string from outside can be a job's id.
 func ParseID(s string) (ID, bool) {
 	if len(s) != idLen {

@@ -37,6 +37,20 @@ func TestParseID(t *testing.T) {
 	}
 }
 
+func TestTimeOfID(t *testing.T) {
+	t.Parallel()
+	for _, at := range []time.Time{time.UnixMilli(0), time.UnixMilli(1795458393123), time.UnixMilli(1<<48 - 1)} {
+		if got, ok := job.NewID(at).Time(); !ok || !got.Equal(at) {
+			t.Errorf("%s, %t; want %s", got, ok, at)
+		}
+	}
+	for _, id := range []job.ID{"", "01suite", job.NewID(time.Now())[2:], "!" + job.NewID(time.Now())[1:]} {
+		if got, ok := id.Time(); ok {
+			t.Errorf("%q is of %s", id, got)
+		}
+	}
+}
+
 func TestFinal(t *testing.T) {
 	t.Parallel()
 	want := map[job.State]bool{
@@ -65,7 +79,7 @@ func TestAtReplaysTheLog(t *testing.T) {
 		{Seq: 7, Type: job.EventRecovered, Time: at(7), State: job.Succeeded},
 	}
 	now := &job.Job{
-		ID: "x", State: job.Succeeded, Version: 7, Media: []job.Media{film}, CreatedAt: at(1), SubmittedAt: at(3), FinishedAt: at(7),
+		ID: "x", State: job.Succeeded, Version: 7, Recovered: true, Media: []job.Media{film}, CreatedAt: at(1), SubmittedAt: at(3), FinishedAt: at(7),
 	}
 	tests := []struct {
 		seq      int

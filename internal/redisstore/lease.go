@@ -132,7 +132,7 @@ type Swept struct {
 
 // Failures of jobs that are not final at their deadline.
 var (
-	errDeadline  = fault.New(fault.GenerationTimeout, "The job was not finished before its deadline.")
+	errDeadline  = fault.New(fault.GenerationTimeout, "The job was not finished before its deadline. Should its media come late, the job will have it: ask again, until the time that recoverable_until says.")
 	errUnsettled = fault.New(fault.OutcomeUnknown, "The job's deadline passed while the upstream had not answered its submission. It may have been billed.")
 )
 

@@ -117,6 +117,8 @@ type Limits struct {
 type JobTimes struct {
 	ImageDeadline time.Duration // 10 min, from acceptance
 	VideoDeadline time.Duration // 1 h, from acceptance
+	ImageHarvest  time.Duration // 1 h, from the deadline: late media is still taken
+	VideoHarvest  time.Duration // 6 h, from the deadline
 	Retention     time.Duration // 7 days, from the final state
 }
 
@@ -171,6 +173,8 @@ func (c Config) withDefaults() Config {
 	c.Jobs = JobTimes{
 		ImageDeadline: cmp.Or(c.Jobs.ImageDeadline, 10*time.Minute),
 		VideoDeadline: cmp.Or(c.Jobs.VideoDeadline, time.Hour),
+		ImageHarvest:  cmp.Or(c.Jobs.ImageHarvest, time.Hour),
+		VideoHarvest:  cmp.Or(c.Jobs.VideoHarvest, 6*time.Hour),
 		Retention:     cmp.Or(c.Jobs.Retention, 7*24*time.Hour),
 	}
 	c.Delivery.Mode = cmp.Or(c.Delivery.Mode, Proxy)

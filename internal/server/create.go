@@ -36,7 +36,11 @@ func (s *Server) create(kind job.Kind) echo.HandlerFunc {
 		}
 		markAccepted(c, j.ID)
 		s.metrics.accepted.WithLabelValues(string(kind)).Inc()
-		return s.answerCreate(c, j, who.mode, wish, req)
+		err = s.answerCreate(c, j, who.mode, wish, req)
+		if req.cancelIfLeft {
+			s.cancelIfLeft(c.Request().Context(), j)
+		}
+		return err
 	}
 }
 
@@ -67,14 +71,19 @@ func (s *Server) answerCreate(c echo.Context, j *job.Job, mode WaitMode, wish pr
 // answerStyle is what the answer needs to know of the request. The request itself,
 // which may hold megabytes of image, is let go before the waiting begins.
 type answerStyle struct {
-	stream bool
-	format tintype.ResponseFormat
+	stream       bool
+	format       tintype.ResponseFormat
+	cancelIfLeft bool // the caller wants no job that it does not wait for
 }
 
 // submit turns a request into a job. Whatever is wrong with the request shows
 // here, before anything is queued or paid.
 func (s *Server) submit(c echo.Context, who caller, kind job.Kind) (*job.Job, answerStyle, error) {
 	var none answerStyle
+	cancelAfter, err := readCancelAfter(c.Request().Header)
+	if err != nil {
+		return nil, none, err
+	}
 	body, free, err := s.readObject(c)
 	defer free()
 	if err != nil {
@@ -91,9 +100,10 @@ func (s *Server) submit(c echo.Context, who caller, kind job.Kind) (*job.Job, an
 	}
 	j, err := s.accept(ctx, redisstore.NewJob{
 		ID: job.NewID(time.Now()), Tenant: who.tenant, Spec: req.spec, Secret: job.NewSecret(),
-		Deadline: s.cfg.Jobs.deadline(kind), Retention: s.cfg.Jobs.Retention, Own: own,
+		Deadline: s.cfg.Jobs.deadline(kind), Harvest: s.cfg.Jobs.harvest(kind), Retention: s.cfg.Jobs.Retention,
+		CancelAfter: cancelAfter, Own: own,
 	}, req.image)
-	return j, answerStyle{req.stream, req.format}, err
+	return j, answerStyle{req.stream, req.format, req.cancelIfLeft}, err
 }
 
 // accept stores the input image, then the job, and rings the bells.
@@ -169,4 +179,15 @@ func (t JobTimes) deadline(k job.Kind) time.Duration {
 		return t.VideoDeadline
 	}
 	return t.VideoDeadline
+}
+
+// harvest is how long after its deadline late media of a kind is waited for.
+func (t JobTimes) harvest(k job.Kind) time.Duration {
+	switch k {
+	case job.Image:
+		return t.ImageHarvest
+	case job.Video:
+		return t.VideoHarvest
+	}
+	return t.VideoHarvest
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/tintypehq/tintype/internal/blob"
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
+	"github.com/tintypehq/tintype/internal/redisstore"
 )
 
 // meanwhile plays the worker beside a call that waits. The test ends after it.
@@ -89,7 +90,7 @@ func (h *house) fail(id job.ID, f *fault.Error) {
 	if ok, err := h.store.Claim(context.Background(), id, job.StageSubmit, token); err != nil || !ok {
 		h.Fatalf("claim: %v %v", ok, err)
 	}
-	_, _, err := h.store.Fail(context.Background(), id, token, f)
+	_, _, err := h.store.Fail(context.Background(), id, token, f, redisstore.Rest{})
 	h.must(err)
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/tintypehq/tintype/internal/archive"
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
+	"github.com/tintypehq/tintype/internal/redisstore"
 	"github.com/tintypehq/tintype/internal/server"
 	"github.com/tintypehq/tintype/pkg/tintype"
 )
@@ -148,7 +149,7 @@ func (h *house) fail2(id job.ID) {
 	h.Helper()
 	_, err := h.store.ClaimPolls(context.Background(), token, 10)
 	h.must(err)
-	_, _, err = h.store.Fail(context.Background(), id, token, fault.New(fault.GenerationFailed, "It went wrong."))
+	_, _, err = h.store.Fail(context.Background(), id, token, fault.New(fault.GenerationFailed, "It went wrong."), redisstore.Rest{})
 	h.must(err)
 }
 

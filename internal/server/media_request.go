@@ -21,6 +21,8 @@ type mediaRequest struct {
 	image  string   // the input image as the caller wrote it; empty: none
 	stream bool
 	format tintype.ResponseFormat
+
+	cancelIfLeft bool
 }
 
 // readMediaRequest checks the fields one by one; the first that is wrong is
@@ -52,6 +54,9 @@ func (s *Server) readMediaRequest(kind job.Kind, f fields) (mediaRequest, error)
 		return r, err
 	}
 	if r.format, err = responseFormat(kind, f); err != nil {
+		return r, err
+	}
+	if r.cancelIfLeft, err = onDisconnect(f); err != nil {
 		return r, err
 	}
 	r.stream, err = f.flag("stream")

@@ -17,6 +17,7 @@ type metrics struct {
 	seconds  *prometheus.HistogramVec
 	waiters  *prometheus.GaugeVec
 	accepted *prometheus.CounterVec
+	cancels  *prometheus.CounterVec
 	resumes  prometheus.Counter
 	attempts *prometheus.CounterVec
 	sent     prometheus.Counter
@@ -38,6 +39,9 @@ func newMetrics(r *prometheus.Registry) (*metrics, error) {
 		accepted: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tintype_jobs_accepted_total", Help: "Jobs accepted by this process.",
 		}, []string{"kind"}),
+		cancels: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tintype_job_cancels_total", Help: "Wishes to cancel a job: canceled at once, asked of the upstream, or final before.",
+		}, []string{"answer"}),
 		resumes: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "tintype_stream_resumes_total", Help: "Streams that went on from a cursor.",
 		}),
@@ -49,7 +53,7 @@ func newMetrics(r *prometheus.Registry) (*metrics, error) {
 		}),
 		page: promhttp.HandlerFor(r, promhttp.HandlerOpts{}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.waiters, m.accepted, m.resumes, m.attempts, m.sent} {
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.waiters, m.accepted, m.cancels, m.resumes, m.attempts, m.sent} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}

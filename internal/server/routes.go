@@ -21,6 +21,7 @@ func (s *Server) routes() *echo.Echo {
 
 	e.GET("/v1/jobs/:id", s.getJob)
 	e.GET("/v1/jobs/:id/events", s.jobEvents)
+	e.POST("/v1/jobs/:id/cancel", s.cancelJob)
 	e.GET("/v1/images/generations/:id/events", s.jobChunks(job.Image))
 	e.GET("/v1/video/generations/:id/events", s.jobChunks(job.Video))
 

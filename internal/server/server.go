@@ -5,6 +5,7 @@
 //	create.go   a request becomes a job: auth.go, body.go, decode.go, media_request.go, image_input.go
 //	await.go    waiting for a job; wait.go answers blocking calls, async.go those that prefer 202
 //	stream.go   following a job's log, told as chunks (chunks.go) or as events (events.go)
+//	cancel.go   ending a job before its time
 //	jobs.go     a job as it stands; view.go and result.go give answers their shape
 //	media.go    the stored files
 //	chat.go     chat, which is no job: answered inline

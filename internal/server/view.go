@@ -15,10 +15,14 @@ func viewJob(origin string, j *job.Job, log []job.Event) tintype.Job {
 		CreatedAt: j.CreatedAt, StartedAt: moment(j.SubmittedAt), FinishedAt: moment(j.FinishedAt),
 		Deadline: j.Deadline, ExpiresAt: j.ExpiresAt,
 		Media: mediaViews(origin, j), Usage: usageOf(j), Timeline: timeline(j, log),
-		URLs: tintype.JobURLs{Get: origin + jobPath(j.ID), Events: origin + jobPath(j.ID) + "/events"},
+		URLs:   tintype.JobURLs{Get: origin + jobPath(j.ID), Events: origin + jobPath(j.ID) + "/events"},
+		Cancel: cancelView(j.Cancel), Recovered: j.Recovered,
 	}
-	for _, e := range log {
-		v.Recovered = v.Recovered || e.Type == job.EventRecovered
+	if !j.State.Final() {
+		v.URLs.Cancel = v.URLs.Get + "/cancel"
+	}
+	if j.State == job.Failed && j.Harvest != job.HarvestNone {
+		v.RecoverableUntil = moment(j.HarvestUntil)
 	}
 	if j.State == job.Succeeded {
 		v.Choices = resultOf(origin, j).choices()
@@ -27,6 +31,15 @@ func viewJob(origin string, j *job.Job, log []job.Event) tintype.Job {
 		v.Error = errorDetail(toFault(err))
 	}
 	return v
+}
+
+func cancelView(c *job.Cancel) *tintype.Cancel {
+	if c == nil {
+		return nil
+	}
+	return &tintype.Cancel{
+		RequestedAt: c.RequestedAt, Outcome: tintype.CancelOutcome(c.Outcome), Billing: tintype.Billing(c.Billing),
+	}
 }
 
 // statusWord gives the API's word for a state.

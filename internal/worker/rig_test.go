@@ -81,7 +81,8 @@ func (r *rig) connect(t *testing.T) {
 	})
 	driver, err := ark.New(ark.Config{
 		BaseURL: srv.URL + "/api/v3", ImageTimeout: 3 * time.Second, VideoTimeout: 2 * time.Second, StatusTimeout: time.Second,
-		Settings: map[string]ark.Settings{imageModel: {Size: "1K"}, videoModel: {Resolution: "480p"}}, // drawn quickly
+		Settings:      map[string]ark.Settings{imageModel: {Size: "1K"}, videoModel: {Resolution: "480p"}, markedModel: {Resolution: "480p"}}, // drawn quickly
+		VisibilityLag: -1,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -90,7 +90,9 @@ func (s *submission) find(ctx context.Context) (found bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	id, err := up.Driver.Lookup(ctx, acct, upstream.Submission{Job: s.job.ID, Fence: s.fence, Spec: s.job.Spec})
+	look, cancel := context.WithTimeout(ctx, s.Kinds[s.job.Spec.Kind].SubmitTimeout) // it may be many calls
+	defer cancel()
+	id, err := up.Driver.Lookup(look, acct, upstream.Submission{Job: s.job.ID, Fence: s.fence, Spec: s.job.Spec})
 	s.metrics.lookups.WithLabelValues(s.job.Spec.Upstream, lookupWord(id, err)).Inc()
 	if err != nil {
 		s.Log.WarnContext(ctx, "a submission could not be looked up", "job_id", s.job.ID, "err", err)
@@ -141,15 +143,9 @@ func outcomeUnknown(cause error) *fault.Error {
 }
 
 // rest is what the upstream may still be doing for a job that fails like this.
-// An image is made during the call, which has an end; a video may take as long
-// as a video may.
 func (s *submission) rest(f *fault.Error) redisstore.Rest {
 	if f.Code != fault.OutcomeUnknown {
 		return redisstore.Rest{}
 	}
-	rest := redisstore.Rest{Stage: job.HarvestBlind, Blind: s.job.Deadline.Sub(s.job.CreatedAt)}
-	if s.job.Spec.Kind == job.Image {
-		rest.Blind = s.Kinds[job.Image].SubmitTimeout
-	}
-	return rest
+	return redisstore.Rest{Stage: job.HarvestBlind, Blind: s.Kinds[s.job.Spec.Kind].UnknownHold}
 }

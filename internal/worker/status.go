@@ -209,7 +209,7 @@ func (p *poller) failed(life context.Context, j *polled, err error) {
 		final = fault.Wrap(fault.GenerationFailed, "The upstream accepted the job and no longer knows it.", err)
 	case fault.Is(err, fault.CredentialGone):
 		final = fault.From(err)
-		rest = redisstore.Rest{Stage: job.HarvestBlind, Blind: j.Age + j.Left}
+		rest = redisstore.Rest{Stage: job.HarvestBlind, Blind: j.Age + p.w.Kinds[j.Kind].UnknownHold}
 	}
 	if final == nil || p.end(life, j, final, rest) != nil {
 		p.later(j, max(e.RetryAfter, p.pause(j)))

@@ -57,6 +57,10 @@ type Kind struct {
 
 	Poll Cadence
 
+	// UnknownHold is how long after a submission whose outcome nobody can tell the
+	// job keeps its slot: so long the upstream may be at work on it. Zero: no time.
+	UnknownHold time.Duration
+
 	// HarvestEvery is how often the upstream is asked after a job whose deadline
 	// has passed. Zero: 1 min.
 	HarvestEvery time.Duration

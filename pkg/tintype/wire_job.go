@@ -37,8 +37,13 @@ type Job struct {
 	Error     *ErrorDetail `json:"error,omitempty"` // of a failed job, else nil
 	Cancel    *Cancel      `json:"cancel"`          // nil if nobody asked
 	Recovered bool         `json:"recovered"`       // succeeded after it had been given up
-	Timeline  []Moment     `json:"timeline"`        // oldest first; never null
-	URLs      JobURLs      `json:"urls"`
+
+	// RecoverableUntil is when a job that has failed is really given up: its media
+	// may still come, and the job succeeds then. Nil: nothing is waited for.
+	RecoverableUntil *time.Time `json:"recoverable_until"`
+
+	Timeline []Moment `json:"timeline"` // oldest first; never null
+	URLs     JobURLs  `json:"urls"`
 }
 
 // MarshalJSON writes lists that are nil as empty ones.
@@ -127,8 +132,8 @@ type Media struct {
 // Cancel tells of a wish to cancel and what came of it.
 type Cancel struct {
 	RequestedAt time.Time     `json:"requested_at"`
-	Outcome     CancelOutcome `json:"outcome"`
-	Billing     Billing       `json:"billing"`
+	Outcome     CancelOutcome `json:"outcome,omitempty"` // empty while the upstream is asked
+	Billing     Billing       `json:"billing,omitempty"` // empty while the upstream is asked
 }
 
 // CancelOutcome is what came of a wish to cancel.

@@ -18,7 +18,9 @@
 // which nobody could tell from one that was accepted.
 //
 // Only a submission that never got a connection is called not sent. From then on
-// it is ambiguous until a complete answer says otherwise.
+// it is ambiguous until a complete answer says otherwise, or until the list of
+// tasks shows the mark that a video's submission carries where its model takes
+// one.
 package ark
 
 import (
@@ -49,7 +51,11 @@ type Config struct {
 	// and 1 min.
 	ImageTimeout, VideoTimeout time.Duration
 
-	StatusTimeout time.Duration // one status call or check; default 20 s
+	StatusTimeout time.Duration // one free call, such as a status call; default 20 s
+
+	// VisibilityLag is how long a new task may be missing from the list of
+	// tasks. Nobody has documented it. Default 1 min; less than zero: none.
+	VisibilityLag time.Duration
 
 	// ChatHeaderTimeout is how long the first byte of a chat answer may take;
 	// an answer that is not streamed comes all at once, when it is complete.
@@ -125,6 +131,10 @@ func (c Config) withDefaults() Config {
 	if c.BaseURL == "" {
 		c.BaseURL = BaseURL
 	}
+	if c.VisibilityLag == 0 {
+		c.VisibilityLag = time.Minute
+	}
+	c.VisibilityLag = max(0, c.VisibilityLag)
 	for _, s := range []struct {
 		value *time.Duration
 		def   time.Duration

@@ -21,7 +21,8 @@ type operation string
 const (
 	opImage  operation = "image"
 	opVideo  operation = "video"
-	opStatus operation = "status"
+	opStatus operation = "status" // of one task, also the wish to cancel it
+	opList   operation = "list"
 	opChat   operation = "chat"
 	opCheck  operation = "check"
 )

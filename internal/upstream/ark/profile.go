@@ -75,8 +75,15 @@ type VideoProfile struct {
 	Seconds                int  // the default
 	AutoSeconds            bool // a length of -1 leaves the choice to the model
 	Audio                  bool // knows the field generate_audio
-	Identifier             bool // echoes the field safety_identifier
 	RatioWithImage         bool // takes a ratio beside a first frame
+
+	// Identifier: has the field safety_identifier, which a task's answers and
+	// the list echo. The documentation describes the field without naming the
+	// models that have it, and no answer of the real service with it is known.
+	// So only the 2.x families, which came with it, get it; no 1.x model does,
+	// since a field that a model lacks is refused. What it is used for must not
+	// depend on the echo being there; see Driver.Lookup.
+	Identifier bool
 }
 
 // ProfileOf gives the profile of a model. An empty family is guessed from the

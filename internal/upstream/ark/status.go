@@ -1,13 +1,10 @@
 package ark
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 
 	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/fault"
@@ -17,73 +14,16 @@ import (
 
 // Status implements [upstream.Driver]: it asks after a video's task.
 func (d *Driver) Status(ctx context.Context, a account.Account, upstreamID string) (upstream.Status, error) {
-	if !usable(a.Secret) {
-		e := badCredential()
-		e.Outcome = ""
-		return upstream.Status{}, e
+	if e := askable(a, upstreamID); e != nil {
+		return upstream.Status{}, free(e)
 	}
-	if upstreamID == "" {
-		return upstream.Status{}, &upstream.Error{Class: upstream.Lost, Fault: fault.New(fault.GenerationFailed, saysLost)}
-	}
-	c := call{
-		op: opStatus, method: http.MethodGet, url: d.base + tasksPath + "/" + url.PathEscape(upstreamID),
-		secret: a.Secret, accept: "application/json", via: d.pooled,
-	}
-	ans, raw, failure := c.do(ctx, d.cfg.StatusTimeout, smallAnswerBytes)
-	if failure == nil && ans.StatusCode/100 != 2 {
-		failure = d.statusRefusal(ans, raw)
-	}
-	var st upstream.Status
-	if failure == nil {
-		st, failure = d.task(c, raw)
-	}
+	c := d.about(a, upstreamID)
+	t, failure := d.ask(ctx, c)
 	if failure != nil {
-		failure.Outcome = "" // nothing was submitted
-		return upstream.Status{}, failure
+		return upstream.Status{}, free(failure)
 	}
-	return st, nil
-}
-
-// statusRefusal is cautious with 404: only the upstream itself may say that a
-// job is gone, not a server in front of it.
-func (d *Driver) statusRefusal(a answer, raw []byte) *upstream.Error {
-	e := d.refusal(a, raw)
-	if e.Class == upstream.Lost && !json.Valid(raw) && len(bytes.TrimSpace(raw)) > 0 {
-		e.Class, e.Fault = upstream.Transient, fault.New(fault.Upstream, saysGarbled)
-	}
-	return e
-}
-
-// task is the upstream's task object, as far as we need it.
-type taskAnswer struct {
-	ID      string    `json:"id"`
-	Status  string    `json:"status"`
-	Error   *apiError `json:"error"`
-	Content *struct {
-		VideoURL     string `json:"video_url"`
-		LastFrameURL string `json:"last_frame_url"`
-	} `json:"content"`
-	Usage *struct {
-		CompletionTokens number `json:"completion_tokens"`
-		TotalTokens      number `json:"total_tokens"`
-	} `json:"usage"`
-}
-
-func (d *Driver) task(c call, raw []byte) (upstream.Status, *upstream.Error) {
-	var t taskAnswer
-	if len(bytes.TrimSpace(raw)) == 0 {
-		return upstream.Status{}, ambiguous(upstream.Empty, saysEmpty, errors.New("an empty 200"))
-	}
-	if err := json.Unmarshal(raw, &t); err != nil {
-		return upstream.Status{}, ambiguous(upstream.Unknown, saysGarbled, err)
-	}
-	if t.Status == "" {
-		if t.Error != nil && t.Error.Code != "" {
-			return upstream.Status{}, d.classify(c, 0, nil, *t.Error)
-		}
-		return upstream.Status{}, ambiguous(upstream.Unknown, saysGarbled, errors.New("a task without a status"))
-	}
-	return d.status(c, t)
+	st, failure := d.status(c, t)
+	return st, free(failure)
 }
 
 // status reads the documented words. A word that is not documented counts as
@@ -157,21 +97,11 @@ func withCause(f *fault.Error, cause error) *fault.Error {
 // Check implements [upstream.Driver] by listing the models, which is free.
 func (d *Driver) Check(ctx context.Context, a account.Account) error {
 	if !usable(a.Secret) {
-		e := badCredential()
-		e.Outcome = ""
-		return e
+		return free(badCredential())
 	}
-	c := call{
+	_, failure := d.get(ctx, call{
 		op: opCheck, method: http.MethodGet, url: d.base + "/models",
 		secret: a.Secret, accept: "application/json", via: d.pooled,
-	}
-	ans, raw, failure := c.do(ctx, d.cfg.StatusTimeout, imageAnswerBytes)
-	if failure == nil && ans.StatusCode/100 != 2 {
-		failure = d.refusal(ans, raw)
-	}
-	if failure == nil {
-		return nil
-	}
-	failure.Outcome = ""
-	return failure
+	}, imageAnswerBytes)
+	return free(failure)
 }

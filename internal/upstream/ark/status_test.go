@@ -3,6 +3,7 @@ package ark_test
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/fault"
@@ -126,8 +127,11 @@ func TestStatusIDIsOneSegment(t *testing.T) {
 	t.Parallel()
 	w := newWire(t, reply(404, ``))
 	_, _ = driver(t, w.URL).Status(t.Context(), acc(), "../../files?x=1")
-	if r := w.only(t); r.path != "/contents/generations/tasks/../../files?x=1" {
-		t.Errorf("asked %s", r.path)
+	_, _ = driver(t, w.URL).Cancel(t.Context(), acc(), "../../files?x=1")
+	for _, r := range w.requests() {
+		if r.path != "/contents/generations/tasks/../../files?x=1" {
+			t.Errorf("asked %s", r.path)
+		}
 	}
 }
 
@@ -175,9 +179,11 @@ func TestUnusableCredential(t *testing.T) {
 		a := account.Account{Secret: account.NewSecret(secret)}
 		_, submit := d.Submit(t.Context(), a, image("x"))
 		_, status := d.Status(t.Context(), a, taskID)
+		_, cancel := d.Cancel(t.Context(), a, taskID)
+		_, lookup := d.Lookup(t.Context(), a, lost(time.Now()))
 		_, whole := d.Chat(t.Context(), a, chat())
 		_, stream := d.ChatStream(t.Context(), a, chat())
-		for _, err := range []error{submit, status, whole, stream, d.Check(t.Context(), a)} {
+		for _, err := range []error{submit, status, cancel, lookup, whole, stream, d.Check(t.Context(), a)} {
 			e := fails(t, err)
 			wantFault(t, e.Fault, fault.CredentialRejected, "")
 			if e.Class != upstream.Auth {

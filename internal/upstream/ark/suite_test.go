@@ -25,6 +25,7 @@ func TestSuite(t *testing.T) {
 		},
 		Image:     job.Spec{Kind: job.Image, UpstreamModel: "doubao-seedream-4-0-250828", Ratio: "1:1"},
 		Video:     job.Spec{Kind: job.Video, UpstreamModel: "doubao-seedance-1-0-pro-250528", Ratio: "16:9"},
+		Marked:    job.Spec{Kind: job.Video, UpstreamModel: "doubao-seedance-2-0-260128", Ratio: "16:9"},
 		ChatModel: "doubao-seed-2-0-lite-260428",
 	})
 }

@@ -58,7 +58,8 @@ Keys: any that begins with "sim-" is valid; "sim-limited" is always answered 429
 Retry-After; every other is answered 401.
 
 Routes
-  GET    /_sim/ledger   submissions, charges, polls, media reads, in-flight per key
+  GET    /_sim/ledger   submissions, charges, polls, media reads, in-flight per key; a video
+                        that is cancelled while it waits is not charged
   DELETE /_sim/ledger   forget them
   POST   /_sim/faults   {"match":"substring of the prompt, or *","fault":"500","op":"create","times":3,"skip":0,"accepted":false}
   GET    /_sim/faults   the rules, and how often each has hit

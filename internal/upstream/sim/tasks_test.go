@@ -126,6 +126,80 @@ func TestSlotsAndQueue(t *testing.T) {
 	}
 }
 
+// What is cancelled while it waits was accepted and costs nothing; nothing else
+// gives a charge back.
+func TestCancelledIsNotCharged(t *testing.T) {
+	t.Parallel()
+	k := newKit(t, func(c *sim.Config) { c.Defaults = sim.Account{MaxRunning: 1} })
+	running, waiting := k.create(videoOf("a")), k.create(videoOf("b"))
+	want := func(charged, inFlight int, states ...string) {
+		t.Helper()
+		l := k.sim.Ledger()
+		got := []string{}
+		for _, s := range l.Submissions {
+			got = append(got, fmt.Sprint(s.Outcome, " ", s.State, " ", s.Charged, " ", s.Count))
+		}
+		if l.Totals.Accepted != len(states) || l.Totals.Charged != charged || l.Accounts[0].InFlight != inFlight || !slices.Equal(got, states) {
+			t.Errorf("charged %d, in flight %d, %q", l.Totals.Charged, l.Accounts[0].InFlight, got)
+		}
+	}
+	want(2, 2, "accepted running true 1", "accepted queued true 1")
+	k.must(409, "DELETE", taskRoute+"/"+running, "")
+	k.must(200, "DELETE", taskRoute+"/"+waiting, "")
+	want(1, 1, "accepted running true 1", "accepted cancelled false 0")
+	k.clock.Advance(6 * time.Second)
+	held := k.create(videoOf("c sim:queued=1m")) // it has the slot, and looks queued
+	k.must(200, "DELETE", taskRoute+"/"+held, "")
+	k.must(409, "DELETE", taskRoute+"/"+held, "")
+	k.must(200, "DELETE", taskRoute+"/"+running, "") // only the record goes
+	want(1, 0, "accepted  true 1", "accepted cancelled false 0", "accepted cancelled false 0")
+	k.create(videoOf("d"))
+	want(2, 1, "accepted  true 1", "accepted cancelled false 0", "accepted cancelled false 0", "accepted running true 1")
+}
+
+func TestDeleteFaults(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		fault  string
+		status int    // of the answer; zero: none
+		state  string // of the task after it
+	}{
+		{"500", 500, "queued"},
+		{"500,accepted", 500, "cancelled"},
+		{"502,accepted", 502, "cancelled"},
+		{"429=3", 429, "queued"},
+		{"redirect", 307, "queued"},
+		{"409", 409, "queued"},
+		{"409,accepted", 409, "cancelled"},
+		{"drop", 0, "cancelled"},
+		{"empty", 200, "cancelled"},
+		{"html", 200, "cancelled"},
+	} {
+		t.Run(tt.fault, func(t *testing.T) {
+			t.Parallel()
+			k := newKit(t, nil)
+			id := k.create(videoOf("x sim:queued=1m sim:" + tt.fault + ",on=delete,times=1"))
+			a, err := k.do(t.Context(), "DELETE", taskRoute+"/"+id, "")
+			if (err != nil) != (tt.status == 0) || a.status != tt.status {
+				t.Fatalf("status %d, %v", a.status, err)
+			}
+			if tt.status == 409 {
+				checkError(t, a, "InvalidAction.RunningTaskDeletion")
+			}
+			if got := k.get(id).Status; got != tt.state {
+				t.Errorf("it is %s, want %s", got, tt.state)
+			}
+			left := map[string]int{"queued": 1}[tt.state]
+			if n := k.sim.Ledger().Totals.Charged; n != left {
+				t.Errorf("%d charges, want %d", n, left)
+			}
+			if tt.state == "queued" {
+				k.must(200, "DELETE", taskRoute+"/"+id, "")
+			}
+		})
+	}
+}
+
 func TestDeleteAndRetention(t *testing.T) {
 	t.Parallel()
 	k := newKit(t, func(c *sim.Config) { c.Defaults = sim.Account{MaxRunning: 1} })

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -41,6 +42,10 @@ type Harness struct {
 	// upstream makes no such media.
 	Image, Video job.Spec
 
+	// Marked is a request without a prompt, for media that takes time, whose
+	// Recovery is ByLookup; a zero Kind if the driver has no such thing.
+	Marked job.Spec
+
 	// ChatModel is a chat model's id; empty if the upstream does not chat.
 	ChatModel string
 }
@@ -57,7 +62,7 @@ const (
 // Run holds a driver to the contract. Each subtest has a simulator of its own.
 func Run(t *testing.T, h Harness) {
 	t.Helper()
-	for _, tt := range append(mediaTests(), chatTests()...) {
+	for _, tt := range slices.Concat(mediaTests(), cancelTests(), lookupTests(), chatTests()) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			tt.run(t, start(t, h))
@@ -82,10 +87,14 @@ type bench struct {
 
 // start runs a simulator whose clock stands still and in which images take no
 // time.
-func start(t *testing.T, h Harness) *bench {
+func start(t *testing.T, h Harness, change ...func(*sim.Config)) *bench {
 	t.Helper()
 	b := &bench{Harness: h, clock: clock.NewManual(time.Now())}
-	b.sim = sim.New(sim.Config{Clock: b.clock, ImageTime: -1, ChatChunkDelay: -1})
+	cfg := sim.Config{Clock: b.clock, ImageTime: -1, ChatChunkDelay: -1}
+	for _, f := range change {
+		f(&cfg)
+	}
+	b.sim = sim.New(cfg)
 	srv := httptest.NewServer(b.sim)
 	t.Cleanup(func() {
 		srv.CloseClientConnections()
@@ -104,7 +113,7 @@ func with(key string) account.Account {
 // specs are the kinds of media that the driver can be asked for.
 func (b *bench) specs() []job.Spec {
 	var all []job.Spec
-	for _, s := range []job.Spec{b.Image, b.Video} {
+	for _, s := range []job.Spec{b.Image, b.Video, b.Marked} {
 		if s.Kind != "" {
 			all = append(all, s)
 		}

@@ -72,7 +72,7 @@ type videoTraits struct {
 	flex         bool
 	audio        bool // generate_audio
 	draft        bool
-	newer        bool // 2.x: priority, tools, safety_identifier
+	newer        bool // 2.x: priority, tools, safety_identifier (this last one's models are not documented; others may have it)
 	outputFormat bool // and omni_reference_task_type
 }
 

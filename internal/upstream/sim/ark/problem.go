@@ -141,6 +141,22 @@ func noTask(id string) *problem {
 	}
 }
 
+func taskRuns() *problem {
+	return &problem{
+		Status: http.StatusConflict, Code: "InvalidAction.RunningTaskDeletion", Type: "Conflict",
+		Message: "Cannot delete task because it is currently running.",
+	}
+}
+
+// taskCancelled is made up: what Ark answers here is not known, but that it
+// refuses.
+func taskCancelled() *problem {
+	return &problem{
+		Status: http.StatusConflict, Code: "InvalidAction.CancelledTaskDeletion", Type: "Conflict",
+		Message: "Cannot delete task because it has been cancelled.",
+	}
+}
+
 func unknownRoute(path string) *problem {
 	return &problem{
 		Status: http.StatusNotFound, Code: "InvalidAction", Type: "NotFound",
@@ -193,6 +209,8 @@ func ordered(f faults.Fault, c *call) *problem {
 		return badKey()
 	case faults.Reject:
 		return inputRejected()
+	case faults.Conflict:
+		return taskRuns()
 	case faults.Redirect:
 		if c.r.URL.Query().Has(redirected) {
 			return nil

@@ -162,6 +162,7 @@ func (p *Protocol) start(c *call, f *film, refs []picture) (id string, bad *prob
 			f.lastFrame.Seq = c.seq
 		}
 	}
+	spec.Cancelled = func() { p.cfg.Book.Cancelled(f.seq) }
 	if u := f.req.CallbackURL; u != nil {
 		line := p.callbacks.line(*u)
 		base := c.base
@@ -228,16 +229,11 @@ func (p *Protocol) deleteTask(c *call, id string) (faults.Answer, *problem) {
 }
 
 func cannotDelete(err error, id string) *problem {
-	conflict := &problem{Status: 409, Type: "Conflict"}
 	switch {
 	case errors.Is(err, tasks.ErrRunning):
-		conflict.Code = "InvalidAction.RunningTaskDeletion"
-		conflict.Message = "Cannot delete task because it is currently running."
-		return conflict
+		return taskRuns()
 	case errors.Is(err, tasks.ErrCancelled):
-		conflict.Code = "InvalidAction.CancelledTaskDeletion"
-		conflict.Message = "Cannot delete task because it has been cancelled."
-		return conflict
+		return taskCancelled()
 	case err != nil:
 		return noTask(id)
 	}

@@ -19,6 +19,7 @@ func TestParse(t *testing.T) {
 		"(sim:429=3,times=2)":         {{Name: faults.TooMany, Value: "3", On: faults.Submit, Times: 2}},
 		"sim:500,on=get,skip=1 x":     {{Name: faults.Internal, On: faults.Get, Skip: 1}},
 		"sim:502,accepted, a cat":     {{Name: faults.Gateway, On: faults.Submit, Accepted: true}},
+		"sim:409":                     {{Name: faults.Conflict, On: faults.Delete}},
 		"sim:truncate=media":          {{Name: faults.Truncate, On: faults.Media}},
 		"sim:truncate":                {{Name: faults.Truncate, On: faults.Submit}},
 		"sim:notlength":               {{Name: faults.NoLength, On: faults.Media}},
@@ -49,6 +50,7 @@ func TestParseRefuses(t *testing.T) {
 		"sim:500,times=0":       "a number from 1",
 		"sim:500,on=everywhere": "cannot happen on",
 		"sim:stall,on=get":      "cannot happen on",
+		"sim:409,on=submit":     "cannot happen on",
 	} {
 		_, err := faults.Parse(prompt)
 		if (err != nil) != (want != "") || (err != nil && !strings.Contains(err.Error(), want)) {

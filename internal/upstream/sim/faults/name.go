@@ -22,6 +22,7 @@ const (
 	Quota    Name = "quota"    // 429 QuotaExceeded
 	Overdue  Name = "overdue"  // 403 AccountOverdueError
 	DeadKey  Name = "deadkey"  // 401
+	Conflict Name = "409"      // on=delete only: 409 InvalidAction.RunningTaskDeletion
 	Redirect Name = "redirect" // 307 to the same route, where the request then succeeds
 	Slow     Name = "slow"     // waits (2s) and goes on
 	Drop     Name = "drop"     // carries the request out, then closes the connection
@@ -102,6 +103,7 @@ var names = map[Name]definition{
 	Quota:    {Submit, anyOp, takesNothing, "429 QuotaExceeded"},
 	Overdue:  {Submit, anyOp, takesNothing, "403 AccountOverdueError"},
 	DeadKey:  {Submit, anyOp, takesNothing, "401"},
+	Conflict: {Delete, []Op{Delete}, takesNothing, "409, as if the task had just begun to run"},
 	Redirect: {Submit, anyOp, takesNothing, "307 to the same route"},
 	Slow:     {Submit, anyOp, takesTime, "waits before it answers (2s)"},
 	Drop:     {Submit, anyOp, takesNothing, "accepts, then closes the connection"},

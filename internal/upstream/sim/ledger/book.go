@@ -103,6 +103,17 @@ func (b *Book) Count(seq int64, n int) {
 	b.change(seq, func(s *Submission) { s.Count = n })
 }
 
+// Cancelled takes back what a submission was charged for: its task was cancelled
+// before it began.
+func (b *Book) Cancelled(seq int64) {
+	b.change(seq, func(s *Submission) {
+		if s.Charged {
+			s.Charged, s.Count = false, 0
+			b.totals.Charged--
+		}
+	})
+}
+
 // MediaRead counts a read of media that a submission led to.
 func (b *Book) MediaRead(seq int64) {
 	b.mu.Lock()

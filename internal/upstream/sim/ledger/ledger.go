@@ -3,7 +3,8 @@
 //
 // A submission is charged when it was accepted: the task was created, or the
 // image was being made. Whether its caller ever got the answer does not matter,
-// just as at a real upstream.
+// just as at a real upstream. A task that is cancelled while it waits costs
+// nothing: its submission was accepted, and is charged no more.
 package ledger
 
 import "time"
@@ -69,7 +70,7 @@ type Submission struct {
 	Charged          bool      `json:"charged"`
 
 	// Count is how many media it was charged for: images asked for or made,
-	// 1 for a video or a chat, 0 if nothing was charged.
+	// 1 for a video or a chat, 0 if nothing was charged or no longer is.
 	Count int `json:"count"`
 
 	// Answered tells whether the whole answer was handed to the connection. A

@@ -37,6 +37,22 @@ func TestResetKeepsWhatIsInFlight(t *testing.T) {
 	}
 }
 
+func TestCancelledGivesBackOnce(t *testing.T) {
+	t.Parallel()
+	b := newBook()
+	before := b.Record(ledger.Submission{Outcome: ledger.Accepted, Charged: true, Count: 1})
+	b.Reset()
+	b.Cancelled(before) // of a submission that is no longer there
+	seq := b.Record(ledger.Submission{Outcome: ledger.Accepted, Charged: true, Count: 1})
+	b.Record(ledger.Submission{Outcome: ledger.Accepted, Charged: true, Count: 1})
+	b.Cancelled(seq)
+	b.Cancelled(seq)
+	l := b.Snapshot(none)
+	if l.Totals.Charged != 1 || l.Totals.Accepted != 2 || l.Submissions[0].Charged || l.Submissions[0].Count != 0 || !l.Submissions[1].Charged {
+		t.Errorf("%+v", l)
+	}
+}
+
 func TestLongListsAreCut(t *testing.T) {
 	t.Parallel()
 	b := newBook()

@@ -223,6 +223,36 @@ func TestVideo(t *testing.T) {
 	}
 }
 
+// The same DELETE that removes what is made (above) cancels what waits, which
+// costs nothing then.
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	client, s, _ := setUp(t, "sim-sdk")
+	ctx, one := t.Context(), 1
+	running, err := createVideo(ctx, client, "waves")
+	if err != nil {
+		t.Fatal(err)
+	}
+	waiting, err := createVideo(ctx, client, "more waves")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = client.DeleteContentGenerationTask(ctx, model.DeleteContentGenerationTaskRequest{ID: running})
+	if api := (*model.APIError)(nil); !errors.As(err, &api) || api.HTTPStatusCode != http.StatusConflict || api.Code != "InvalidAction.RunningTaskDeletion" {
+		t.Errorf("%v", err)
+	}
+	if err := client.DeleteContentGenerationTask(ctx, model.DeleteContentGenerationTaskRequest{ID: waiting}); err != nil {
+		t.Error(err)
+	}
+	list, err := client.ListContentGenerationTasks(ctx, model.ListContentGenerationTasksRequest{PageNum: &one, PageSize: &one})
+	if err != nil || list.Total != 2 || len(list.Items) != 1 || list.Items[0].ID != waiting || list.Items[0].Status != model.StatusCancelled {
+		t.Errorf("%+v %v", list, err)
+	}
+	if n := s.Ledger().Totals.Charged; n != 1 {
+		t.Errorf("%d charges", n)
+	}
+}
+
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	for key, want := range map[string]struct {

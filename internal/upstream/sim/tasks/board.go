@@ -247,6 +247,9 @@ func (l *line) cancel(t *task, now time.Time) {
 	}
 	l.unqueue(t)
 	t.state, t.updated, t.started = Cancelled, now, time.Time{}
+	if t.Cancelled != nil {
+		t.Cancelled()
+	}
 	if t.Changed != nil {
 		l.watched-- // a cancelled task is not called back about
 	}

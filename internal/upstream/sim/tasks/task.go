@@ -47,6 +47,10 @@ type Spec struct {
 	// any more, before anybody else can see it. It must not block.
 	Added func()
 
+	// Cancelled, if set, is called when the task is cancelled, before anybody
+	// can see it. It must not block.
+	Cancelled func()
+
 	// Changed, if set, is told of each change of state when it happens. It
 	// must not block.
 	Changed func(View)

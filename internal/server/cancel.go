@@ -1,0 +1,107 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/tintypehq/tintype/internal/fault"
+	"github.com/tintypehq/tintype/internal/job"
+	"github.com/tintypehq/tintype/internal/redisstore"
+)
+
+// headerCancelAfter is a caller's own limit for its job.
+const headerCancelAfter = "Cancel-After"
+
+// The bounds of that limit. Whoever wants less than a second need not ask; the
+// job's own deadline ends the longest.
+const (
+	leastCancelAfter = time.Second
+	mostCancelAfter  = 72 * time.Hour
+)
+
+// readCancelAfter reads "Cancel-After: 90s". Zero: the caller sets no limit.
+func readCancelAfter(h http.Header) (time.Duration, error) {
+	text := h.Get(headerCancelAfter)
+	if text == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < leastCancelAfter || d > mostCancelAfter {
+		return 0, fault.Newf(fault.Invalid, "Cancel-After: must be a time from 1s to 72h with its unit, like 90s or 5m; is %q.", clip(text)).WithParam(headerCancelAfter)
+	}
+	return d, nil
+}
+
+// onDisconnect reads what is to become of a job whose caller goes away: it goes
+// on, unless the caller wants it canceled.
+func onDisconnect(f fields) (cancels bool, err error) {
+	word, err := f.text("on_disconnect")
+	switch {
+	case err != nil:
+		return false, err
+	case word == "" || word == "continue":
+		return false, nil
+	case word == "cancel":
+		return true, nil
+	}
+	return false, fault.Newf(fault.Invalid, "on_disconnect: must be \"continue\" or \"cancel\"; is %q.", clip(word)).WithParam("on_disconnect")
+}
+
+// cancelJob serves POST /v1/jobs/{id}/cancel: 200 with a job that is final, 202
+// with one whose upstream must be asked first. It may be repeated.
+func (s *Server) cancelJob(c echo.Context) error {
+	j, err := s.findJob(c)
+	if err != nil {
+		return err
+	}
+	if j, err = s.cancel(c.Request().Context(), j); err != nil {
+		return err
+	}
+	if !j.State.Final() {
+		return s.handle(c, j, nil)
+	}
+	view, err := s.renderJob(c, j, nil)
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
+	s.writeJSON(c, http.StatusOK, view)
+	return nil
+}
+
+// cancel cancels a job as far as that can be done at once, and gives it as it is
+// then.
+func (s *Server) cancel(ctx context.Context, j *job.Job) (*job.Job, error) {
+	if j.State.Final() { // perhaps from the archive
+		return j, nil
+	}
+	answer, bells, err := s.cfg.Store.Cancel(ctx, j.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.cfg.Ring(ctx, bells...); err != nil {
+		s.cfg.Log.WarnContext(ctx, "cannot ring, the sweeper will", "job_id", j.ID, "err", err)
+	}
+	if answer == redisstore.CancelGone {
+		return nil, errNoJob()
+	}
+	s.metrics.cancels.WithLabelValues(string(answer)).Inc()
+	return s.cfg.Store.Get(ctx, j.ID)
+}
+
+// cancelIfLeft cancels a job whose caller wanted that, should it go away. Who is
+// let go because this server stops has not gone away.
+func (s *Server) cancelIfLeft(ctx context.Context, j *job.Job) {
+	if ctx.Err() == nil || errors.Is(context.Cause(ctx), errStopping) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storePatience)
+	defer cancel()
+	if _, err := s.cancel(ctx, j); err != nil {
+		s.cfg.Log.WarnContext(ctx, "a job whose caller went away could not be canceled", "job_id", j.ID, "err", err)
+	}
+}

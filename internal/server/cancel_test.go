@@ -1,0 +1,155 @@
+package server_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tintypehq/tintype/internal/fault"
+	"github.com/tintypehq/tintype/internal/job"
+	"github.com/tintypehq/tintype/internal/redisstore"
+	"github.com/tintypehq/tintype/pkg/tintype"
+)
+
+// cancelJob calls the path and reads the job.
+func (h *house) cancelJob(id job.ID, status int) tintype.Job {
+	h.Helper()
+	a := h.call(http.MethodPost, "/v1/jobs/"+string(id)+"/cancel", "")
+	if a.status != status || a.header.Get("X-Job-Id") != string(id) {
+		h.Fatalf("cancel: %d %v %s", a.status, a.header, a.body)
+	}
+	if status == http.StatusAccepted && (a.header.Get("Location") == "" || a.header.Get("Retry-After") == "") {
+		h.Errorf("a 202 that does not say where to go: %v", a.header)
+	}
+	var j tintype.Job
+	h.must(json.Unmarshal([]byte(a.body), &j))
+	return j
+}
+
+func TestCancelBeforeSubmit(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	id := h.create(images, `{"prompt":"x"}`)
+	if j, _ := h.job(id, ""); j.Cancel != nil || !strings.HasSuffix(j.URLs.Cancel, "/v1/jobs/"+string(id)+"/cancel") {
+		t.Errorf("a live job: %+v, %q", j.Cancel, j.URLs.Cancel)
+	}
+	for range 2 {
+		j := h.cancelJob(id, http.StatusOK)
+		if c := j.Cancel; j.Status != tintype.StatusCanceled || c == nil || c.Outcome != tintype.CancelBeforeSubmit ||
+			c.Billing != tintype.BillingNone || c.RequestedAt.IsZero() || j.FinishedAt == nil || j.URLs.Cancel != "" {
+			t.Errorf("%+v, %+v", j, c)
+		}
+	}
+	if a := h.call(http.MethodPost, "/v1/jobs/"+string(job.NewID(time.Now()))+"/cancel", ""); a.status != http.StatusNotFound {
+		t.Errorf("an unknown job: %d %s", a.status, a.body)
+	}
+}
+
+// TestCancelAsksTheUpstream: until that has answered, the job goes on and says
+// that it is to be canceled.
+func TestCancelAsksTheUpstream(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	id := h.create(videos, `{"prompt":"x"}`)
+	h.submitted(id, "cgt-1")
+	for range 2 {
+		if j := h.cancelJob(id, http.StatusAccepted); j.Status != tintype.StatusRunning || j.Cancel == nil || j.Cancel.Outcome != "" {
+			t.Errorf("%+v, %+v", j, j.Cancel)
+		}
+	}
+	_, err := h.store.ClaimPolls(context.Background(), token, 10)
+	h.must(err)
+	_, _, err = h.store.Canceled(context.Background(), id, token, false)
+	h.must(err)
+	if j := h.cancelJob(id, http.StatusOK); j.Status != tintype.StatusCanceled || j.Cancel.Outcome != tintype.CancelUnsupported || j.Cancel.Billing != tintype.BillingPossible {
+		t.Errorf("%+v, %+v", j, j.Cancel)
+	}
+}
+
+// TestCanceledAnswers: whoever waits for a job that is canceled learns it.
+func TestCanceledAnswers(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.meanwhile(func() { h.cancelJob(h.waitForJob(), http.StatusOK) })
+	a := h.call(http.MethodPost, images, `{"prompt":"x"}`)
+	if code, _, _ := errorOf(t, a.body); a.status != http.StatusConflict || code != "canceled" || a.header.Get("X-Should-Retry") != "false" {
+		t.Errorf("%d %v %s", a.status, a.header, a.body)
+	}
+}
+
+func TestCancelAfter(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	id := h.create(images, `{"prompt":"x"}`, "Cancel-After", "1s")
+	h.eventually(func() bool {
+		swept, err := h.store.Sweep(context.Background(), 10)
+		return err == nil && len(swept.Ended) == 1
+	})
+	if j, _ := h.job(id, ""); j.Status != tintype.StatusCanceled {
+		t.Errorf("%+v", j)
+	}
+	for _, bad := range []string{"90", "0s", "-5s", "1000h", "soon", "500ms"} {
+		a := h.call(http.MethodPost, images, `{"prompt":"x"}`, "Cancel-After", bad)
+		if code, param, _ := errorOf(t, a.body); a.status != http.StatusBadRequest || code != "invalid_request" || param != "Cancel-After" {
+			t.Errorf("%q: %d %s", bad, a.status, a.body)
+		}
+	}
+}
+
+// TestOnDisconnect: a job outlives its caller, unless that does not want it.
+func TestOnDisconnect(t *testing.T) {
+	t.Parallel()
+	for _, stream := range []string{"false", "true"} {
+		for wish, status := range map[string]tintype.Status{`"cancel"`: tintype.StatusCanceled, `"continue"`: tintype.StatusQueued, `null`: tintype.StatusQueued} {
+			t.Run(wish+" "+stream, func(t *testing.T) {
+				t.Parallel()
+				h := open(t)
+				body := `{"prompt":"x","stream":` + stream + `,"on_disconnect":` + wish + `}`
+				began := make(chan struct{})
+				h.meanwhile(func() { h.waitForJob(); close(began) })
+				h.hangUp(began, http.MethodPost, images, body, "Authorization: Bearer "+gatewayKey+"\r\nContent-Type: application/json")
+				id := h.bells()[0].Job
+				h.eventually(func() bool { return h.metric(`tintype_http_waiters{kind="create"}`) == "0" })
+				if status == tintype.StatusCanceled {
+					h.eventually(func() bool { j, _ := h.job(id, ""); return j.Status == status })
+				} else if j, _ := h.job(id, ""); j.Status != status {
+					t.Errorf("it is %s", j.Status)
+				}
+			})
+		}
+	}
+	h := open(t)
+	a := h.call(http.MethodPost, images, `{"prompt":"x","on_disconnect":"stay"}`)
+	if code, param, _ := errorOf(t, a.body); a.status != http.StatusBadRequest || code != "invalid_request" || param != "on_disconnect" {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
+// TestLateMediaIsShown: a job that failed says until when it may recover, and
+// shows that it has.
+func TestLateMediaIsShown(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	id := h.create(videos, `{"prompt":"x"}`)
+	h.submitted(id, "cgt-1")
+	_, err := h.store.ClaimPolls(context.Background(), token, 10)
+	h.must(err)
+	_, _, err = h.store.Fail(context.Background(), id, token, fault.New(fault.GenerationTimeout, "late"), redisstore.Rest{Stage: job.HarvestPoll})
+	h.must(err)
+	if j, _ := h.job(id, ""); j.Status != tintype.StatusFailed || j.RecoverableUntil == nil || !j.RecoverableUntil.After(j.Deadline) || j.Recovered {
+		t.Errorf("%+v until %v", j, j.RecoverableUntil)
+	}
+	h.ready(id)
+	h.stored(id, 0, "video-0.mp4", job.Primary, []byte("a film"), "video/mp4")
+	h.succeed(id)
+	j, _ := h.job(id, "")
+	if j.Status != tintype.StatusSucceeded || !j.Recovered || j.RecoverableUntil != nil || j.Error != nil || len(j.Media) != 1 || len(j.Choices) != 1 {
+		t.Errorf("%+v", j)
+	}
+	if last := j.Timeline[len(j.Timeline)-1]; last.Event != tintype.EventRecovered {
+		t.Errorf("timeline ends with %s", last.Event)
+	}
+}
