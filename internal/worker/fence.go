@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -25,8 +24,7 @@ var (
 )
 
 const (
-	proveFor  = 10 * time.Second // how long a starting worker waits for the proof
-	fenceMost = 256              // bytes that are read of a fence's object; a token is shorter
+	fenceMost = 256 // bytes that are read of a fence's object; a token is shorter
 
 	// closedFence is the object of a fence that was settled without one: nobody
 	// may send under it any more.
@@ -37,45 +35,6 @@ var (
 	errFenceUsed = errors.New("worker: the fence was used in a time that Redis has forgotten")
 	errFenceLeft = errors.New("worker: the fence is left from a try that was not sent")
 )
-
-// fences is what a process knows of fences in its bucket.
-type fences struct {
-	mu      sync.Mutex // held during the proof, which is made once
-	proved  bool
-	refused error // the bucket cannot hold fences
-}
-
-// prove makes sure that a key of the bucket can be written once only.
-func (f *fences) prove(ctx context.Context, bucket blob.Store) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.proved || f.refused != nil {
-		return f.refused
-	}
-	err := blob.ProveNew(ctx, bucket)
-	f.proved = err == nil
-	if errors.Is(err, blob.ErrNoPutNew) {
-		f.refused = fmt.Errorf("worker.submit_fence: redis+s3 needs a bucket in which a key can be written only once: %w", err)
-		return f.refused
-	}
-	return err
-}
-
-// proveFences is the proof at the start. A bucket that cannot hold fences ends
-// the worker; one that is away is asked again before the first submission.
-func (w *Worker) proveFences(ctx context.Context) error {
-	if !w.FenceObjects || !w.has(RoleSubmit) {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, proveFor)
-	defer cancel()
-	err := w.fences.prove(ctx, w.Blobs)
-	if err != nil && !errors.Is(err, blob.ErrNoPutNew) {
-		w.Log.WarnContext(ctx, "it is not known yet whether the bucket can hold fences; nothing is submitted until it is", "err", err)
-		return nil
-	}
-	return err
-}
 
 // deposit writes the fence a second time, into the bucket, where a Redis that
 // goes back in time cannot take it away: the object jobs/<id>/fence-<n>, which
