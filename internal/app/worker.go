@@ -53,7 +53,7 @@ func (p *parts) workerConfig() worker.Config {
 	}
 	for name, srv := range p.services.byName {
 		out.Upstreams[name] = worker.Upstream{
-			Driver: srv.driver, Media: srv.media, Accounts: srv.all,
+			Driver: srv.driver, Media: srv.media, Accounts: srv.all, VisibleWithin: srv.config.VisibilityLag,
 			Resubmit: map[job.Kind]bool{
 				job.Image: srv.config.OnUnknown.Image == config.Resubmit,
 				job.Video: srv.config.OnUnknown.Video == config.Resubmit,

@@ -70,13 +70,13 @@ func testFence(t *testing.T, b bench) {
 	if again, err := b.Begin(t.Context(), id, "w1"); again != first || err != nil {
 		t.Errorf("begin repeated = %d, %v; want %d", again, err, first)
 	}
-	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "w1", first, fewTries, false)))
+	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "w1", first, fewTries, redisstore.Rest{})))
 	second := b.begin(t, id, "w2")
 	if second <= first {
 		t.Errorf("fence went from %d to %d", first, second)
 	}
 	must(t, redisstore.Stale)(firstTwo(b.Accepted(t.Context(), id, first, "old", nil, nil)))
-	must(t, redisstore.Stale)(firstTwo(b.NotSent(t.Context(), id, "w1", first, fewTries, false)))
+	must(t, redisstore.Stale)(firstTwo(b.NotSent(t.Context(), id, "w1", first, fewTries, redisstore.Rest{})))
 	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, second, "new", nil, nil)))
 	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, second, "new", nil, nil))) // its reply was lost
 	if j := b.wantState(t, id, job.Running); j.UpstreamID != "new" || j.Version != 6 {
@@ -146,16 +146,16 @@ func testBegunMaySettle(t *testing.T, b bench) {
 		return id, fence
 	}
 	id, fence := lapsed()
-	must(t, redisstore.Stale)(firstTwo(b.NotSent(t.Context(), id, "stranger", fence, fewTries, false)))
-	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "slow", fence, fewTries, false)))
+	must(t, redisstore.Stale)(firstTwo(b.NotSent(t.Context(), id, "stranger", fence, fewTries, redisstore.Rest{})))
+	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "slow", fence, fewTries, redisstore.Rest{})))
 	b.wantState(t, id, job.Queued)
 
 	id, fence = lapsed()
-	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "other", fence, fewTries, false))) // it has looked at the upstream
+	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "other", fence, fewTries, redisstore.Rest{}))) // it has looked at the upstream
 	b.wantState(t, id, job.Queued)
 
 	id, _ = lapsed()
-	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "slow", 0, fewTries, false))) // its begin had no reply
+	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "slow", 0, fewTries, redisstore.Rest{}))) // its begin had no reply
 	b.wantState(t, id, job.Queued)
 
 	id, _ = lapsed()
@@ -229,16 +229,16 @@ func testUnused(t *testing.T, b bench) {
 	for range fewTries.Tries + 2 { // none of them counts
 		token := fmt.Sprintf("w%d", len(gaveBack))
 		begin(token, 1)
-		must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, token, 0, uncounted, false)))
-		must(t, redisstore.Stale)(firstTwo(b.NotSent(t.Context(), id, token, 0, uncounted, false))) // its reply was lost
+		must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, token, 0, uncounted, redisstore.Rest{})))
+		must(t, redisstore.Stale)(firstTwo(b.NotSent(t.Context(), id, token, 0, uncounted, redisstore.Rest{}))) // its reply was lost
 		b.wantState(t, id, job.Queued)
 		gaveBack = append(gaveBack, token)
 	}
 	begin("user", 1)
-	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "user", 1, uncounted, false)))
+	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "user", 1, uncounted, redisstore.Rest{})))
 	gaveBack = nil
 	begin("next", 2)
-	must(t, redisstore.Stale)(firstTwo(b.NotSent(t.Context(), id, "w0", 0, uncounted, false)))
+	must(t, redisstore.Stale)(firstTwo(b.NotSent(t.Context(), id, "w0", 0, uncounted, redisstore.Rest{})))
 	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, 2, "cgt-1", nil, nil)))
 }
 
@@ -251,7 +251,7 @@ func testNotSent(t *testing.T, b bench) {
 		if try == fewTries.Tries-1 {
 			want = redisstore.Spent
 		}
-		must(t, want)(firstTwo(b.NotSent(t.Context(), id, token, fence, fewTries, false)))
+		must(t, want)(firstTwo(b.NotSent(t.Context(), id, token, fence, fewTries, redisstore.Rest{})))
 		if want == redisstore.Written {
 			b.wantState(t, id, job.Queued)
 			b.sweepUntil(t, func(s redisstore.Swept) bool { return len(s.Again) == 1 })
@@ -393,7 +393,7 @@ func testArchive(t *testing.T, b bench) {
 	if ids, err := b.Unarchived(t.Context(), 10); len(ids) != 0 || err != nil {
 		t.Errorf("postponed: %v, %v", ids, err)
 	}
-	if err := b.Archived(t.Context(), id); err != nil {
+	if err := b.Archived(t.Context(), b.get(t, id)); err != nil {
 		t.Fatal(err)
 	}
 	if n := b.rdb.ZCard(t.Context(), "{tt}:archive").Val(); n != 0 {

@@ -85,7 +85,7 @@ type scripts struct {
 	look *redis.Script
 
 	accept, claim, begin, accepted, notSent, rejected, finish,
-	progress, ready, stored, claimPolls, renew, release, sweep, accounts, postpone, unsettled, cancel, canceled *redis.Script
+	progress, ready, stored, claimPolls, renew, release, sweep, accounts, postpone, unsettled, cancel, canceled, archived *redis.Script
 }
 
 func loadScripts() scripts {
@@ -98,7 +98,7 @@ func loadScripts() scripts {
 		ready: load("ready"), stored: load("stored"), claimPolls: load("claim_polls"), renew: load("renew"),
 		release: load("release"), sweep: load("sweep"), accounts: load("accounts"),
 		postpone: load("defer"), unsettled: load("unsettled"),
-		cancel: load("cancel"), canceled: load("canceled"),
+		cancel: load("cancel"), canceled: load("canceled"), archived: load("archived"),
 	}
 }
 
@@ -172,4 +172,12 @@ func readBells(v any) ([]job.Bell, error) {
 		bells = append(bells, job.Bell{Job: job.ID(id), Stage: job.Stage(stage), N: n})
 	}
 	return bells, nil
+}
+
+// flag is how a script is told yes and no.
+func flag(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
 }

@@ -38,7 +38,7 @@ func (s *Server) create(kind job.Kind) echo.HandlerFunc {
 		s.metrics.accepted.WithLabelValues(string(kind)).Inc()
 		err = s.answerCreate(c, j, who.mode, wish, req)
 		if req.cancelIfLeft {
-			s.cancelIfLeft(c.Request().Context(), j)
+			s.cancelIfLeft(c.Request().Context(), j, err)
 		}
 		return err
 	}

@@ -79,14 +79,15 @@ func (s *submission) deposit(ctx context.Context) (ok bool, err error) {
 }
 
 // writeFence takes a third of a lease at most, so that enough of it is left for
-// the request.
+// the request, and of the request's own time, which has begun to run.
 func (s *submission) writeFence(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, s.Store.Lease()/3)
+	most := min(s.Store.Lease(), s.Kinds[s.job.Spec.Kind].SubmitTimeout) / 3
+	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	if err := s.fences.prove(ctx, s.Blobs); err != nil {
 		return err
 	}
-	return retry(ctx, s.Store.Lease()/3, func() error {
+	return retry(ctx, most, func() error {
 		err := s.Blobs.PutNew(ctx, s.fenceKey(), []byte(s.lease.Token))
 		if errors.Is(err, blob.ErrExists) {
 			return s.whoseFence(ctx)

@@ -95,7 +95,7 @@ func (r *rig) connect(t *testing.T) {
 		media.Close()
 	})
 	accounts := []account.Account{{ID: "a", Upstream: "sim", Secret: account.NewSecret("sim-a"), MaxInFlight: 4}}
-	r.ups = map[string]worker.Upstream{"sim": {Driver: driver, Media: media, Accounts: accounts, Resubmit: map[job.Kind]bool{}}}
+	r.ups = map[string]worker.Upstream{"sim": {Driver: driver, Media: media, Accounts: accounts, Resubmit: map[job.Kind]bool{}, VisibleWithin: 2 * time.Second}}
 	if err := r.store.SyncAccounts(t.Context(), "sim", accounts); err != nil {
 		t.Fatal(err)
 	}

@@ -42,6 +42,10 @@ type Upstream struct {
 	// Media fetches from the links that this upstream gives out.
 	Media *fetch.Client
 
+	// VisibleWithin is how long after it was accepted a job may still be missing at
+	// the upstream.
+	VisibleWithin time.Duration
+
 	// Accounts are its pooled accounts, also those that are to get no new jobs.
 	Accounts []account.Account
 

@@ -3,14 +3,15 @@
 -- be canceled is; one that is final has nothing left to wait for.
 -- ARGV: id, token that began it or holds the lease, fence ("0": whichever it
 --       began, and nothing was done under it: the next one gets its number),
---       first delay ms, most tries (0: not counted, the deadline ends them), "1"
---       if it may have been paid for all the same, grace ms
+--       first delay ms, most tries (0: not counted, the deadline ends them), grace
+--       ms, "" or, if it may have been paid for all the same, how long after it the
+--       upstream may be at work, in ms
 -- Returns {"ok", bells}, {"canceled", bells}, {"over", bells}, {"spent", {}}
 -- after the last try (the caller fails the job), or {"stale", {}}.
 local id = ARGV[1]
-local grace = tonumber(ARGV[7])
+local grace = tonumber(ARGV[6])
 if not may_settle(id, ARGV[2], ARGV[3] ~= '0' and ARGV[3] or nil) then return { 'stale', {} } end
-if ARGV[6] == '1' then redis.call('HSET', job_key(id), 'unsure', 1) end
+if ARGV[7] ~= '' then redis.call('HSET', job_key(id), 'unsure', ARGV[7]) end
 local word, pool = unsent(id, grace)
 if word then return { word, pool and admit(pool, 16, grace, {}) or {} } end
 local j = get(id, 'fence_by', 'unused')
