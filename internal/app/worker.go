@@ -44,6 +44,7 @@ func (p *parts) workerConfig() worker.Config {
 				},
 			},
 		},
+		FenceObjects:  c.Worker.SubmitFence == config.FenceInBucket,
 		SweepInterval: c.Worker.SweepInterval, StatusCalls: c.Worker.StatusConcurrency,
 		StatusPerAcct: c.Worker.StatusConcurrencyPerAccount, Log: p.log, Metrics: p.metrics,
 	}

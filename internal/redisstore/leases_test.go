@@ -1,6 +1,7 @@
 package redisstore_test
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"testing"
@@ -209,6 +210,36 @@ func testDefer(t *testing.T, b bench) {
 	}
 	must(t, redisstore.Stale)(b.Stored(t.Context(), id, "m", 0, job.Media{}))
 	b.sweepUntil(t, func(s redisstore.Swept) bool { return len(s.Again) == 1 && s.Again[0].Stage == job.StageMirror })
+}
+
+// testUnused has workers give a fence back under which they did nothing.
+func testUnused(t *testing.T, b bench) {
+	id, _ := b.accept(t)
+	uncounted := redisstore.Retry{Floor: time.Millisecond}
+	var gaveBack []string
+	begin := func(token string, want int64) {
+		t.Helper()
+		if fence := b.begin(t, id, token); fence != want {
+			t.Errorf("%s got the fence %d, want %d", token, fence, want)
+		}
+		if got, err := b.Unused(t.Context(), id); err != nil || !slices.Equal(got, gaveBack) {
+			t.Errorf("unused are %q, %v; want %q", got, err, gaveBack)
+		}
+	}
+	for range fewTries.Tries + 2 { // none of them counts
+		token := fmt.Sprintf("w%d", len(gaveBack))
+		begin(token, 1)
+		must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, token, 0, uncounted, redisstore.Rest{})))
+		must(t, redisstore.Stale)(firstTwo(b.NotSent(t.Context(), id, token, 0, uncounted, redisstore.Rest{}))) // its reply was lost
+		b.wantState(t, id, job.Queued)
+		gaveBack = append(gaveBack, token)
+	}
+	begin("user", 1)
+	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "user", 1, uncounted, redisstore.Rest{})))
+	gaveBack = nil
+	begin("next", 2)
+	must(t, redisstore.Stale)(firstTwo(b.NotSent(t.Context(), id, "w0", 0, uncounted, redisstore.Rest{})))
+	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, 2, "cgt-1", nil, nil)))
 }
 
 func testNotSent(t *testing.T, b bench) {

@@ -82,6 +82,8 @@ var luaFiles embed.FS
 
 // scripts are the Lua scripts, each with the prelude in front.
 type scripts struct {
+	look *redis.Script
+
 	accept, claim, begin, accepted, notSent, rejected, finish,
 	progress, ready, stored, claimPolls, renew, release, sweep, accounts, postpone, unsettled, cancel, canceled, archived, repeated *redis.Script
 }
@@ -90,6 +92,7 @@ func loadScripts() scripts {
 	prelude := luaFile("prelude")
 	load := func(name string) *redis.Script { return redis.NewScript(prelude + luaFile(name)) }
 	return scripts{
+		look:   load("look"),
 		accept: load("accept"), claim: load("claim"), begin: load("begin"), accepted: load("accepted"),
 		notSent: load("not_sent"), rejected: load("rejected"), finish: load("finish"), progress: load("progress"),
 		ready: load("ready"), stored: load("stored"), claimPolls: load("claim_polls"), renew: load("renew"),

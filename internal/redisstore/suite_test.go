@@ -52,6 +52,7 @@ var suite = []struct {
 	{"NothingBeginsAfterTheDeadline", testBeginAfterDeadline},
 	{"ManyRefusalsAreOneStrike", testStrikes},
 	{"NotSentComesBack", testNotSent},
+	{"UnusedFenceIsGivenAgain", testUnused},
 	{"RejectedCoolsAndMovesOn", testRejected},
 	{"RejectedKeepsItsPlace", testRejectedPlace},
 	{"RefusedCredentialParks", testParked},
@@ -85,6 +86,8 @@ var suite = []struct {
 	{"NewsWakesWaiters", testNews},
 	{"PositionCountsDown", testPosition},
 	{"EventsHaveNoGaps", testEvents},
+	{"LostWritesAreNoticed", testMemory},
+	{"ForgottenIsNotLost", testOldMemory},
 }
 
 func TestOnMiniredis(t *testing.T) {

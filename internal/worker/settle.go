@@ -87,6 +87,9 @@ func (s *submission) conclude(ctx context.Context, learns bool) error {
 	if learns { // the look before may have been too early to prove anything
 		found, err = s.find(ctx)
 	}
+	if learns && !found && err == nil {
+		err = s.closeFence(ctx)
+	}
 	switch {
 	case found:
 		return err

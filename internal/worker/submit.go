@@ -90,6 +90,9 @@ func (s *submission) run(ctx context.Context) error {
 		return nil
 	}
 	crash.At(crash.Fenced, string(s.job.ID))
+	if ok, err := s.deposit(ctx); !ok {
+		return err
+	}
 	request.Fence = s.fence
 	if !s.leases.fresh(s.lease) {
 		return s.notSent(ctx, unsent(errLeaseLost))
@@ -233,12 +236,17 @@ func (s *submission) refused(ctx context.Context, e *upstream.Error) error {
 }
 
 func (s *submission) notSent(ctx context.Context, e *upstream.Error) error {
+	return s.takeBack(ctx, e, s.fence, retryNotSent)
+}
+
+// takeBack takes a submission of a fence back, to be tried again.
+func (s *submission) takeBack(ctx context.Context, e *upstream.Error, fence int64, again redisstore.Retry) error {
 	rest := redisstore.Rest{}
 	if e.Outcome == upstream.Ambiguous {
 		rest = s.rest(fault.From(e))
 	}
 	settled, bells, err := s.persist(ctx, func() (redisstore.Settled, []job.Bell, error) {
-		return s.Store.NotSent(ctx, s.job.ID, s.lease.Token, s.fence, retryNotSent, rest)
+		return s.Store.NotSent(ctx, s.job.ID, s.lease.Token, fence, again, rest)
 	})
 	s.logSubmit(ctx, "the submission was not sent", settled, e)
 	return s.takenBack(ctx, settled, bells, fault.From(e), err)

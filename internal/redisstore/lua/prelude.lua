@@ -20,6 +20,8 @@
 --   harvests        zset    final jobs that still hold a slot, by when they are given up
 --   archive         zset    final jobs whose record is not yet in the bucket, by due time
 --   tick            string  counter behind tickets and turns
+--   mark            string  counter behind marks
+--   marks           zset    observers of Redis itself, by the mark each left last
 --   news            channel "<id> <seq>" after every event
 local P = KEYS[1]
 local clock = redis.call('TIME')
