@@ -260,6 +260,32 @@ func testNotSent(t *testing.T, b bench) {
 	b.wantState(t, id, job.Submitting) // the worker that has the lease fails it
 }
 
+// testNotSentElsewhere: the next try goes by another account, if one is free, and
+// the slot with it.
+func testNotSentElsewhere(t *testing.T, b bench) {
+	pool(t, b.Store, acct("a", 1), acct("b", 1), acct("c", 1, "other model"))
+	id, _ := b.accept(t)
+	for _, want := range []string{"b", "a"} {
+		fence := b.begin(t, id, "w-"+want)
+		must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "w-"+want, fence, fewTries, redisstore.Rest{})))
+		if got := b.get(t, id).Account; got != want {
+			t.Errorf("account = %q, want %q", got, want)
+		}
+		b.sweepUntil(t, func(s redisstore.Swept) bool { return len(s.Again) == 1 })
+	}
+	other, _ := b.accept(t)
+	for acct, holder := range map[string]job.ID{"a": id, "b": other} {
+		if ids := b.rdb.SMembers(t.Context(), "{tt}:slots:"+acct).Val(); !slices.Equal(ids, []string{string(holder)}) {
+			t.Errorf("slots of %s: %v", acct, ids)
+		}
+	}
+	fence := b.begin(t, id, "w3") // b is taken now
+	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "w3", fence, redisstore.Retry{Floor: time.Millisecond, Tries: 9}, redisstore.Rest{})))
+	if got := b.get(t, id).Account; got != "a" {
+		t.Errorf("account = %q", got)
+	}
+}
+
 func cooldown(cause account.Cause, d time.Duration) account.Cooldown {
 	return account.Cooldown{Account: "a", Cause: cause, For: d}
 }

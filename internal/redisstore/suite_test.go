@@ -52,6 +52,7 @@ var suite = []struct {
 	{"NothingBeginsAfterTheDeadline", testBeginAfterDeadline},
 	{"ManyRefusalsAreOneStrike", testStrikes},
 	{"NotSentComesBack", testNotSent},
+	{"NotSentGoesElsewhere", testNotSentElsewhere},
 	{"UnusedFenceIsGivenAgain", testUnused},
 	{"RejectedCoolsAndMovesOn", testRejected},
 	{"RejectedKeepsItsPlace", testRejectedPlace},

@@ -1,6 +1,7 @@
--- not_sent takes a submission back that created nothing: the job keeps its slot
--- and is rung for again after a delay that doubles with each try. One that is to
--- be canceled is; one that is final has nothing left to wait for.
+-- not_sent takes a submission back that created nothing: the job keeps its slot,
+-- or gets one of another account, and is rung for again after a delay that doubles
+-- with each try. One that is to be canceled is; one that is final has nothing left
+-- to wait for.
 -- ARGV: id, token that began it or holds the lease, fence ("0": whichever it
 --       began, and nothing was done under it: the next one gets its number),
 --       first delay ms, most tries (0: not counted, the deadline ends them), grace
@@ -25,6 +26,7 @@ if most > 0 then
 end
 local delay = tonumber(ARGV[4]) * 2 ^ (tries - 1)
 redis.call('HSET', job_key(id), 'state', 'queued', 'owner', '')
+if ARGV[3] ~= '0' and ARGV[7] == '' then move(id) end
 redis.call('ZADD', P .. 'bells', now + delay, id)
 event(id, 'job.progress')
 return { 'ok', {} }

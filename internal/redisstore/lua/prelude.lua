@@ -316,6 +316,18 @@ local function unsent(id, grace)
   if j[2] then return 'canceled', cancel_unsent(id, grace) end
 end
 
+-- move gives a job the slot of another account of its pool, if one is free: its
+-- way to the upstream may be a better one.
+local function move(id)
+  local j = get(id, 'account', 'pool', 'model')
+  local acct = first_free(j[2], j[3])
+  if not acct or acct == j[1] then return end
+  redis.call('SREM', P .. 'slots:' .. j[1], id)
+  redis.call('SADD', P .. 'slots:' .. acct, id)
+  redis.call('ZADD', P .. 'pool:' .. j[2], tick(), acct)
+  redis.call('HSET', job_key(id), 'account', acct)
+end
+
 -- may_settle tells whether a token may say how the submission that is under way
 -- has ended: it wrote the fence, or it holds the lease by now.
 local function may_settle(id, token, fence)
