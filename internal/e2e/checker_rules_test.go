@@ -19,7 +19,8 @@ func sound() *state {
 		},
 	}
 	return &state{
-		jobs: []record{j},
+		limit: poolLimit,
+		jobs:  []record{j},
 		ledger: sim.Ledger{
 			Submissions: []sim.Submission{{Prompt: "waves (1) --wm false", TaskID: "cgt-1", Kind: "video", Charged: true}},
 		},

@@ -23,6 +23,7 @@ type state struct {
 	objects map[string]object
 	uploads []string // keys of unfinished multipart uploads
 	left    map[string]int64
+	limit   int // of each pooled account
 }
 
 // check waits until all is done and gives what breaks a promise. Empty: nothing
@@ -54,6 +55,7 @@ func (c *cluster) check() []string {
 // look reads everything.
 func (c *cluster) look(ctx context.Context) (s state, err error) {
 	var errs [4]error
+	s.limit = c.limit
 	s.jobs, errs[0] = c.records(ctx)
 	s.ledger, errs[1] = c.ledger()
 	s.objects, s.uploads, errs[2] = c.bucket(ctx)
@@ -118,7 +120,7 @@ func (s *state) checkCharges(j record) (found []string) {
 // checkAccounts: never more in flight at the upstream than allowed, as the
 // upstream itself has measured.
 func (s *state) checkAccounts() (found []string) {
-	limits := map[string]int{keyHash(poolKey1): poolLimit, keyHash(poolKey2): poolLimit}
+	limits := map[string]int{keyHash(poolKey1): s.limit, keyHash(poolKey2): s.limit}
 	for _, a := range s.ledger.Accounts {
 		limit, pooled := limits[a.KeyHash]
 		if !pooled {

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -32,7 +33,7 @@ const (
 
 // How many jobs the settings let run at once.
 const (
-	poolLimit = 3 // on each of the two pooled accounts
+	poolLimit = 3 // on each of the two pooled accounts, unless the plan says otherwise
 	ownLimit  = 2 // on a caller's own credential
 )
 
@@ -63,24 +64,50 @@ type rig struct {
 	rdb    *redis.Client
 	client *http.Client
 	env    []string // of the programs
+	limit  int      // on each of the two pooled accounts
 	named  atomic.Int64
+}
+
+// plan is how a cluster differs from the usual one. The zero value is that.
+type plan struct {
+	settings []string // TINTYPE_…=… variables, which win over the file
+	environ  []string // further variables of the programs
+	limit    int      // how many jobs each pooled account may run; 0: poolLimit
+	sim      []string // further arguments of the simulator
+}
+
+// variables are those that follow from the plan.
+func (p plan) variables() []string {
+	out := append(slices.Clone(p.settings), p.environ...)
+	if p.limit != 0 {
+		for i := range 2 {
+			out = append(out, fmt.Sprintf("TINTYPE_UPSTREAMS_0_ACCOUNTS_%d_MAX_IN_FLIGHT=%d", i, p.limit))
+		}
+	}
+	return out
 }
 
 // start starts a cluster that lives as long as the test and is checked at its
 // end. settings are TINTYPE_…=… variables, which win over the file.
 func start(t *testing.T, settings ...string) *cluster {
 	t.Helper()
+	return plan{settings: settings}.start(t)
+}
+
+func (p plan) start(t *testing.T) *cluster {
+	t.Helper()
 	c := bare(t)
+	c.limit = cmp.Or(p.limit, poolLimit)
 	c.redis, c.s3 = testserver.Redis(t), testserver.Versity(t)
 	c.rdb = redis.NewClient(&redis.Options{Addr: c.redis.Addr})
 	t.Cleanup(func() { _ = c.rdb.Close() })
 	c.sim = &program{
 		name: "sim", file: "tintype", find: simAddress,
-		args: []string{"sim", "--addr", "127.0.0.1:0", "--image-time", "300ms", "--video-time", "800ms"},
+		args: append([]string{"sim", "--addr", "127.0.0.1:0", "--image-time", "300ms", "--video-time", "800ms"}, p.sim...),
 	}
 	t.Cleanup(func() { c.closeAll(c.sim) })
 	c.run(c.sim)
-	c.env = append(c.environment(), settings...)
+	c.env = append(c.environment(), p.variables()...)
 	c.apis = []*program{c.program("api-1", "api"), c.program("api-2", "api")}
 	c.workers = []*program{c.program("worker-1", "worker"), c.program("worker-2", "worker")}
 	all := append(slices.Clone(c.apis), c.workers...)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tintypehq/tintype/internal/job"
 )
@@ -18,7 +19,13 @@ func key(rest string) string { return "{tt}:" + rest }
 // record is a job as it stands in Redis, with its log.
 type record struct {
 	id, state, upstreamID string
+	failure               string // the code of its error; "" without one
+	account               string
+	recovered             bool
 	version               int64
+	fence                 int64
+	created, deadline     time.Time
+	submitBegan, finished time.Time // zero: not yet
 	spec                  job.Spec
 	media                 []job.Media
 	log                   []entry
@@ -69,8 +76,19 @@ func (c *cluster) record(ctx context.Context, id string) (record, error) {
 	if err != nil {
 		return record{}, err
 	}
-	j := record{id: id, state: m["state"], upstreamID: m["upstream_id"]}
+	j := record{
+		id: id, state: m["state"], upstreamID: m["upstream_id"], account: m["account"], recovered: m["recovered"] != "",
+		created: instant(m["created"]), deadline: instant(m["deadline"]), submitBegan: instant(m["submit_began"]), finished: instant(m["finished"]),
+	}
 	j.version, _ = strconv.ParseInt(m["ver"], 10, 64)
+	j.fence, _ = strconv.ParseInt(m["fence"], 10, 64)
+	if m["failure"] != "" {
+		var failure struct{ Code string }
+		if err := json.Unmarshal([]byte(m["failure"]), &failure); err != nil {
+			return j, fmt.Errorf("failure of job %s: %w", id, err)
+		}
+		j.failure = failure.Code
+	}
 	if err := json.Unmarshal([]byte(m["spec"]), &j.spec); err != nil {
 		return j, fmt.Errorf("spec of job %s: %w", id, err)
 	}
@@ -88,6 +106,15 @@ func (c *cluster) record(ctx context.Context, id string) (record, error) {
 		j.log = append(j.log, one)
 	}
 	return j, err
+}
+
+// instant reads a time in ms, as Redis saw it; the zero time for "".
+func instant(ms string) time.Time {
+	n, err := strconv.ParseInt(ms, 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(n)
 }
 
 // checkLog: numbered from 1 without gap or double, one beginning, one end, and

@@ -1,0 +1,80 @@
+//go:build chaos
+
+package e2e_test
+
+import (
+	"os"
+	"regexp"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// underChaos: the programs are built with the crash points.
+const underChaos = true
+
+// fault is a row of the table of faults: what goes wrong, and the test that has
+// it go wrong and knows what must come of it. What must come of every fault is
+// the checker's affair.
+type chaosRow struct {
+	id    string
+	fault string
+	run   func(r *row)
+}
+
+// rows are the table, in its order.
+func rows() []chaosRow {
+	return []chaosRow{
+		{"F1", "the process ends at a named point", crashPoints},
+	}
+}
+
+// TestChaos runs the table, or the rows that CHAOS names, and writes it down
+// with what came of each.
+func TestChaos(t *testing.T) {
+	wanted, err := regexp.Compile("^(" + orElse(os.Getenv("CHAOS"), ".*") + ")$")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed := chaosSeed(t)
+	t.Logf("SEED=%d", seed)
+	began := time.Now()
+	var done []*row
+	t.Run("row", func(t *testing.T) {
+		for _, r := range rows() {
+			if !wanted.MatchString(r.id) {
+				continue
+			}
+			one := &row{id: r.id, fault: r.fault, seed: seed}
+			done = append(done, one)
+			t.Run(r.id, func(t *testing.T) {
+				t.Parallel()
+				one.T = t
+				t.Cleanup(one.close) // the last of its cleanups, behind the checker's
+				r.run(one)
+			})
+		}
+	})
+	report(t, done, seed, time.Since(began))
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// chaosSeed is what the dice of a run begin with.
+func chaosSeed(t *testing.T) uint64 {
+	t.Helper()
+	s := os.Getenv("SEED")
+	if s == "" {
+		return uint64(time.Now().UnixNano())
+	}
+	seed, err := strconv.ParseUint(s, 10, 64)
+	if err != nil {
+		t.Fatalf("SEED: %v", err)
+	}
+	return seed
+}
