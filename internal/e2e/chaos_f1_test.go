@@ -19,6 +19,9 @@ const (
 	// crashLeast is how many of the jobs must have met their point, for a
 	// combination to show anything. The others are hit by a sibling's crash before.
 	crashLeast = 8
+
+	// clockGrain is how much too old the time of a new file may be.
+	clockGrain = 20 * time.Millisecond
 )
 
 // work is a kind of job and what can be found out about a lost submission.
@@ -134,7 +137,7 @@ func mayBeUnknown(p crash.Point, w work, j record, marks map[string]mark) bool {
 		return false
 	}
 	for _, m := range marks {
-		if !m.at.Before(j.submitBegan.Truncate(time.Millisecond)) {
+		if !m.at.Add(clockGrain).Before(j.submitBegan) {
 			return true
 		}
 	}
