@@ -66,10 +66,7 @@ func crashAt(t *testing.T, r *row, p crash.Point, w work) {
 	a, armed := arm(t, p, crash.Exit)
 	c := plan{
 		environ: armed, limit: crashLimit, sim: []string{"--visibility-lag", "500ms"},
-		settings: []string{
-			"TINTYPE_IMAGE_SUBMIT_TIMEOUT=5s", "TINTYPE_VIDEO_SUBMIT_TIMEOUT=5s", "TINTYPE_VIDEO_UNKNOWN_HOLD=3s",
-			"TINTYPE_UPSTREAMS_0_VISIBILITY_LAG=1s",
-		},
+		settings: hurry(),
 	}.start(t)
 	stop := c.supervise(append(slices.Clone(c.apis), c.workers...)...)
 	sent := c.trickle(w, crashJobs)

@@ -25,7 +25,12 @@ type chaosRow struct {
 // rows are the table, in its order.
 func rows() []chaosRow {
 	return []chaosRow{
-		{"F1", "the process ends at a named point", crashPoints},
+		{"F1", "the process ends at each of 12 named points", crashPoints},
+		{"F2", "SIGSTOP during the POST, take-over, SIGCONT", stoppedOnTheWire},
+		{"F3", "SIGSTOP between fence and POST, take-over, SIGCONT", stoppedBeforeThePost},
+		{"F4", "the upstream accepts and closes, hangs, says 500, cuts its answer short; 307", liesToSubmit},
+		{"F5", "refused, TLS failure, DNS failure at submit", unreachable},
+		{"F6", "429 with and without Retry-After, quota, dead key at submit", turnedAway},
 	}
 }
 

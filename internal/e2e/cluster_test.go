@@ -65,6 +65,7 @@ type rig struct {
 	client *http.Client
 	env    []string // of the programs
 	limit  int      // on each of the two pooled accounts
+	doors  doors
 	named  atomic.Int64
 }
 
@@ -74,6 +75,8 @@ type plan struct {
 	environ  []string // further variables of the programs
 	limit    int      // how many jobs each pooled account may run; 0: poolLimit
 	sim      []string // further arguments of the simulator
+	wired    bool     // proxies stand between the programs; see doors
+	upstream string   // where the upstream is for the programs, if not where the simulator is
 }
 
 // variables are those that follow from the plan.
@@ -108,6 +111,12 @@ func (p plan) start(t *testing.T) *cluster {
 	t.Cleanup(func() { c.closeAll(c.sim) })
 	c.run(c.sim)
 	c.env = append(c.environment(), p.variables()...)
+	if p.upstream != "" {
+		c.env = append(c.env, "SIM_URL="+p.upstream)
+	}
+	if p.wired {
+		c.doors = c.openDoors("api-1", "api-2", "worker-1", "worker-2")
+	}
 	c.apis = []*program{c.program("api-1", "api"), c.program("api-2", "api")}
 	c.workers = []*program{c.program("worker-1", "worker"), c.program("worker-2", "worker")}
 	all := append(slices.Clone(c.apis), c.workers...)
@@ -175,7 +184,7 @@ func (c *cluster) program(name, file string) *program {
 	if err != nil {
 		c.Fatal(err)
 	}
-	return &program{name: name, file: file, args: []string{"--config", settings}, env: c.env, find: loggedAddress}
+	return &program{name: name, file: file, args: []string{"--config", settings}, env: append(slices.Clone(c.env), c.doors.variables(name)...), find: loggedAddress}
 }
 
 // environment is what the settings file refers to.

@@ -22,6 +22,7 @@ type record struct {
 	failure               string // the code of its error; "" without one
 	account               string
 	recovered             bool
+	inDoubt               bool // somebody waits for the answer to its submission
 	version               int64
 	fence                 int64
 	created, deadline     time.Time
@@ -77,7 +78,7 @@ func (c *cluster) record(ctx context.Context, id string) (record, error) {
 		return record{}, err
 	}
 	j := record{
-		id: id, state: m["state"], upstreamID: m["upstream_id"], account: m["account"], recovered: m["recovered"] != "",
+		id: id, state: m["state"], upstreamID: m["upstream_id"], account: m["account"], recovered: m["recovered"] != "", inDoubt: m["doubt"] != "",
 		created: instant(m["created"]), deadline: instant(m["deadline"]), submitBegan: instant(m["submit_began"]), finished: instant(m["finished"]),
 	}
 	j.version, _ = strconv.ParseInt(m["ver"], 10, 64)
