@@ -66,6 +66,7 @@ type rig struct {
 	env    []string // of the programs
 	limit  int      // on each of the two pooled accounts
 	doors  doors
+	idle   map[string]float64 // goroutines of each program at its start
 	named  atomic.Int64
 }
 
@@ -122,6 +123,7 @@ func (p plan) start(t *testing.T) *cluster {
 	all := append(slices.Clone(c.apis), c.workers...)
 	t.Cleanup(func() { c.closeAll(all...) })
 	c.run(all...)
+	c.idle = c.goroutines(all)
 	t.Cleanup(func() { // the first of all cleanups: the programs still run
 		if !t.Failed() {
 			c.report(c.check())
