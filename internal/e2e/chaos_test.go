@@ -31,6 +31,11 @@ func rows() []chaosRow {
 		{"F4", "the upstream accepts and closes, hangs, says 500, cuts its answer short; 307", liesToSubmit},
 		{"F5", "refused, TLS failure, DNS failure at submit", unreachable},
 		{"F6", "429 with and without Retry-After, quota, dead key at submit", turnedAway},
+		{"F7", "Redis away for 6 s exactly when a handler returns", redisAwayAtReturn},
+		{"F8", "a worker cut off from Redis for 60 s", cutOff},
+		{"F9", "Redis killed and restarted with its AOF; emptied", redisKilled},
+		{"F11", "one reply dropped: enqueue, dequeue, each commit", repliesLost},
+		{"F12", "Asynq's keys deleted, a message that nobody can read, a leaked TaskID", queueDamaged},
 	}
 }
 

@@ -2,16 +2,16 @@ package wire
 
 // dropping is the wish to lose one reply.
 type dropping struct {
-	matches func(request []byte) bool
-	done    chan struct{}
+	request, reply func([]byte) bool
+	done           chan struct{}
 }
 
-// DropReply loses one reply: the next request of which matches is true goes
-// through and is carried out, its answer is swallowed, and the connection is
-// reset. The channel closes when that has happened. A second wish replaces one
-// that has found no request yet.
-func (p *Proxy) DropReply(matches func(request []byte) bool) <-chan struct{} {
-	d := &dropping{matches: matches, done: make(chan struct{})}
+// DropReply loses one reply: the next request of which request is true goes
+// through and is carried out, its answer is swallowed if reply is true of it
+// (nil: always), and the connection is reset. The channel closes when that has
+// happened. A second wish replaces one that has found no request yet.
+func (p *Proxy) DropReply(request, reply func([]byte) bool) <-chan struct{} {
+	d := &dropping{request: request, reply: reply, done: make(chan struct{})}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.drop = d
@@ -22,7 +22,7 @@ func (p *Proxy) DropReply(matches func(request []byte) bool) <-chan struct{} {
 func (l *link) doom(request []byte) {
 	l.proxy.mu.Lock()
 	d := l.proxy.drop
-	if d != nil && d.matches(request) {
+	if d != nil && d.request(request) {
 		l.proxy.drop = nil
 	} else {
 		d = nil
@@ -36,14 +36,24 @@ func (l *link) doom(request []byte) {
 	l.doomed = d
 }
 
-// swallow tells whether this reply is the one to lose.
-func (l *link) swallow() bool {
+// swallow tells whether this reply is the one to lose. One that is not leaves
+// the wish to the next request.
+func (l *link) swallow(reply []byte) bool {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.doomed == nil {
+	d := l.doomed
+	l.doomed = nil
+	l.mu.Unlock()
+	if d == nil {
 		return false
 	}
-	close(l.doomed.done)
-	l.doomed = nil
-	return true
+	if d.reply == nil || d.reply(reply) {
+		close(d.done)
+		return true
+	}
+	l.proxy.mu.Lock()
+	defer l.proxy.mu.Unlock()
+	if l.proxy.drop == nil {
+		l.proxy.drop = d
+	}
+	return false
 }

@@ -84,7 +84,7 @@ func (l *link) carry(to net.Conn, piece []byte, request bool) bool {
 	}
 	if request {
 		l.doom(piece)
-	} else if l.swallow() {
+	} else if l.swallow(piece) {
 		return false
 	}
 	may, spent := l.budget.take(len(piece))

@@ -220,7 +220,7 @@ func TestDropReply(t *testing.T) {
 	t.Parallel()
 	p, heard := echo(t)
 	conn, other := dial(t, p), dial(t, p)
-	done := p.DropReply(func(b []byte) bool { return bytes.Contains(b, []byte("pay")) })
+	done := p.DropReply(holds("pay"), nil)
 	mustSay(t, conn, "ask")
 	if back, err := say(conn, "pay"); err == nil || back != "" {
 		t.Errorf("%q came back, %v", back, err)
@@ -234,6 +234,24 @@ func TestDropReply(t *testing.T) {
 		t.Errorf("the server heard %d bytes", n)
 	}
 	mustSay(t, other, "pay")
+}
+
+func holds(word string) func([]byte) bool {
+	return func(b []byte) bool { return bytes.Contains(b, []byte(word)) }
+}
+
+// TestDropReplyThatHolds: replies that do not hold it come through.
+func TestDropReplyThatHolds(t *testing.T) {
+	t.Parallel()
+	p, _ := echo(t)
+	conn := dial(t, p)
+	done := p.DropReply(holds("pay"), holds("paid"))
+	mustSay(t, conn, "pay 1")
+	mustSay(t, conn, "pay 2")
+	if back, err := say(conn, "pay, paid"); err == nil || back != "" {
+		t.Errorf("%q came back, %v", back, err)
+	}
+	<-done
 }
 
 // object is an HTTP proxy in front of a server that keeps what is put.
