@@ -36,6 +36,9 @@ func rows() []chaosRow {
 		{"F9", "Redis killed and restarted with its AOF; emptied", redisKilled},
 		{"F11", "one reply dropped: enqueue, dequeue, each commit", repliesLost},
 		{"F12", "Asynq's keys deleted, a message that nobody can read, a leaked TaskID", queueDamaged},
+		{"F13", "SIGTERM rolling restart of all processes under load", rollingRestart},
+		{"F14", "mirror: the source stalls, lies, expires; S3 says 503, is slow, cuts PUT k", mediaSpoilt},
+		{"F15", "clocks off by 10 min; cancel races completion; a whale, with workers killed every second", clocksCancelsCrowds},
 	}
 }
 

@@ -66,6 +66,7 @@ type rig struct {
 	env    []string // of the programs
 	limit  int      // on each of the two pooled accounts
 	doors  doors
+	skews  map[string]time.Duration
 	idle   map[string]float64 // goroutines of each program at its start
 	named  atomic.Int64
 }
@@ -78,6 +79,10 @@ type plan struct {
 	sim      []string // further arguments of the simulator
 	wired    bool     // proxies stand between the programs; see doors
 	upstream string   // where the upstream is for the programs, if not where the simulator is
+
+	// skews are the errors of the programs' clocks, by their names; those named
+	// come from another build. Nil: none.
+	skews map[string]time.Duration
 
 	// unchecked is for a test that takes the records away by which the checker
 	// knows what was promised.
@@ -105,7 +110,7 @@ func start(t *testing.T, settings ...string) *cluster {
 func (p plan) start(t *testing.T) *cluster {
 	t.Helper()
 	c := bare(t)
-	c.limit = cmp.Or(p.limit, poolLimit)
+	c.limit, c.skews = cmp.Or(p.limit, poolLimit), p.skews
 	c.redis, c.s3 = testserver.Redis(t), testserver.Versity(t)
 	c.rdb = redis.NewClient(&redis.Options{Addr: c.redis.Addr})
 	t.Cleanup(func() { _ = c.rdb.Close() })
@@ -190,7 +195,13 @@ func (c *cluster) program(name, file string) *program {
 	if err != nil {
 		c.Fatal(err)
 	}
-	return &program{name: name, file: file, args: []string{"--config", settings}, env: append(slices.Clone(c.env), c.doors.variables(name)...), find: loggedAddress}
+	p := &program{name: name, file: file, args: []string{"--config", settings}, find: loggedAddress}
+	p.env = append(slices.Clone(c.env), c.doors.variables(name)...)
+	if skew, wrong := c.skews[name]; wrong {
+		p.file = filepath.Join("skewed", file)
+		p.env = append(p.env, fmt.Sprintf("CHAOS_CLOCK_SKEW=%d", skew/time.Second))
+	}
+	return p
 }
 
 // environment is what the settings file refers to.
