@@ -23,3 +23,11 @@ const (
 	ObjectKept  Point = "object written / before final"
 	Final       Point = "final / before the queue's ack"
 )
+
+// Points gives them in that order.
+func Points() []Point {
+	return []Point{
+		Accepted, Taken, Fenced, OnTheWire, Answered, Committed,
+		PollClaimed, ReadySeen, ReadyKept, MirrorBegun, ObjectKept, Final,
+	}
+}
