@@ -25,6 +25,14 @@ func Tell(j *job.Job, log []job.Event) (chunks, events []byte) {
 	return chunks, events
 }
 
+// Routes gives the method and the path of every route.
+func Routes(s *Server) (out [][2]string) {
+	for _, r := range s.echo.Routes() {
+		out = append(out, [2]string{r.Method, r.Path})
+	}
+	return out
+}
+
 // Decode reads the body of a request for an image.
 func Decode(models *upstream.Registry, body []byte) (job.Spec, error) {
 	s := &Server{cfg: Config{Models: models}.withDefaults()}
