@@ -119,12 +119,13 @@ func (s *state) checkCharges(j record) (found []string) {
 // upstream itself has measured.
 func (s *state) checkAccounts() (found []string) {
 	limits := map[string]int{keyHash(poolKey1): poolLimit, keyHash(poolKey2): poolLimit}
+	abandoned := s.abandoned()
 	for _, a := range s.ledger.Accounts {
 		limit, pooled := limits[a.KeyHash]
 		if !pooled {
 			limit = ownLimit
 		}
-		lost := s.abandoned(a.KeyHash)
+		lost := abandoned[a.KeyHash]
 		if a.MaxInFlight > limit+lost {
 			found = append(found, fmt.Sprintf("account %s had %d in flight; its limit is %d, and %d were given up", a.Name, a.MaxInFlight, limit, lost))
 		}
@@ -135,13 +136,15 @@ func (s *state) checkAccounts() (found []string) {
 	return found
 }
 
-// abandoned counts what an account was charged for and the service has given
-// up: such a job holds no slot any more, while the upstream may work on.
-func (s *state) abandoned(keyHash string) (n int) {
+// abandoned counts what each account, by its key's hash, was charged for and the
+// service has given up: such a job holds no slot any more, while the upstream may
+// work on.
+func (s *state) abandoned() map[string]int {
+	n := map[string]int{}
 	for _, j := range s.jobs {
 		for _, sub := range s.submissions(j) {
-			if j.state == "failed" && sub.Charged && sub.KeyHash == keyHash {
-				n++
+			if j.state == "failed" && sub.Charged {
+				n[sub.KeyHash]++
 			}
 		}
 	}

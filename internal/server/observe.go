@@ -73,7 +73,7 @@ func (s *Server) logRequest(c echo.Context, took time.Duration, err error) {
 	}
 	attrs := make([]slog.Attr, 0, 9)
 	attrs = append(attrs,
-		slog.String("method", r.Method), slog.String("route", c.Path()), slog.Int("status", statusFor(c, err)),
+		slog.String("method", knownMethod(r.Method)), slog.String("route", c.Path()), slog.Int("status", statusFor(c, err)),
 		slog.String("took", took.Round(10*time.Microsecond).String()), slog.Int64("sent_bytes", w.Size),
 		slog.String("request_id", w.Header().Get(headerRequestID)))
 	if id := w.Header().Get(headerJobID); id != "" {
