@@ -95,7 +95,7 @@ func (c *cluster) misplaced() (out []request) {
 // looks through does hold what belongs there, or its silence would mean nothing.
 func TestCanaries(t *testing.T) {
 	t.Parallel()
-	c := start(t, "TINTYPE_LOG_LEVEL=debug", "TINTYPE_IMAGE_SUBMIT_TIMEOUT=5s", "TINTYPE_VIDEO_SUBMIT_TIMEOUT=5s")
+	c := start(t, "TINTYPE_LOG_LEVEL=debug", "TINTYPE_IMAGE_SUBMIT_TIMEOUT=5s", "TINTYPE_VIDEO_SUBMIT_TIMEOUT=5s", "TINTYPE_VIDEO_UNKNOWN_HOLD=1s")
 	all := wishes()
 	began := time.Now()
 	jobs := c.postWishes(all)
