@@ -36,7 +36,7 @@ func (s *Server) readImage(ctx context.Context, m *upstream.Model, sent, param s
 	}
 	facts, err := probe.Bytes(b)
 	if err != nil {
-		return picture{}, notAnImage(param, b, err)
+		return picture{}, notAnImage(param, rules, facts, b, err)
 	}
 	return picture{b, facts}, checkImage(param, rules, facts)
 }
