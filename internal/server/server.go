@@ -65,7 +65,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{
 		cfg: c, metrics: m, checks: newCredentialChecks(), chat: newChatPools(c.ChatAccounts),
 		bucket: &bucketCheck{check: c.Blobs.Check}, handover: make(chan struct{}),
-		bodies: &bodyBudget{most: c.Limits.BodyBudget}, doors: &doorkeeper{most: int64(c.Limits.Connections), turnedAway: m.turnedAway},
+		bodies: &bodyBudget{most: c.Limits.BodyBudget}, doors: &doorkeeper{most: int64(c.Limits.Connections), metrics: m},
 	}
 	s.release = sync.OnceFunc(func() { close(s.handover) })
 	s.echo = s.routes()
