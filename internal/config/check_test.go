@@ -43,7 +43,7 @@ func TestChecks(t *testing.T) {
 		{"seal key too short", "security.keys", "a:aHVudGVyMg==", "must be \"id:base64\" with 32 bytes in base64; `openssl rand -base64 32` makes them"},
 		{"seal keys with one id", "security.keys", "a:" + sealKey + ",a:" + sealKey, "is the same as security.keys[0]; it must be unique"},
 		{"more waiters than connections", "limits.connections", "19999", "must be at least limits.waiting_per_process, 20000; is 19999"},
-		{"a budget of less than one body", "limits.body_budget", "31MiB", "must be at least limits.body, 32MiB; is 31MiB"},
+		{"a budget of less than one body", "limits.body_budget", "63MiB", "must be at least twice limits.body, which is 32MiB; is 63MiB"},
 		{"endless patience", "limits.read_stall", "11m", "must be between 1s and 10m, is 11m"},
 		{"shrinking wait", "video.poll.max_interval", "1s", "must be at least video.poll.interval, 3s; is 1s"},
 		{"plain HTTP", "upstreams[0].base_url", "http://x", "must begin with https://, since keys are sent to it; http:// needs allow_private: true"},

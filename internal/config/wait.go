@@ -51,9 +51,9 @@ type Limits struct {
 	// Body is the largest request body. nginx in front has its own: 1 MB.
 	Body Size `yaml:"body" default:"32MiB" range:"64KiB..256MiB"`
 
-	// BodyBudget is how many bytes of request bodies one API process holds at
-	// once; whoever comes then is told to come back. Taken apart they take about
-	// twice that. At least Body.
+	// BodyBudget is how much memory one API process sets aside for request bodies
+	// at once; whoever comes then is told to come back. With what it takes to take
+	// them apart it may be three times that. At least twice Body.
 	BodyBudget Size `yaml:"body_budget" default:"512MiB" range:"64KiB..64GiB"`
 
 	// HeaderBytes is the largest request head.
