@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"net/http"
 
 	"github.com/tintypehq/tintype/internal/fetch"
@@ -42,6 +43,12 @@ func Decode(models *upstream.Registry, body []byte) (job.Spec, error) {
 	}
 	r, err := s.readMediaRequest(job.Image, f)
 	return r.spec, err
+}
+
+// Fields takes a body apart; nil if it is no object that is taken.
+func Fields(body []byte) map[string]json.RawMessage {
+	f, _ := decodeObject(body)
+	return f
 }
 
 // Look reads an input image that is not fetched.
