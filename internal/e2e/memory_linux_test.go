@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strconv"
 	"strings"
@@ -136,8 +137,8 @@ func postHead(length int) string {
 }
 
 // TestMemoryUnderAttack: an API as it is shipped stays within its limits,
-// whatever comes: bodies that stop before their end, heads that never end,
-// connections that say nothing, JSON of every shape, readers that do not read.
+// whatever comes: bodies that stop before their end, heads that never end, files
+// that are to be fetched, connections that say nothing, JSON of every shape, readers that do not read.
 // All of them are refused or cut, honest callers are served as soon as there is
 // room, and nothing is made or paid for.
 func TestMemoryUnderAttack(t *testing.T) {
@@ -160,7 +161,7 @@ func TestMemoryUnderAttack(t *testing.T) {
 			c.slowHeads(a, got)
 			c.slowBodies(a, got)
 		}},
-		{"idle connections", c.idleConnections},
+		{"pictures from afar", c.picturesFromAfar}, {"idle connections", c.idleConnections},
 		{"shapes of JSON", c.shapesOfJSON}, {"readers that do not read", func(a *attacker, got *tally) { c.slowReaders(a, got, film.Media[0].URL) }},
 	} {
 		began := time.Now()
@@ -239,6 +240,32 @@ func (c *cluster) shapesOfJSON(a *attacker, got *tally) {
 	got.total(c, len(shapes))
 	if got.count("400")+got.count("404")+got.count("503") != len(shapes) { // 404: of a model of so long a name
 		c.Errorf("shapes of JSON are answered %v", got.by)
+	}
+}
+
+// picturesFromAfar: small requests that have a large file fetched, which comes
+// quickly but for its end. The two that there is room for are cut in time.
+func (c *cluster) picturesFromAfar(a *attacker, got *tally) {
+	const many, size = 64, 19 << 20
+	over := make(chan struct{})
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", strconv.Itoa(size))
+		_, _ = w.Write(make([]byte, size-1))
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-over:
+		case <-r.Context().Done():
+		}
+	}))
+	defer site.Close()
+	defer close(over)
+	body := encode(fields{"prompt": "x", "image": site.URL + "/x.png"})
+	for range many {
+		a.open(got.note, postHead(len(body)), body)
+	}
+	got.total(c, many)
+	if got.count("400")+got.count("503") != many || got.count("503") < many/2 {
+		c.Errorf("pictures from afar are answered %v", got.by)
 	}
 }
 

@@ -27,7 +27,8 @@ const leastPace = 16 << 10
 var errNoRoom = errors.New("server: too many bytes of bodies are held")
 
 // bodyBudget counts the memory that this process has set aside for the bodies of
-// all requests. Safe for concurrent use.
+// all requests, and for the pictures that it fetches for them. Safe for
+// concurrent use.
 type bodyBudget struct {
 	held atomic.Int64
 	most int64
@@ -73,7 +74,7 @@ func (s *Server) readBody(c echo.Context) (body []byte, free func(), err error) 
 	}
 	switch {
 	case errors.Is(err, errNoRoom):
-		return nil, held.free, fault.Wrap(fault.QueueFull, "Too many large requests are being read at the moment. Try again in a moment.", err).WithRetryAfter(time.Second)
+		return nil, held.free, errFull(err)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, held.free, fault.Wrap(fault.Invalid, "The request body stopped coming, or came too slowly. Send it again over a steadier connection.", err)
 	case err != nil:
@@ -109,6 +110,10 @@ func (h *share) read(from io.Reader, length int64) ([]byte, error) {
 			return nil, err
 		}
 	}
+}
+
+func errFull(cause error) error {
+	return fault.Wrap(fault.QueueFull, "Too many large requests are being read at the moment. Try again in a moment.", cause).WithRetryAfter(time.Second)
 }
 
 func errBodyTooLarge(most int64) error {

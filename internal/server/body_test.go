@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -65,4 +66,42 @@ func TestDrippingBody(t *testing.T) {
 		t.Errorf("%d", resp.StatusCode)
 	}
 	h.must(conn.Close())
+}
+
+// TestFetchedPicturesAreBudgeted: what callers have fetched counts like what they
+// send: a small request must not take more room than a large one.
+func TestFetchedPicturesAreBudgeted(t *testing.T) {
+	t.Parallel()
+	h := open(t, configure(func(c *server.Config) { c.Limits.BodyBudget, c.Limits.FetchTime = 300<<10, 20*time.Second }))
+	pic := picture(t, 500, 400) // 200 KB
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write(pic[:len(pic)-1])
+		if r.URL.Path == "/slow" {
+			_ = http.NewResponseController(w).Flush()
+			close(begun)
+			<-goOn
+		}
+		_, _ = w.Write(pic[len(pic)-1:])
+	}))
+	t.Cleanup(web.Close)
+	ask := func(path string) answer {
+		return h.call(http.MethodPost, images, fmt.Sprintf(`{"prompt":"x","image":%q}`, web.URL+path), "Prefer", "respond-async")
+	}
+	slow := make(chan answer)
+	go func() { slow <- ask("/slow") }()
+	<-begun
+	h.eventually(func() bool { return ask("/quick").status == 503 })
+	if code, _, _ := errorOf(t, ask("/quick").body); code != "queue_full" {
+		t.Errorf("the code is %s", code)
+	}
+	close(goOn)
+	if a := <-slow; a.status != 202 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	for range 5 { // each of them gives back what it took
+		if a := ask("/quick"); a.status != 202 {
+			t.Errorf("%d %s", a.status, a.body)
+		}
+	}
 }

@@ -129,6 +129,7 @@ func (s *Server) accept(ctx context.Context, n redisstore.NewJob, image string) 
 			return nil, err
 		}
 		pic, err := s.readImage(ctx, m, image, "image")
+		defer pic.free()
 		if err != nil {
 			return nil, err
 		}

@@ -58,7 +58,7 @@ func Fields(body []byte) map[string]json.RawMessage {
 
 // Look reads an input image that is not fetched.
 func Look(ctx context.Context, image string) (contentType string, err error) {
-	s := &Server{cfg: Config{}.withDefaults()}
+	s := &Server{cfg: Config{}.withDefaults(), bodies: &bodyBudget{}}
 	pic, err := s.readImage(ctx, &upstream.Model{}, image, "image")
 	return pic.facts.ContentType, err
 }

@@ -17,36 +17,40 @@ import (
 	"github.com/tintypehq/tintype/internal/upstream"
 )
 
-// picture is an input image that has passed the door.
+// picture is an input image that has passed the door. One that was fetched
+// counts among the bodies that are held until free is called, which is never nil.
 type picture struct {
 	bytes []byte
 	facts probe.Facts
+	free  func()
 }
 
 // readImage gets an input image from wherever the caller says it is, and
-// checks it. Faults name param, and are InvalidImage or ImageTooLarge.
+// checks it. Faults name param, and are InvalidImage or ImageTooLarge, or
+// QueueFull where there is no room for what is fetched.
 func (s *Server) readImage(ctx context.Context, m *upstream.Model, sent, param string) (picture, error) {
 	rules := s.cfg.Limits.rulesFor(m)
-	b, err := s.imageBytes(ctx, sent, param)
-	if err != nil {
-		return picture{}, err
+	held := &share{of: s.bodies}
+	pic := picture{free: held.free}
+	var err error
+	if pic.bytes, err = s.imageBytes(ctx, sent, param, held); err != nil {
+		return pic, err
 	}
-	if int64(len(b)) > rules.MaxBytes {
-		return picture{}, errImageBytes(param, rules.MaxBytes)
+	if int64(len(pic.bytes)) > rules.MaxBytes {
+		return pic, errImageBytes(param, rules.MaxBytes)
 	}
-	facts, err := probe.Bytes(b)
-	if err != nil {
-		return picture{}, notAnImage(param, rules, facts, b, err)
+	if pic.facts, err = probe.Bytes(pic.bytes); err != nil {
+		return pic, notAnImage(param, rules, pic.facts, pic.bytes, err)
 	}
-	return picture{b, facts}, checkImage(param, rules, facts)
+	return pic, checkImage(param, rules, pic.facts)
 }
 
 // imageBytes fetches or decodes the image. Bytes of it are not looked at yet.
-func (s *Server) imageBytes(ctx context.Context, sent, param string) ([]byte, error) {
+func (s *Server) imageBytes(ctx context.Context, sent, param string, held *share) ([]byte, error) {
 	scheme, _, hasScheme := strings.Cut(sent, ":")
 	switch {
 	case hasScheme && (strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "https")):
-		return s.fetchImage(ctx, sent, param)
+		return s.fetchImage(ctx, sent, param, held)
 	case hasScheme && strings.EqualFold(scheme, "data"):
 		_, data, err := splitDataURI(sent, param)
 		if err != nil {
@@ -61,14 +65,22 @@ func (s *Server) imageBytes(ctx context.Context, sent, param string) ([]byte, er
 
 func firstOf(s string, n int) string { return s[:min(len(s), n)] }
 
-func (s *Server) fetchImage(ctx context.Context, rawURL, param string) ([]byte, error) {
+func (s *Server) fetchImage(ctx context.Context, rawURL, param string, held *share) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Limits.FetchTime)
 	defer cancel()
-	b, err := s.cfg.Inputs.GetAll(ctx, rawURL, s.cfg.Limits.ImageBytes)
-	if err == nil {
-		return b, nil
+	resp, err := s.cfg.Inputs.Get(ctx, rawURL, fetch.Options{MaxBytes: s.cfg.Limits.ImageBytes})
+	if err != nil {
+		return nil, s.fetchFault(err, param)
 	}
-	return nil, s.fetchFault(err, param)
+	defer func() { _ = resp.Body.Close() }()
+	b, err := held.read(resp.Body, resp.SizeBytes)
+	switch {
+	case errors.Is(err, errNoRoom):
+		return nil, errFull(err)
+	case err != nil:
+		return nil, s.fetchFault(err, param)
+	}
+	return b, nil
 }
 
 // fetchFault says why an image could not be fetched.

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 	"image/gif"
 	"image/jpeg"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strings"
 	"testing"
@@ -181,6 +183,29 @@ func TestImageBombsAtTheDoor(t *testing.T) {
 				t.Errorf("%s to %s: %d %s; want %s", name, path, a.status, a.body, tt.code)
 			}
 		}
+	}
+	h.nothingHappened()
+}
+
+// TestPackedImage: a picture that its server has packed is none here, whatever
+// comes out of it: nobody unpacks it.
+func TestPackedImage(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	_, err := z.Write(picture(t, 400, 300))
+	h.must(err)
+	h.must(z.Close())
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		w.Header().Set("Content-Type", "image/png")
+		_, _ = w.Write(packed.Bytes())
+	}))
+	t.Cleanup(web.Close)
+	a := h.call(http.MethodPost, images, fmt.Sprintf(`{"prompt":"x","image":%q}`, web.URL+"/x.png"))
+	if code, param, _ := errorOf(t, a.body); a.status != 400 || code != "invalid_image" || param != "image" {
+		t.Errorf("%d %s", a.status, a.body)
 	}
 	h.nothingHappened()
 }
