@@ -45,7 +45,7 @@ func poolOf(upstream string) string { return "up/" + upstream }
 // Accept saves a job with its first event, puts it into its line and admits
 // what can be admitted. The caller rings the bells, which may be those of other
 // jobs too; if it dies before, the sweeper does. A fault of PoolExhausted means
-// that no account could ever serve the job, a *[Taken] that the request was made
+// that no account could ever serve the job, a *[TakenError] that the request was made
 // before; then nothing is saved.
 func (s *Store) Accept(ctx context.Context, n NewJob) (*job.Job, []job.Bell, error) {
 	spec, err := json.Marshal(n.Spec)

@@ -29,20 +29,20 @@ func (o Once) args() []any {
 	return []any{o.Key, o.Body, flag(o.Repeats && o.BodyFor > 0)}
 }
 
-// Taken is a request that was made before.
-type Taken struct {
+// TakenError is a request that was made before.
+type TakenError struct {
 	Job  job.ID
 	Same bool // it asked for the same; else its key was used for something else
 }
 
-// Error says so; Accept gives a *Taken as its error.
-func (t *Taken) Error() string {
+// Error says so; Accept gives a *TakenError as its error.
+func (t *TakenError) Error() string {
 	return "redisstore: the request has made job " + string(t.Job) + " before"
 }
 
 // Repeated finds the job of an earlier request that this one repeats; nil if
 // there is none. Accept looks again.
-func (s *Store) Repeated(ctx context.Context, o Once) (*Taken, error) {
+func (s *Store) Repeated(ctx context.Context, o Once) (*TakenError, error) {
 	if !o.may() {
 		return nil, nil //nolint:nilnil // no earlier request is an answer, not an error
 	}
@@ -54,7 +54,7 @@ func (s *Store) Repeated(ctx context.Context, o Once) (*Taken, error) {
 }
 
 // readTaken reads a script's reply; nil if it is another than "taken".
-func readTaken(parts []any, o Once) (*Taken, error) {
+func readTaken(parts []any, o Once) (*TakenError, error) {
 	if len(parts) < 2 {
 		return nil, errReply
 	}
@@ -69,5 +69,5 @@ func readTaken(parts []any, o Once) (*Taken, error) {
 	if !ok1 || !ok2 {
 		return nil, errReply
 	}
-	return &Taken{Job: job.ID(id), Same: body == o.Body}, nil
+	return &TakenError{Job: job.ID(id), Same: body == o.Body}, nil
 }

@@ -22,7 +22,7 @@ func retried(body string) redisstore.Once {
 }
 
 func testRepeat(t *testing.T, b bench) {
-	ask := func(o redisstore.Once) (job.ID, *redisstore.Taken) {
+	ask := func(o redisstore.Once) (job.ID, *redisstore.TakenError) {
 		t.Helper()
 		n := newJob()
 		n.Once = o
@@ -31,7 +31,7 @@ func testRepeat(t *testing.T, b bench) {
 			t.Fatal(err)
 		}
 		j, _, err := b.Accept(t.Context(), n)
-		taken, ok := errors.AsType[*redisstore.Taken](err)
+		taken, ok := errors.AsType[*redisstore.TakenError](err)
 		if err != nil && !ok {
 			t.Fatal(err)
 		}
@@ -56,16 +56,16 @@ func testRepeat(t *testing.T, b bench) {
 		t.Error("two deliberate requests are one job")
 	}
 	gone, _ := ask(redisstore.Once{Body: "b3", BodyFor: 50 * time.Millisecond})
-	none := redisstore.Taken{}
+	none := redisstore.TakenError{}
 	for _, tt := range []struct {
 		name string
 		once redisstore.Once
-		want redisstore.Taken
+		want redisstore.TakenError
 	}{
-		{"same key, same body", keyed("k1", "b1"), redisstore.Taken{Job: first, Same: true}},
-		{"same key, other body", keyed("k1", "b2"), redisstore.Taken{Job: first}},
-		{"same body of a call with a key, retried without", retried("b1"), redisstore.Taken{Job: first, Same: true}},
-		{"retried", retried("b2"), redisstore.Taken{Job: newest, Same: true}},
+		{"same key, same body", keyed("k1", "b1"), redisstore.TakenError{Job: first, Same: true}},
+		{"same key, other body", keyed("k1", "b2"), redisstore.TakenError{Job: first}},
+		{"same body of a call with a key, retried without", retried("b1"), redisstore.TakenError{Job: first, Same: true}},
+		{"retried", retried("b2"), redisstore.TakenError{Job: newest, Same: true}},
 		{"retried, and switched off", redisstore.Once{Body: "b2", Repeats: true}, none},
 		{"retried with another key", redisstore.Once{Key: "k2", Body: "b2", KeyFor: time.Hour, BodyFor: time.Hour, Repeats: true}, none},
 		{"another body", retried("b9"), none},
@@ -109,7 +109,7 @@ func testRepeatedAtOnce(t *testing.T, b bench) {
 			n := newJob()
 			n.Once = keyed("k", "b")
 			j, _, err := b.Accept(t.Context(), n)
-			if taken, ok := errors.AsType[*redisstore.Taken](err); ok {
+			if taken, ok := errors.AsType[*redisstore.TakenError](err); ok {
 				made <- taken.Job
 				return
 			}

@@ -167,7 +167,7 @@ func (s *Server) attach(ctx context.Context, once redisstore.Once) (*job.Job, er
 }
 
 // takenJob gives the job of an earlier request.
-func (s *Server) takenJob(ctx context.Context, once redisstore.Once, taken *redisstore.Taken) (*job.Job, error) {
+func (s *Server) takenJob(ctx context.Context, once redisstore.Once, taken *redisstore.TakenError) (*job.Job, error) {
 	if !taken.Same {
 		return nil, fault.New(fault.KeyReuse, "Idempotency-Key: this key was sent before with another request. Send a fresh one with each new request.").WithParam(headerIdempotencyKey)
 	}
@@ -190,7 +190,7 @@ func (s *Server) takenJob(ctx context.Context, once redisstore.Once, taken *redi
 
 // takenIn gives the earlier request that Accept has met; nil if its error is
 // another.
-func takenIn(err error) *redisstore.Taken {
-	taken, _ := errors.AsType[*redisstore.Taken](err)
+func takenIn(err error) *redisstore.TakenError {
+	taken, _ := errors.AsType[*redisstore.TakenError](err)
 	return taken
 }
