@@ -27,6 +27,9 @@ type NewJob struct {
 	// Own is the account of the caller's own credential. Nil: one of the
 	// upstream's pooled accounts is chosen.
 	Own *account.Account
+
+	// Repeat is what the request is known by when it comes again.
+	Repeat Repeat
 }
 
 // pool names the accounts that a job may run on.
@@ -42,7 +45,8 @@ func poolOf(upstream string) string { return "up/" + upstream }
 // Accept saves a job with its first event, puts it into its line and admits
 // what can be admitted. The caller rings the bells, which may be those of other
 // jobs too; if it dies before, the sweeper does. A fault of PoolExhausted means
-// that no account could ever serve the job; then nothing is saved.
+// that no account could ever serve the job; then nothing is saved. [ErrEarlier]
+// means that an earlier request made the job, and nothing is saved either.
 func (s *Store) Accept(ctx context.Context, n NewJob) (*job.Job, []job.Bell, error) {
 	spec, err := json.Marshal(n.Spec)
 	if err != nil {
@@ -57,9 +61,10 @@ func (s *Store) Accept(ctx context.Context, n NewJob) (*job.Job, []job.Bell, err
 			return nil, nil, err
 		}
 	}
-	parts, err := s.run(ctx, s.lua.accept, string(n.ID), n.pool(), n.Spec.UpstreamModel, n.Tenant, spec, n.Secret,
+	args := []any{string(n.ID), n.pool(), n.Spec.UpstreamModel, n.Tenant, spec, n.Secret,
 		n.Deadline.Milliseconds(), n.Retention.Milliseconds(), s.grace(), string(n.Spec.Kind), own, limit, sealed, n.Spec.Upstream,
-		n.Harvest.Milliseconds(), n.CancelAfter.Milliseconds()).Slice()
+		n.Harvest.Milliseconds(), n.CancelAfter.Milliseconds()}
+	parts, err := s.run(ctx, s.lua.accept, append(args, n.Repeat.args(n.Deadline)...)...).Slice()
 	if err != nil {
 		return nil, nil, unavailable(err)
 	}
@@ -75,6 +80,8 @@ func (s *Store) accepted(ctx context.Context, n NewJob, parts []any) (*job.Job, 
 		return nil, nil, err
 	case r.word == "unusable":
 		return nil, nil, fault.New(fault.PoolExhausted, "No account of this service can serve the model at the moment.").WithParam("model")
+	case r.word == "earlier":
+		return nil, nil, ErrEarlier
 	case r.word == "exists":
 		j, err := s.Get(ctx, n.ID)
 		return j, r.bells, err

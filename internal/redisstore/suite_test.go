@@ -72,6 +72,15 @@ var suite = []struct {
 	{"NewsWakesWaiters", testNews},
 	{"PositionCountsDown", testPosition},
 	{"EventsHaveNoGaps", testEvents},
+	{"KeyFindsItsJob", testKey},
+	{"KeyOutlivesTheRecord", testKeyWithoutRecord},
+	{"RefusedLeavesNothingToFind", testRefusedRepeat},
+	{"OneKeyIsOneJob", testOneKey},
+	{"RetryIsAbsorbed", testAbsorb},
+	{"RetryOfALostRaceIsAbsorbed", testAbsorbAtAccept},
+	{"RetriesSpreadOverEqualJobs", testSpread},
+	{"OldAndCanceledJobsAbsorbNothing", testAbsorbEnds},
+	{"EqualJobsAreListedInPart", testListed},
 }
 
 func TestOnMiniredis(t *testing.T) {
