@@ -17,6 +17,7 @@ type metrics struct {
 	seconds  *prometheus.HistogramVec
 	waiters  *prometheus.GaugeVec
 	accepted *prometheus.CounterVec
+	attached *prometheus.CounterVec
 	cancels  *prometheus.CounterVec
 	resumes  prometheus.Counter
 	attempts *prometheus.CounterVec
@@ -42,6 +43,9 @@ func newMetrics(r *prometheus.Registry) (*metrics, error) {
 		cancels: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tintype_job_cancels_total", Help: "Wishes to cancel a job: canceled at once, asked of the upstream, or final before.",
 		}, []string{"answer"}),
+		attached: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tintype_jobs_attached_total", Help: "Calls that were given a job which an earlier call had made, by what told it.",
+		}, []string{"by"}),
 		resumes: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "tintype_stream_resumes_total", Help: "Streams that went on from a cursor.",
 		}),
@@ -53,7 +57,7 @@ func newMetrics(r *prometheus.Registry) (*metrics, error) {
 		}),
 		page: promhttp.HandlerFor(r, promhttp.HandlerOpts{}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.waiters, m.accepted, m.cancels, m.resumes, m.attempts, m.sent} {
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.waiters, m.accepted, m.attached, m.cancels, m.resumes, m.attempts, m.sent} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}
