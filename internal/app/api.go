@@ -81,7 +81,12 @@ func (p *parts) serverConfig() (server.Config, func(), error) {
 			ImagePixels: c.Limits.ImagePixels, Messages: c.Limits.ChatMessages, Waiting: c.Limits.WaitingPerProcess,
 			FetchTime: c.Fetch.Timeout, HeaderBytes: int(c.Limits.HeaderBytes),
 		},
-		Jobs:        server.JobTimes{ImageDeadline: c.Image.Deadline, VideoDeadline: c.Video.Deadline, ImageHarvest: c.Image.Harvest, VideoHarvest: c.Video.Harvest, Retention: c.Retention.Jobs},
+		Jobs: server.JobTimes{
+			ImageDeadline: c.Image.Deadline, VideoDeadline: c.Video.Deadline, ImageHarvest: c.Image.Harvest, VideoHarvest: c.Video.Harvest, Retention: c.Retention.Jobs,
+		},
+		Repeats: server.Repeats{
+			KeyFor: c.Retention.Idempotency, Absorb: orNone(c.Retention.Absorb), Secret: []byte(c.Auth.TenantSecret.Reveal()),
+		},
 		Shutdown:    server.Shutdown{Delay: c.Server.ShutdownDelay},
 		Delivery:    server.Delivery{Mode: server.DeliveryMode(c.Media.Delivery), TTL: c.Media.PresignTTL},
 		CORSOrigins: c.Server.CORS.AllowedOrigins, PublicURL: c.Server.PublicURL, TrustForwarded: c.Server.TrustForwarded,

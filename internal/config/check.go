@@ -26,6 +26,7 @@ func (l *loader) check() {
 	l.checkAuth()
 	l.checkSecurity()
 	l.checkTiming()
+	l.checkRepeats()
 	l.checkUpstreams()
 	l.checkModels()
 	l.checkSim()

@@ -105,4 +105,12 @@ func (Delivery) values() []string { return texts(Proxy, Redirect) }
 type Retention struct {
 	// Jobs is how long a job, its events and its links live after its end.
 	Jobs time.Duration `yaml:"jobs" default:"7d" range:"1h..365d"`
+
+	// Idempotency is how long an Idempotency-Key finds its job.
+	Idempotency time.Duration `yaml:"idempotency" default:"24h" range:"1h..30d"`
+
+	// Absorb is how long after its end a job still takes in the retries that an
+	// OpenAI SDK makes by itself, without a key; a running job always does. 0s:
+	// never, and each such retry is paid anew.
+	Absorb time.Duration `yaml:"absorb" default:"10m" range:"0s..1h"`
 }
