@@ -45,6 +45,9 @@ func (c *Client) request(ctx context.Context, method, path, accept string, body 
 	if body != nil {
 		req.Header.Set("Content-Type", typeJSON)
 	}
+	if r, ok := body.(interface{ idempotencyKey() string }); ok && r.idempotencyKey() != "" {
+		req.Header.Set("Idempotency-Key", r.idempotencyKey())
+	}
 	req.Header.Set("Accept", accept)
 	c.sign(req)
 	return req, nil

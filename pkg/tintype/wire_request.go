@@ -28,7 +28,15 @@ type ImageRequest struct {
 
 	// ResponseFormat is what "data" of the answer carries. Empty: links.
 	ResponseFormat ResponseFormat `json:"response_format,omitempty"`
+
+	// IdempotencyKey has the request made once, however often it is sent: the
+	// same key with the same request means the same job, for a day. 1 to 255
+	// visible ASCII characters; a new one for each new wish. It goes into a
+	// header. Empty: every call is a job of its own.
+	IdempotencyKey string `json:"-"`
 }
+
+func (r ImageRequest) idempotencyKey() string { return r.IdempotencyKey }
 
 // ResponseFormat is the form in which an image comes back.
 type ResponseFormat string
@@ -59,4 +67,9 @@ type VideoRequest struct {
 	// Stream asks for chunks instead of one answer. The client's methods set
 	// it themselves, whatever it was.
 	Stream bool `json:"stream,omitempty"`
+
+	// IdempotencyKey is that of [ImageRequest].
+	IdempotencyKey string `json:"-"`
 }
+
+func (r VideoRequest) idempotencyKey() string { return r.IdempotencyKey }
