@@ -3,7 +3,9 @@ package tintype_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/tintypehq/tintype/pkg/tintype"
@@ -31,6 +33,9 @@ func TestIdempotencyKey(t *testing.T) {
 			t.Parallel()
 			c := serve(t, func(w http.ResponseWriter, r *http.Request) {
 				equal(t, "key", r.Header.Get("Idempotency-Key"), "order-17")
+				if body, err := io.ReadAll(r.Body); err != nil || strings.Contains(string(body), "order-17") {
+					t.Errorf("body: %s, %v", body, err)
+				}
 				tt.answer(w, r)
 			})
 			if err := tt.do(t.Context(), c); err != nil {
