@@ -143,6 +143,9 @@ func (c *cutter) plan(r *http.Request, body []byte) (cut, string) {
 	defer c.mu.Unlock()
 	c.next++
 	api := c.apis[c.next%len(c.apis)]
+	if r.Method != http.MethodPost { // somebody looks at media
+		return never, api
+	}
 	try, err := strconv.Atoi(r.Header.Get("X-Stainless-Retry-Count"))
 	if err != nil {
 		c.Errorf("a call without a count of its tries: %v", r.Header)
