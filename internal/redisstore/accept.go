@@ -61,9 +61,11 @@ func (s *Store) Accept(ctx context.Context, n NewJob) (*job.Job, []job.Bell, err
 			return nil, nil, err
 		}
 	}
-	args := []any{string(n.ID), n.pool(), n.Spec.UpstreamModel, n.Tenant, spec, n.Secret,
+	args := []any{
+		string(n.ID), n.pool(), n.Spec.UpstreamModel, n.Tenant, spec, n.Secret,
 		n.Deadline.Milliseconds(), n.Retention.Milliseconds(), s.grace(), string(n.Spec.Kind), own, limit, sealed, n.Spec.Upstream,
-		n.Harvest.Milliseconds(), n.CancelAfter.Milliseconds()}
+		n.Harvest.Milliseconds(), n.CancelAfter.Milliseconds(),
+	}
 	parts, err := s.run(ctx, s.lua.accept, append(args, n.Repeat.args(n.Deadline)...)...).Slice()
 	if err != nil {
 		return nil, nil, unavailable(err)

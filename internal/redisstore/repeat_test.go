@@ -12,10 +12,10 @@ import (
 	"github.com/tintypehq/tintype/internal/redisstore"
 )
 
-// keyed has a job posted under an idempotency key, for a request.
-func keyed(key, digest string) func(*redisstore.NewJob) {
+// keyed has a job posted under an idempotency key, for the request "d".
+func keyed(key string) func(*redisstore.NewJob) {
 	return func(n *redisstore.NewJob) {
-		n.Repeat = redisstore.Repeat{Key: key, KeyFor: 2 * time.Hour, Digest: digest, Absorb: time.Minute}
+		n.Repeat = redisstore.Repeat{Key: key, KeyFor: 2 * time.Hour, Digest: "d", Absorb: time.Minute}
 	}
 }
 
@@ -65,7 +65,7 @@ func (b bench) keys(t *testing.T, pattern string) []string {
 }
 
 func testKey(t *testing.T, b bench) {
-	id, _ := b.accept(t, keyed("k", "d"))
+	id, _ := b.accept(t, keyed("k"))
 	b.earlier(t, redisstore.Repeat{Key: "other", Digest: "d"}, "")
 	b.earlier(t, redisstore.Repeat{Digest: "d"}, "")
 	for turn := range int64(2) {
@@ -79,7 +79,7 @@ func testKey(t *testing.T, b bench) {
 	if ttl := b.rdb.PTTL(t.Context(), "{tt}:idem:k").Val(); ttl <= time.Hour || ttl > 2*time.Hour {
 		t.Errorf("the key lives for %s", ttl)
 	}
-	b.accept(t, keyed("short", "d"), func(n *redisstore.NewJob) { n.Repeat.KeyFor = time.Second })
+	b.accept(t, keyed("short"), func(n *redisstore.NewJob) { n.Repeat.KeyFor = time.Second })
 	if ttl := b.rdb.PTTL(t.Context(), "{tt}:idem:short").Val(); ttl < 50*time.Second {
 		t.Errorf("the key lives for %s, and its job may run for a minute", ttl)
 	}
@@ -87,7 +87,7 @@ func testKey(t *testing.T, b bench) {
 
 // testKeyWithoutRecord: a key is not free because its job's record has expired.
 func testKeyWithoutRecord(t *testing.T, b bench) {
-	id, _ := b.accept(t, keyed("k", "d"))
+	id, _ := b.accept(t, keyed("k"))
 	if err := b.rdb.Del(t.Context(), "{tt}:job:"+string(id)).Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func testKeyWithoutRecord(t *testing.T, b bench) {
 		t.Errorf("found %+v", e)
 	}
 	n := newJob()
-	keyed("k", "d")(&n)
+	keyed("k")(&n)
 	if _, _, err := b.Accept(t.Context(), n); !errors.Is(err, redisstore.ErrEarlier) {
 		t.Errorf("a second job under the key: %v", err)
 	}
@@ -106,7 +106,7 @@ func testKeyWithoutRecord(t *testing.T, b bench) {
 
 func testRefusedRepeat(t *testing.T, b bench) {
 	n := newJob()
-	keyed("k", "d")(&n)
+	keyed("k")(&n)
 	n.Spec.Upstream = "other"
 	_, _, err := b.Accept(t.Context(), n)
 	wantFault(t, err, fault.PoolExhausted)
@@ -192,7 +192,7 @@ func testAbsorbAtAccept(t *testing.T, b bench) {
 func testSpread(t *testing.T, b bench) {
 	one, _ := b.accept(t, repeats(first("d")))
 	two, _ := b.accept(t, repeats(first("d")))
-	withKey, _ := b.accept(t, keyed("k", "d"))
+	withKey, _ := b.accept(t, keyed("k"))
 	rank := func(id job.ID) int64 { return b.rdb.ZRank(t.Context(), "{tt}:same:d", string(id)).Val() }
 	if rank(one) > rank(two) {
 		one, two = two, one // made within one millisecond: then the ids decide

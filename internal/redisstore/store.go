@@ -90,21 +90,16 @@ type scripts struct {
 
 func loadScripts() scripts {
 	prelude := luaFile("prelude")
-	load := func(names ...string) *redis.Script {
-		text := prelude
-		for _, name := range names {
-			text += luaFile(name)
-		}
-		return redis.NewScript(text)
-	}
+	load := func(name string) *redis.Script { return redis.NewScript(prelude + luaFile(name)) }
+	asks := func(name string) *redis.Script { return redis.NewScript(prelude + luaFile("repeats") + luaFile(name)) }
 	return scripts{
-		accept: load("repeats", "accept"), claim: load("claim"), begin: load("begin"), accepted: load("accepted"),
+		accept: asks("accept"), claim: load("claim"), begin: load("begin"), accepted: load("accepted"),
 		notSent: load("not_sent"), rejected: load("rejected"), finish: load("finish"), progress: load("progress"),
 		ready: load("ready"), stored: load("stored"), claimPolls: load("claim_polls"), renew: load("renew"),
 		release: load("release"), sweep: load("sweep"), accounts: load("accounts"),
 		postpone: load("defer"), unsettled: load("unsettled"),
 		cancel: load("cancel"), canceled: load("canceled"),
-		earlier: load("repeats", "earlier"), left: load("left"),
+		earlier: asks("earlier"), left: load("left"),
 	}
 }
 
