@@ -15,6 +15,9 @@ FUZZTIME ?= 20s
 # Narrow a test run down: make test PKG=./internal/queue/... TESTFLAGS='-run Retry -v'
 PKG ?= ./...
 TESTFLAGS ?=
+# Narrow `make chaos` down to rows, and repeat a run's dice: make chaos CHAOS='F1|F7' SEED=1
+CHAOS ?=
+SEED ?=
 
 INSTALL := internal/tools/install.sh
 
@@ -56,6 +59,10 @@ test: setup-test ## All tests with the race detector, on real Redis and S3 serve
 .PHONY: test-clients
 test-clients: setup-clients ## OpenAI's SDKs for Node and Go, cut off again and again
 	cd $(CLIENTS) && npm ci && $(GOTEST) -v ./...
+
+.PHONY: chaos
+chaos: setup-test ## The table of faults: crashes, cuts and lies at every step (CHAOS='F1|F7' for some rows, SEED=1)
+	CHAOS='$(CHAOS)' SEED='$(SEED)' go test -tags chaos -run TestChaos -count=1 -parallel 3 -timeout 60m -v ./internal/e2e | grep -v '^=== '
 
 .PHONY: test-minio
 test-minio: setup-minio ## The object store's tests on MinIO as a second S3 server

@@ -44,6 +44,7 @@ func (p *parts) workerConfig() worker.Config {
 				},
 			},
 		},
+		FenceObjects:  c.Worker.SubmitFence == config.FenceInBucket,
 		SweepInterval: c.Worker.SweepInterval, StatusCalls: c.Worker.StatusConcurrency,
 		StatusPerAcct: c.Worker.StatusConcurrencyPerAccount, Log: p.log, Metrics: p.metrics,
 	}
@@ -52,7 +53,7 @@ func (p *parts) workerConfig() worker.Config {
 	}
 	for name, srv := range p.services.byName {
 		out.Upstreams[name] = worker.Upstream{
-			Driver: srv.driver, Media: srv.media, Accounts: srv.all,
+			Driver: srv.driver, Media: srv.media, Accounts: srv.all, VisibleWithin: srv.config.VisibilityLag,
 			Resubmit: map[job.Kind]bool{
 				job.Image: srv.config.OnUnknown.Image == config.Resubmit,
 				job.Video: srv.config.OnUnknown.Video == config.Resubmit,

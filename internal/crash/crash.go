@@ -12,6 +12,7 @@ const (
 	Accepted    Point = "record written / before the bell"
 	Taken       Point = "task taken / before the fence"
 	Fenced      Point = "fence written / before POST"
+	Guarded     Point = "lease checked / before POST"
 	OnTheWire   Point = "POST on the wire"
 	Answered    Point = "answer received / before commit"
 	Committed   Point = "committed / before the queue's ack"
@@ -22,3 +23,11 @@ const (
 	ObjectKept  Point = "object written / before final"
 	Final       Point = "final / before the queue's ack"
 )
+
+// Points gives them in that order.
+func Points() []Point {
+	return []Point{
+		Accepted, Taken, Fenced, OnTheWire, Answered, Committed,
+		PollClaimed, ReadySeen, ReadyKept, MirrorBegun, ObjectKept, Final,
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -43,6 +44,9 @@ func (c *cluster) bucket(ctx context.Context) (objects map[string]object, upload
 			return nil, nil, err
 		}
 		for _, o := range page.Contents {
+			if strings.HasPrefix(*o.Key, ".check/") {
+				continue // a program that starts tries the bucket out; it may be gone by now
+			}
 			if objects[*o.Key], err = c.readObject(ctx, client, *o.Key); err != nil {
 				return nil, nil, err
 			}
@@ -70,7 +74,7 @@ func (c *cluster) readObject(ctx context.Context, client *s3.Client, name string
 }
 
 // checkMedia: success means that the files are there, as recorded; a job's
-// folder holds them, its input and its record, and nothing half-made.
+// folder holds them, its input, its record and its fences, and nothing half-made.
 func (s *state) checkMedia(j record) (found []string) {
 	dir := "jobs/" + j.id + "/"
 	known := map[string]bool{dir + "job.json": true}
@@ -93,11 +97,19 @@ func (s *state) checkMedia(j record) (found []string) {
 		found = append(found, fmt.Sprintf("job %s has no record in the bucket", j.id))
 	}
 	for name := range s.objects {
-		if strings.HasPrefix(name, dir) && !known[name] {
+		if strings.HasPrefix(name, dir) && !known[name] && !isFence(strings.TrimPrefix(name, dir)) {
 			found = append(found, name+" is in the bucket and nobody knows of it")
 		}
 	}
 	return found
+}
+
+// isFence tells whether a file of a job's folder is a fence's: "fence-1" and so
+// on. They stay, and after a Redis that was rolled back it knows of fewer.
+func isFence(file string) bool {
+	number, ok := strings.CutPrefix(file, "fence-")
+	n, err := strconv.Atoi(number)
+	return ok && err == nil && n > 0
 }
 
 // ledger asks the simulator what was done to it.

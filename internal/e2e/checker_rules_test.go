@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/upstream/sim"
@@ -12,18 +13,19 @@ import (
 // sound is a world in which all promises are kept.
 func sound() *state {
 	j := record{
-		id: "j1", state: "succeeded", upstreamID: "cgt-1", version: 3, spec: job.Spec{Kind: job.Video, Prompt: "waves (1)"},
+		id: "j1", state: "succeeded", deadline: time.UnixMilli(10), upstreamID: "cgt-1", version: 3, spec: job.Spec{Kind: job.Video, Prompt: "waves (1)"},
 		media: []job.Media{{Key: "jobs/j1/video-0.mp4", SizeBytes: 9, SHA256: "ab"}},
 		log: []entry{
 			{id: "1-0", kind: "job.queued", at: 1}, {id: "2-0", kind: "job.submitted", at: 2}, {id: "3-0", kind: "job.succeeded", at: 3},
 		},
 	}
 	return &state{
-		jobs: []record{j},
+		limit: poolLimit,
+		jobs:  []record{j},
 		ledger: sim.Ledger{
-			Submissions: []sim.Submission{{Prompt: "waves (1) --wm false", TaskID: "cgt-1", Kind: "video", Charged: true}},
+			Submissions: []sim.Submission{{Prompt: "waves (1) --wm false", TaskID: "cgt-1", Kind: "video", Charged: true, State: "succeeded"}},
 		},
-		objects: map[string]object{"jobs/j1/video-0.mp4": {9, "ab"}, "jobs/j1/job.json": {1, "cd"}},
+		objects: map[string]object{"jobs/j1/video-0.mp4": {9, "ab"}, "jobs/j1/job.json": {1, "cd"}, "jobs/j1/fence-1": {12, "ef"}},
 	}
 }
 
@@ -32,6 +34,8 @@ func (s *state) findings() (found []string) {
 	for _, j := range s.jobs {
 		found = append(found, s.checkCharges(j)...)
 		found = append(found, j.checkLog()...)
+		found = append(found, j.checkTime()...)
+		found = append(found, s.checkMade(j)...)
 		found = append(found, s.checkMedia(j)...)
 	}
 	found = append(found, s.checkAccounts()...)
@@ -42,8 +46,23 @@ func (s *state) findings() (found []string) {
 // TestChecker: each broken promise is found, and nothing else.
 func TestChecker(t *testing.T) {
 	t.Parallel()
-	if found := sound().findings(); len(found) != 0 {
-		t.Errorf("a sound world: %v", found)
+	for name, changes := range map[string]func(*state){
+		"sound": func(*state) {},
+		"recovered": func(s *state) {
+			s.jobs[0].recovered, s.jobs[0].version = true, 4
+			s.jobs[0].log[2].kind = "job.failed"
+			s.jobs[0].log = append(s.jobs[0].log, entry{id: "4-0", kind: "job.recovered", at: 4})
+		},
+		"canceled, and made all the same": func(s *state) {
+			s.jobs[0].state, s.jobs[0].version, s.jobs[0].log[2].kind = "canceled", 4, "job.canceled"
+			s.jobs[0].log = append(s.jobs[0].log, entry{id: "4-0", kind: "job.media", state: "canceled", at: 4})
+		},
+	} {
+		s := sound()
+		changes(s)
+		if found := s.findings(); len(found) != 0 {
+			t.Errorf("%s: %v", name, found)
+		}
 	}
 	for name, tt := range map[string]struct {
 		breaks func(s *state)
@@ -57,8 +76,8 @@ func TestChecker(t *testing.T) {
 		}, "belongs to no job"},
 		"a gap":           {func(s *state) { s.jobs[0].log[1].id = "7-0" }, "number 7-0"},
 		"a lost event":    {func(s *state) { s.jobs[0].version = 4 }, "version is 4"},
-		"two ends":        {func(s *state) { s.jobs[0].log[1].kind = "job.failed" }, "2 ends"},
-		"no end":          {func(s *state) { s.jobs[0].log[2].kind = "job.progress" }, "0 ends"},
+		"two ends":        {func(s *state) { s.jobs[0].log[1].kind = "job.failed" }, "the ends [failed succeeded]"},
+		"no end":          {func(s *state) { s.jobs[0].log[2].kind = "job.progress" }, "the ends []"},
 		"two beginnings":  {func(s *state) { s.jobs[0].log[1].kind = "job.queued" }, "entry 2 is job.queued"},
 		"time runs back":  {func(s *state) { s.jobs[0].log[1].at = 0 }, "older"},
 		"lost media":      {func(s *state) { delete(s.objects, "jobs/j1/video-0.mp4") }, "not in the bucket"},
@@ -67,12 +86,38 @@ func TestChecker(t *testing.T) {
 		"no media":        {func(s *state) { s.jobs[0].media, s.objects = nil, map[string]object{"jobs/j1/job.json": {}} }, "without media"},
 		"not archived":    {func(s *state) { delete(s.objects, "jobs/j1/job.json") }, "no record in the bucket"},
 		"a leftover file": {func(s *state) { s.objects["jobs/j1/staged-0"] = object{} }, "nobody knows"},
+		"no fence":        {func(s *state) { s.objects["jobs/j1/fence-0"] = object{} }, "nobody knows"},
 		"half an upload":  {func(s *state) { s.uploads = []string{"jobs/j1/video-0.mp4"} }, "unfinished upload"},
 		"a slot kept":     {func(s *state) { s.left = map[string]int64{"{tt}:slots:ark-1": 1} }, "slots:ark-1"},
 		"over its limit": {func(s *state) {
 			s.ledger.Accounts = []ledger.Account{{KeyHash: keyHash(poolKey1), MaxInFlight: poolLimit + 1}}
-		}, "its limit is 3, and 0"},
-		"an own one's":    {func(s *state) { s.ledger.Accounts = []ledger.Account{{KeyHash: "x", MaxInFlight: ownLimit + 1}} }, "its limit is 2, and 0"},
+		}, "its limit is 3"},
+		"an own one's": {func(s *state) { s.ledger.Accounts = []ledger.Account{{KeyHash: "x", MaxInFlight: ownLimit + 1}} }, "its limit is 2"},
+		"late":         {func(s *state) { s.jobs[0].deadline = time.UnixMilli(3).Add(-mercy - 1) }, "after its deadline"},
+		"changed its mind": {func(s *state) {
+			s.jobs[0].log = append(s.jobs[0].log, entry{id: "4-0", kind: "job.failed", at: 4})
+			s.jobs[0].state, s.jobs[0].version = "failed", 4
+		}, "the ends [succeeded failed]"},
+		"recovered without a word": {func(s *state) {
+			s.jobs[0].log[1].kind, s.jobs[0].log[2].kind = "job.failed", "job.recovered"
+		}, "the ends [failed recovered]"},
+		"goes on behind its end": {func(s *state) {
+			s.jobs[0].log = append(s.jobs[0].log, entry{id: "4-0", kind: "job.progress", state: "succeeded", at: 4})
+			s.jobs[0].version = 4
+		}, "behind the end"},
+		"another state behind its end": {func(s *state) {
+			s.jobs[0].state, s.jobs[0].version, s.jobs[0].log[2].kind = "canceled", 4, "job.canceled"
+			s.jobs[0].log = append(s.jobs[0].log, entry{id: "4-0", kind: "job.media", state: "running", at: 4})
+		}, "says running"},
+		"made and thrown away": {func(s *state) {
+			s.jobs[0].state, s.jobs[0].failure, s.jobs[0].log[2].kind = "failed", "generation_timeout", "job.failed"
+			s.jobs[0].media, s.objects = nil, map[string]object{"jobs/j1/job.json": {}}
+		}, "has no media"},
+		"looked up and not found": {func(s *state) {
+			s.jobs[0].state, s.jobs[0].failure, s.jobs[0].log[2].kind = "failed", "submit_outcome_unknown", "job.failed"
+			s.jobs[0].spec.UpstreamModel = "doubao-seedance-2-0-260128"
+			s.jobs[0].media, s.objects = nil, map[string]object{"jobs/j1/job.json": {}}
+		}, "has no media"},
 		"still in flight": {func(s *state) { s.ledger.Accounts = []ledger.Account{{KeyHash: "x", InFlight: 1}} }, "after the end"},
 	} {
 		t.Run(name, func(t *testing.T) {

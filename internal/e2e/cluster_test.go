@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -32,7 +33,7 @@ const (
 
 // How many jobs the settings let run at once.
 const (
-	poolLimit = 3 // on each of the two pooled accounts
+	poolLimit = 3 // on each of the two pooled accounts, unless the plan says otherwise
 	ownLimit  = 2 // on a caller's own credential
 )
 
@@ -63,31 +64,77 @@ type rig struct {
 	rdb    *redis.Client
 	client *http.Client
 	env    []string // of the programs
+	limit  int      // on each of the two pooled accounts
+	doors  doors
+	skews  map[string]time.Duration
+	idle   map[string]float64 // goroutines of each program at its start
 	named  atomic.Int64
+}
+
+// plan is how a cluster differs from the usual one. The zero value is that.
+type plan struct {
+	settings []string // TINTYPE_…=… variables, which win over the file
+	environ  []string // further variables of the programs
+	limit    int      // how many jobs each pooled account may run; 0: poolLimit
+	sim      []string // further arguments of the simulator
+	wired    bool     // proxies stand between the programs; see doors
+	upstream string   // where the upstream is for the programs, if not where the simulator is
+
+	// skews are the errors of the programs' clocks, by their names; those named
+	// come from another build. Nil: none.
+	skews map[string]time.Duration
+
+	// unchecked is for a test that takes the records away by which the checker
+	// knows what was promised.
+	unchecked bool
+}
+
+// variables are those that follow from the plan.
+func (p plan) variables() []string {
+	out := append(slices.Clone(p.settings), p.environ...)
+	if p.limit != 0 {
+		for i := range 2 {
+			out = append(out, fmt.Sprintf("TINTYPE_UPSTREAMS_0_ACCOUNTS_%d_MAX_IN_FLIGHT=%d", i, p.limit))
+		}
+	}
+	return out
 }
 
 // start starts a cluster that lives as long as the test and is checked at its
 // end. settings are TINTYPE_…=… variables, which win over the file.
 func start(t *testing.T, settings ...string) *cluster {
 	t.Helper()
+	return plan{settings: settings}.start(t)
+}
+
+func (p plan) start(t *testing.T) *cluster {
+	t.Helper()
 	c := bare(t)
+	c.limit, c.skews = cmp.Or(p.limit, poolLimit), p.skews
 	c.redis, c.s3 = testserver.Redis(t), testserver.Versity(t)
 	c.rdb = redis.NewClient(&redis.Options{Addr: c.redis.Addr})
 	t.Cleanup(func() { _ = c.rdb.Close() })
 	c.sim = &program{
 		name: "sim", file: "tintype", find: simAddress,
-		args: []string{"sim", "--addr", "127.0.0.1:0", "--image-time", "300ms", "--video-time", "800ms"},
+		args: append([]string{"sim", "--addr", "127.0.0.1:0", "--image-time", "300ms", "--video-time", "800ms"}, p.sim...),
 	}
 	t.Cleanup(func() { c.closeAll(c.sim) })
 	c.run(c.sim)
-	c.env = append(c.environment(), settings...)
+	c.env = append(c.environment(), p.variables()...)
+	if p.upstream != "" {
+		c.env = append(c.env, "SIM_URL="+p.upstream)
+	}
+	if p.wired {
+		c.doors = c.openDoors("api-1", "api-2", "worker-1", "worker-2")
+	}
 	c.apis = []*program{c.program("api-1", "api"), c.program("api-2", "api")}
 	c.workers = []*program{c.program("worker-1", "worker"), c.program("worker-2", "worker")}
 	all := append(slices.Clone(c.apis), c.workers...)
 	t.Cleanup(func() { c.closeAll(all...) })
 	c.run(all...)
+	c.idle = c.goroutines(all)
 	t.Cleanup(func() { // the first of all cleanups: the programs still run
-		if !t.Failed() {
+		if !t.Failed() && !p.unchecked {
 			c.report(c.check())
 		}
 	})
@@ -148,7 +195,13 @@ func (c *cluster) program(name, file string) *program {
 	if err != nil {
 		c.Fatal(err)
 	}
-	return &program{name: name, file: file, args: []string{"--config", settings}, env: c.env, find: loggedAddress}
+	p := &program{name: name, file: file, args: []string{"--config", settings}, find: loggedAddress}
+	p.env = append(slices.Clone(c.env), c.doors.variables(name)...)
+	if skew, wrong := c.skews[name]; wrong {
+		p.file = filepath.Join("skewed", file)
+		p.env = append(p.env, fmt.Sprintf("CHAOS_CLOCK_SKEW=%d", skew/time.Second))
+	}
+	return p
 }
 
 // environment is what the settings file refers to.

@@ -20,8 +20,15 @@ type jobView struct {
 	Usage  *struct {
 		OutputTokens int64 `json:"output_tokens"`
 	}
+	Cancel   *struct{ Outcome, Billing string }
 	Timeline []struct{ Event string }
+
+	Recovered        bool
+	RecoverableUntil *time.Time `json:"recoverable_until"`
 }
+
+// over tells whether nothing more can come of the job.
+func (j jobView) over() bool { return j.final() && j.RecoverableUntil == nil }
 
 type mediaView struct {
 	ID, Type, URL, SHA256 string
@@ -88,18 +95,23 @@ func (c *cluster) post(api *program, path, key, prompt string) string {
 
 // gauge reads one value of a worker's metrics.
 func (c *cluster) gauge(p *program, name string) (float64, error) {
+	return c.metric(p, "tintype_"+name)
+}
+
+// metric reads one value of a program's metrics.
+func (c *cluster) metric(p *program, name string) (float64, error) {
 	a, err := c.try(request{url: p.base() + "/metrics"})
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.Lines(string(a.body)) {
-		if value, ours := strings.CutPrefix(line, "tintype_"+name+" "); ours {
+		if value, ours := strings.CutPrefix(line, name+" "); ours {
 			var v float64
 			_, err := fmt.Sscan(value, &v)
 			return v, err
 		}
 	}
-	return 0, fmt.Errorf("%s has no metric tintype_%s", p.name, name)
+	return 0, fmt.Errorf("%s has no metric %s", p.name, name)
 }
 
 // holder waits until one of the workers holds what a gauge counts, and gives it.

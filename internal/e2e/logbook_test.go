@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // logBook keeps what a program has written, line by line. It is an io.Writer;
@@ -76,9 +77,13 @@ func (b *logBook) tail(n int) string {
 
 // logLine is as much of a program's log line as the tests look at.
 type logLine struct {
-	Level string `json:"level"`
-	Msg   string `json:"msg"`
-	Addr  string `json:"addr"`
+	Level   string    `json:"level"`
+	Msg     string    `json:"msg"`
+	Addr    string    `json:"addr"`
+	Job     string    `json:"job_id"`
+	Account string    `json:"account"`
+	How     string    `json:"how"`
+	Time    time.Time `json:"time"`
 }
 
 // parseLine reads a line in JSON; the zero value for any other.

@@ -29,7 +29,7 @@ func run(m *testing.M) int {
 }
 
 // build builds the programs: those under test with the race detector if the
-// tests have it, the simulator without, since it would spend most of the test's
+// tests have it and with the crash points if these are wanted, the simulator without, since it would spend most of the test's
 // time on drawing.
 func build(dir string) error {
 	out := dir + string(filepath.Separator)
@@ -37,6 +37,9 @@ func build(dir string) error {
 	service := []string{"build", "-buildvcs=false", "-ldflags=-w", "-o", out, "./cmd/api", "./cmd/worker"}
 	if underRace {
 		service = slices.Insert(service, 1, "-race")
+	}
+	if underChaos {
+		service = slices.Insert(service, 1, "-tags=chaos")
 	}
 	for _, args := range [][]string{simulator, service} {
 		cmd := exec.Command("go", args...)

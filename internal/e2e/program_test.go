@@ -34,6 +34,8 @@ type program struct {
 	cmd  *exec.Cmd
 	told bool          // SIGTERM was sent; a second one would cut it short
 	done chan struct{} // closed when cmd has ended
+
+	began time.Time // of the first start
 }
 
 // base is the origin of the program's HTTP server.
@@ -48,6 +50,9 @@ func (p *program) launch(ctx context.Context) error {
 	seen := len(p.log.all())
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(bin, p.file), p.args...)
 	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = p.env, &p.log, &p.log, endWithParent()
+	if p.began.IsZero() {
+		p.began = time.Now()
+	}
 	if err := cmd.Start(); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tintypehq/tintype/internal/job"
 )
@@ -18,7 +19,14 @@ func key(rest string) string { return "{tt}:" + rest }
 // record is a job as it stands in Redis, with its log.
 type record struct {
 	id, state, upstreamID string
+	failure               string // the code of its error; "" without one
+	account               string
+	recovered             bool
+	inDoubt               bool // somebody waits for the answer to its submission
 	version               int64
+	fence                 int64
+	created, deadline     time.Time
+	submitBegan, finished time.Time // zero: not yet
 	spec                  job.Spec
 	media                 []job.Media
 	log                   []entry
@@ -69,8 +77,19 @@ func (c *cluster) record(ctx context.Context, id string) (record, error) {
 	if err != nil {
 		return record{}, err
 	}
-	j := record{id: id, state: m["state"], upstreamID: m["upstream_id"]}
+	j := record{
+		id: id, state: m["state"], upstreamID: m["upstream_id"], account: m["account"], recovered: m["recovered"] != "", inDoubt: m["doubt"] != "",
+		created: instant(m["created"]), deadline: instant(m["deadline"]), submitBegan: instant(m["submit_began"]), finished: instant(m["finished"]),
+	}
 	j.version, _ = strconv.ParseInt(m["ver"], 10, 64)
+	j.fence, _ = strconv.ParseInt(m["fence"], 10, 64)
+	if m["failure"] != "" {
+		var failure struct{ Code string }
+		if err := json.Unmarshal([]byte(m["failure"]), &failure); err != nil {
+			return j, fmt.Errorf("failure of job %s: %w", id, err)
+		}
+		j.failure = failure.Code
+	}
 	if err := json.Unmarshal([]byte(m["spec"]), &j.spec); err != nil {
 		return j, fmt.Errorf("spec of job %s: %w", id, err)
 	}
@@ -90,13 +109,23 @@ func (c *cluster) record(ctx context.Context, id string) (record, error) {
 	return j, err
 }
 
+// instant reads a time in ms, as Redis saw it; the zero time for "".
+func instant(ms string) time.Time {
+	n, err := strconv.ParseInt(ms, 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(n)
+}
+
 // checkLog: numbered from 1 without gap or double, one beginning, one end, and
-// the end is what the record says.
+// the end is what the record says. A job that has failed may succeed by media
+// that came late, and what comes late for a canceled one is noted behind its end.
 func (j record) checkLog() (found []string) {
 	bad := func(format string, args ...any) {
 		found = append(found, fmt.Sprintf("log of job %s: ", j.id)+fmt.Sprintf(format, args...))
 	}
-	ends := 0
+	var ends []string
 	for i, e := range j.log {
 		if want := fmt.Sprintf("%d-0", i+1); e.id != want {
 			bad("entry %d has the number %s", i+1, e.id)
@@ -107,18 +136,52 @@ func (j record) checkLog() (found []string) {
 		if (e.kind == "job.queued") != (i == 0) {
 			bad("entry %d is %s", i+1, e.kind)
 		}
-		if slices.Contains([]string{"job.succeeded", "job.failed", "job.canceled"}, e.kind) {
-			ends++
+		end := slices.Contains([]string{"job.succeeded", "job.failed", "job.canceled", "job.recovered"}, e.kind)
+		switch {
+		case end:
+			ends = append(ends, strings.TrimPrefix(e.kind, "job."))
+		case len(ends) > 0 && e.kind != "job.media":
+			bad("entry %d is %s, behind the end", i+1, e.kind)
+		}
+		if len(ends) > 0 && !end && e.state != ends[len(ends)-1] {
+			bad("entry %d says %s, behind the end", i+1, e.state)
 		}
 	}
 	if int64(len(j.log)) != j.version {
 		bad("has %d entries; the job's version is %d", len(j.log), j.version)
 	}
-	if n := len(j.log); n == 0 || ends != 1 || j.log[n-1].kind != "job."+j.state {
-		bad("has %d ends and does not end with job.%s", ends, j.state)
+	want := []string{j.state}
+	if j.recovered {
+		want = []string{"failed", "recovered"}
+	}
+	if !slices.Equal(ends, want) || j.recovered && j.state != "succeeded" {
+		bad("has the ends %v; the job is %s", ends, j.state)
+	}
+	if n := len(j.log); j.state == "succeeded" && n > 0 && j.log[n-1].kind == "job.media" {
+		bad("does not end with its end")
 	}
 	return found
 }
+
+// mercy is how long after its deadline a job may become final, should nobody
+// have looked.
+const mercy = 60 * time.Second
+
+// checkTime: the caller is told in time, if only that it took too long.
+func (j record) checkTime() (found []string) {
+	for _, e := range j.log {
+		if slices.Contains([]string{"job.succeeded", "job.failed", "job.canceled"}, e.kind) {
+			if late := time.UnixMilli(e.at).Sub(j.deadline); late > mercy {
+				found = append(found, fmt.Sprintf("job %s was final %s after its deadline", j.id, late))
+			}
+			break
+		}
+	}
+	return found
+}
+
+// lookup tells whether the upstream can be asked for a lost submission.
+func (j record) lookup() bool { return strings.HasPrefix(j.spec.UpstreamModel, "doubao-seedance-2-0-") }
 
 // leftovers counts what the service keeps for jobs that are not final: with all
 // of them final there must be none.

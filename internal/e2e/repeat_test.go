@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The headers of B5.
@@ -326,6 +327,40 @@ func TestAbsorbingIsOff(t *testing.T) {
 		a := c.call(request{url: c.apis[tt.jobs%2].base() + videoPath, key: gatewayKey, body: encode(fields{"prompt": prompt}), headers: tt.headers})
 		if a.status != http.StatusOK || c.charges(prompt) != tt.jobs {
 			t.Errorf("%v: %d, %d charges, not %d", tt.headers, a.status, c.charges(prompt), tt.jobs)
+		}
+	}
+}
+
+// TestCutCallsAreRetried: the connection breaks while the caller waits, as often
+// as it likes; who comes back, with its key or saying that it retries, gets what
+// the first call has made.
+func TestCutCallsAreRetried(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	for name, headers := range map[string][]string{
+		"by key":   {"Idempotency-Key", "another-key"},
+		"by count": {"X-Stainless-Retry-Count", "1"},
+	} {
+		prompt := c.prompt("waves sim:ready=1s")
+		r := request{url: c.apis[0].base() + videoPath, key: ownKey, body: encode(fields{"prompt": prompt})}
+		if name == "by key" {
+			r.headers = headers
+		}
+		for i := range 3 {
+			ctx, cancel := context.WithTimeout(c.ctx(), 200*time.Millisecond)
+			if resp, err := c.open(ctx, r); err == nil {
+				resp.Body.Close()
+			}
+			cancel()
+			r.url, r.headers = c.apis[(i+1)%2].base()+videoPath, headers
+			c.awaitSubmission(prompt)
+		}
+		a := c.call(r)
+		if a.status != http.StatusOK || a.header.Get("Idempotency-Replayed") != "true" || !strings.Contains(string(a.body), ".mp4") {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+		if n := c.charges(prompt); n != 1 {
+			t.Errorf("%s: charged %d times", name, n)
 		}
 	}
 }

@@ -76,11 +76,11 @@ func testKey(t *testing.T, b bench) {
 	if e := b.earlier(t, redisstore.Repeat{Key: "k", Digest: "another request"}, id); e.Same {
 		t.Errorf("another request under the key found %+v", e)
 	}
-	if ttl := b.rdb.PTTL(t.Context(), "{tt}:idem:k").Val(); ttl <= time.Hour || ttl > 2*time.Hour {
+	if ttl := b.rdb.PTTL(t.Context(), "{tt}:once:k").Val(); ttl <= time.Hour || ttl > 2*time.Hour {
 		t.Errorf("the key lives for %s", ttl)
 	}
 	b.accept(t, keyed("short"), func(n *redisstore.NewJob) { n.Repeat.KeyFor = time.Second })
-	if ttl := b.rdb.PTTL(t.Context(), "{tt}:idem:short").Val(); ttl < 50*time.Second {
+	if ttl := b.rdb.PTTL(t.Context(), "{tt}:once:short").Val(); ttl < 50*time.Second {
 		t.Errorf("the key lives for %s, and its job may run for a minute", ttl)
 	}
 }
@@ -110,7 +110,7 @@ func testRefusedRepeat(t *testing.T, b bench) {
 	n.Spec.Upstream = "other"
 	_, _, err := b.Accept(t.Context(), n)
 	wantFault(t, err, fault.PoolExhausted)
-	if left := append(b.keys(t, "idem:*"), b.keys(t, "same:*")...); len(left) != 0 {
+	if left := append(b.keys(t, "once:*"), b.keys(t, "same:*")...); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
 	}
 }

@@ -83,8 +83,10 @@ var luaFiles embed.FS
 
 // scripts are the Lua scripts, each with the prelude in front.
 type scripts struct {
+	look *redis.Script
+
 	accept, claim, begin, accepted, notSent, rejected, finish,
-	progress, ready, stored, claimPolls, renew, release, sweep, accounts, postpone, unsettled, cancel, canceled,
+	progress, ready, stored, claimPolls, renew, release, sweep, accounts, postpone, unsettled, cancel, canceled, archived,
 	earlier, left *redis.Script
 }
 
@@ -93,12 +95,13 @@ func loadScripts() scripts {
 	load := func(name string) *redis.Script { return redis.NewScript(prelude + luaFile(name)) }
 	asks := func(name string) *redis.Script { return redis.NewScript(prelude + luaFile("repeats") + luaFile(name)) }
 	return scripts{
+		look:   load("look"),
 		accept: asks("accept"), claim: load("claim"), begin: load("begin"), accepted: load("accepted"),
 		notSent: load("not_sent"), rejected: load("rejected"), finish: load("finish"), progress: load("progress"),
 		ready: load("ready"), stored: load("stored"), claimPolls: load("claim_polls"), renew: load("renew"),
 		release: load("release"), sweep: load("sweep"), accounts: load("accounts"),
 		postpone: load("defer"), unsettled: load("unsettled"),
-		cancel: load("cancel"), canceled: load("canceled"),
+		cancel: load("cancel"), canceled: load("canceled"), archived: load("archived"),
 		earlier: asks("earlier"), left: load("left"),
 	}
 }
@@ -173,4 +176,12 @@ func readBells(v any) ([]job.Bell, error) {
 		bells = append(bells, job.Bell{Job: job.ID(id), Stage: job.Stage(stage), N: n})
 	}
 	return bells, nil
+}
+
+// flag is how a script is told yes and no.
+func flag(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
 }

@@ -222,7 +222,7 @@ func TestDigestsAreKeyed(t *testing.T) {
 	names := func(secret string) []string {
 		h := open(t, configure(func(c *server.Config) { c.Repeats.Secret = []byte(secret) }))
 		h.create(images, `{"prompt":"a canary prompt"}`, idemKey, "canary-key")
-		all, err := h.rdb.Keys(t.Context(), "{tt}:idem:*").Result()
+		all, err := h.rdb.Keys(t.Context(), "{tt}:once:*").Result()
 		h.must(err)
 		all = append(all, h.lists()...)
 		for _, name := range all {

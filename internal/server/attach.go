@@ -58,11 +58,11 @@ var errLostRace = fault.New(fault.Unavailable, "An equal request was ahead of th
 
 // leave notes how a call ended, so that the retry of a caller that got nothing
 // finds its own job, and not one whose caller is still served. It tells whether
-// the job is in nobody else's hands: then it may be canceled.
-func (s *Server) leave(c echo.Context, call *callJob, err error) (alone bool) {
+// the job is in nobody else's hands, for a caller that wants it canceled.
+func (s *Server) leave(c echo.Context, call *callJob, err error, cancels bool) (alone bool) {
 	ctx := c.Request().Context()
 	how := call.ending(c, err)
-	if how == redisstore.Unnoted && (!call.style.cancelIfLeft || ctx.Err() == nil) {
+	if how == redisstore.Unnoted && !cancels {
 		return true
 	}
 	if how == redisstore.Told {

@@ -64,9 +64,6 @@ func errCrowded() error {
 // reasons. The job is looked at after each news of it and every Recheck, since
 // news may be lost. At each of ticks, if any, tick is called.
 func (s *Server) await(ctx context.Context, j *job.Job, done func(*job.Job) bool, limit time.Time, beat *ticker) (outcome, error) {
-	if isFinal(j) && done(j) { // perhaps from the archive: the store need not know it
-		return outcome{j, changed}, nil
-	}
 	news, stop := s.cfg.News.Listen(j.ID)
 	defer stop()
 	look := time.Time{} // at once: listen first, then read

@@ -16,7 +16,7 @@ const spelledBytes = 64 << 10
 // only how the caller wants to hear of it.
 func deliveryOnly(name string) bool {
 	switch name {
-	case "stream", "stream_options", "response_format", "partial_images":
+	case "stream", "stream_options", "response_format", "partial_images", "on_disconnect":
 		return true
 	}
 	return false

@@ -41,9 +41,9 @@ func (s *Server) create(kind job.Kind) echo.HandlerFunc {
 		}
 		err = s.answerCreate(c, call.job, who.mode, wish, call.style)
 		// Looked at now: whoever goes once it has its answer has not left early.
-		left := c.Request().Context().Err() != nil
-		if alone := s.leave(c, call, err); alone && left && call.style.cancelIfLeft {
-			s.cancelIfLeft(c.Request().Context(), call.job)
+		cancels := call.style.cancelIfLeft && hasLeft(c.Request().Context(), err)
+		if alone := s.leave(c, call, err, cancels); alone && cancels {
+			s.cancelLeft(c.Request().Context(), call.job)
 		}
 		return err
 	}

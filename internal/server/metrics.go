@@ -40,12 +40,12 @@ func newMetrics(r *prometheus.Registry) (*metrics, error) {
 		accepted: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tintype_jobs_accepted_total", Help: "Jobs accepted by this process.",
 		}, []string{"kind"}),
+		attached: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tintype_requests_attached_total", Help: "Repeated requests that got the job of the first one, by what told them: their key, or their word that they are a retry.",
+		}, []string{"by"}),
 		cancels: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tintype_job_cancels_total", Help: "Wishes to cancel a job: canceled at once, asked of the upstream, or final before.",
 		}, []string{"answer"}),
-		attached: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tintype_jobs_attached_total", Help: "Calls that were given a job which an earlier call had made, by what told it.",
-		}, []string{"by"}),
 		resumes: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "tintype_stream_resumes_total", Help: "Streams that went on from a cursor.",
 		}),

@@ -155,7 +155,7 @@ func TestAttach(t *testing.T) {
 			answers <- fmt.Sprint(name, " ", a.status, " ", a.header.Get(replayed), " ", a.header.Get("X-Job-Id"), " ", a.body)
 		}()
 	}
-	h.eventually(func() bool { return twin.metric(`tintype_jobs_attached_total{by="key"}`) == "4" })
+	h.eventually(func() bool { return twin.metric(`tintype_requests_attached_total{by="key"}`) == "4" })
 	h.makeVideo(id)
 	for range cap(answers) {
 		got := <-answers
@@ -215,6 +215,11 @@ func TestReplayedFailure(t *testing.T) {
 	}
 	if again.header.Get("X-Should-Retry") != "false" || again.header.Get(replayed) != "true" {
 		t.Errorf("%v", again.header)
+	}
+	h.cancelJob(h.create(images, `{"prompt":"y"}`, idemKey, "l"), http.StatusOK)
+	a := h.call(http.MethodPost, images, `{"prompt":"y"}`, idemKey, "l")
+	if code, _, _ := errorOf(t, a.body); a.status != http.StatusConflict || code != "canceled" || a.header.Get(replayed) != "true" {
+		t.Errorf("canceled: %d %v %s", a.status, a.header, a.body)
 	}
 }
 

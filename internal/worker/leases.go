@@ -84,8 +84,11 @@ func (l *leases) fresh(lease redisstore.Lease) bool {
 // run renews until ctx ends. The clock is watched beside that, so that a Redis
 // that does not answer cannot keep us from giving up in time.
 func (l *leases) run(ctx context.Context) {
+	look := l.store.Lease() / 15
 	var loops sync.WaitGroup
-	loops.Go(func() { every(ctx, l.store.Lease()/15, func() { l.expire(time.Now()) }) })
+	// One look ahead: a lease that lapses before the next look is given up now, and
+	// not when another worker has it already.
+	loops.Go(func() { every(ctx, look, func() { l.expire(time.Now().Add(look)) }) })
 	loops.Go(func() { every(ctx, l.store.Lease()/3, func() { l.renew(ctx) }) })
 	loops.Wait()
 }

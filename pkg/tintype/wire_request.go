@@ -36,7 +36,7 @@ type ImageRequest struct {
 	IdempotencyKey string `json:"-"`
 }
 
-func (r ImageRequest) idempotencyKey() string { return r.IdempotencyKey }
+func (r ImageRequest) key() string { return r.IdempotencyKey }
 
 // ResponseFormat is the form in which an image comes back.
 type ResponseFormat string
@@ -72,4 +72,4 @@ type VideoRequest struct {
 	IdempotencyKey string `json:"-"`
 }
 
-func (r VideoRequest) idempotencyKey() string { return r.IdempotencyKey }
+func (r VideoRequest) key() string { return r.IdempotencyKey }

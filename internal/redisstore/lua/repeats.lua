@@ -2,13 +2,13 @@
 -- before. Its keys hold digests alone: neither an idempotency key nor a prompt
 -- can be read from them.
 --
---   idem:<key>      string  "<id> <digest>", the job and the request of an idempotency key
+--   once:<key>      string  "<id> <digest>", the job and the request of an idempotency key
 --   same:<digest>   zset    the newest jobs of equal requests, by creation
 
 -- keyed gives the job of an idempotency key and the digest of its request, or
 -- nil.
 local function keyed(key)
-  local entry = key ~= '' and redis.call('GET', P .. 'idem:' .. key)
+  local entry = key ~= '' and redis.call('GET', P .. 'once:' .. key)
   if not entry then return nil end
   local at = string.find(entry, ' ', 1, true)
   return string.sub(entry, 1, at - 1), string.sub(entry, at + 1)
@@ -44,7 +44,7 @@ end
 -- hundred newest of equal requests are enough to choose from.
 local function remember(id, key, digest, key_ms, listed_ms)
   if key ~= '' then
-    redis.call('SET', P .. 'idem:' .. key, id .. ' ' .. digest, 'PX', key_ms)
+    redis.call('SET', P .. 'once:' .. key, id .. ' ' .. digest, 'PX', key_ms)
     redis.call('HSET', job_key(id), 'caller', 'told')
   end
   if listed_ms <= 0 then return end

@@ -1,0 +1,170 @@
+//go:build chaos
+
+package e2e_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tintypehq/tintype/internal/e2e/wire"
+)
+
+// lie is how an upstream answers a submission, and what must come of it where
+// nobody can look the job up. Where somebody can, it succeeds.
+type lie struct {
+	tags    string
+	charges int
+}
+
+// liesToSubmit is F4: whatever comes back, or does not, the request is not sent
+// again unless it is known to have created nothing.
+func liesToSubmit(r *row) {
+	c := plan{settings: hurry(), limit: crashLimit, sim: []string{"--visibility-lag", "500ms"}}.start(r.T)
+	type sent struct {
+		lie
+		work
+		id string
+	}
+	var all []sent
+	for _, w := range works() {
+		for _, l := range []lie{
+			{"sim:drop", 1}, {"sim:hang", 1}, {"sim:500,accepted", 1}, {"sim:truncate", 1}, {"sim:empty", 1},
+			{"sim:500,times=1", 0}, {"sim:502,times=1", 0}, {"sim:redirect,times=1", 0},
+		} {
+			all = append(all, sent{l, w, c.postAs(w, "waves "+l.tags)})
+		}
+	}
+	_, charges := c.settle(r)
+	for _, s := range all {
+		j := c.awaitRecord(s.id, func(record) error { return nil })
+		posts := len(c.submissionsOf(j))
+		r.recovered(j.finished.Sub(j.created))
+		switch {
+		case s.lookup && j.state == "succeeded" && charges[s.id] == 1 && posts <= 2-s.charges:
+		case !s.lookup && j.state == "failed" && j.failure == "submit_outcome_unknown" && charges[s.id] == s.charges && posts == 1:
+		case s.tags == "sim:redirect,times=1" && j.state == "failed" && charges[s.id] == 0 && posts <= 1:
+		default:
+			c.Errorf("%s %s: %s (%s) after %d requests with %d charges", s.name, s.tags, j.state, j.failure, posts, charges[s.id])
+		}
+	}
+}
+
+// unreachable is F5: the upstream cannot be reached when a job is to be
+// submitted. That costs nothing, and the job goes on when it can be.
+func unreachable(r *row) {
+	r.Run("refused", func(t *testing.T) {
+		t.Parallel()
+		c := plan{wired: true, limit: 1}.start(t)
+		if err := c.doors.sim.Set(wire.Refuse); err != nil {
+			t.Fatal(err)
+		}
+		id := c.postAs(works()[1], "waves")
+		j := c.awaitRecord(id, func(j record) error {
+			if j.fence < 3 {
+				return fmt.Errorf("only %d tries", j.fence)
+			}
+			return nil
+		})
+		if j.final() {
+			t.Errorf("the job is %s", j.state)
+		}
+		if err := c.doors.sim.Set(wire.Pass); err != nil {
+			t.Fatal(err)
+		}
+		back := time.Now()
+		jobs, charges := c.settle(r)
+		r.recovered(jobs[0].finished.Sub(back))
+		if jobs[0].state != "succeeded" || charges[id] != 1 {
+			t.Errorf("the job is %s (%s) with %d charges", jobs[0].state, jobs[0].failure, charges[id])
+		}
+	})
+	tls := httptest.NewTLSServer(http.NotFoundHandler()) // of a certificate that nobody trusts
+	r.Cleanup(tls.Close)
+	for name, url := range map[string]string{
+		"TLS": tls.URL, "DNS": "http://nowhere.invalid",
+	} {
+		r.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := plan{upstream: url}.start(t)
+			for _, w := range works() {
+				c.postAs(w, "waves")
+			}
+			jobs, charges := c.settle(r)
+			for _, j := range jobs {
+				if j.state != "failed" || j.failure == "submit_outcome_unknown" || charges[j.id] != 0 || j.fence < 2 {
+					t.Errorf("the job is %s (%s) with %d charges after %d tries", j.state, j.failure, charges[j.id], j.fence)
+				}
+			}
+		})
+	}
+}
+
+// accountsTried are the accounts of a job's submissions that were not accepted,
+// as the workers said.
+func (c *cluster) accountsTried(id string) map[string]bool {
+	out := map[string]bool{}
+	for _, w := range c.workers {
+		for _, line := range w.log.all() {
+			if l := parseLine(line); l.Job == id && l.Account != "" && l.Msg == "a submission was not accepted" {
+				out[l.Account] = true
+			}
+		}
+	}
+	return out
+}
+
+// turnedAway is F6: an account is refused when it is to submit. Nothing is paid,
+// another account takes the job, and it keeps its place in the line.
+func turnedAway(r *row) {
+	for _, tags := range []string{"sim:429=2,times=1", "sim:429,times=1", "sim:quota,times=1", "sim:deadkey,times=1"} {
+		r.Run(strings.TrimPrefix(tags, "sim:"), func(t *testing.T) {
+			t.Parallel()
+			c := plan{limit: 1}.start(t)
+			first := c.postAs(works()[1], "waves "+tags)
+			for range 3 {
+				c.postAs(works()[1], "waves")
+			}
+			jobs, charges := c.settle(r)
+			order := map[string]int{}
+			for _, j := range jobs {
+				r.recovered(j.finished.Sub(j.created))
+				if j.state != "succeeded" || charges[j.id] != 1 {
+					t.Errorf("job %s is %s (%s) with %d charges", j.id, j.state, j.failure, charges[j.id])
+				}
+			}
+			c.chargeOrder(jobs, order)
+			// Two ran at once, so that the second may pass the first.
+			if order[first] > 2 {
+				t.Errorf("the job that was turned away came as number %d of %d", order[first], len(jobs))
+			}
+			for _, j := range jobs {
+				if keys := c.submissionsOf(j); j.id == first && (len(keys) < 2 || keys[0] == keys[len(keys)-1] && !strings.Contains(tags, "429")) {
+					t.Errorf("it was submitted on %v", keys)
+				}
+			}
+			if len(c.accountsTried(first)) == 0 {
+				t.Error("no account was refused")
+			}
+		})
+	}
+}
+
+// chargeOrder numbers jobs by when they were paid for, from 1.
+func (c *cluster) chargeOrder(jobs []record, order map[string]int) {
+	c.Helper()
+	l, err := c.ledger()
+	if err != nil {
+		c.Fatal(err)
+	}
+	for _, sub := range l.Submissions {
+		for _, j := range jobs {
+			if sub.Charged && strings.Contains(sub.Prompt, j.spec.Prompt) && order[j.id] == 0 {
+				order[j.id] = len(order) + 1
+			}
+		}
+	}
+}
