@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -129,33 +127,4 @@ func (c *cluster) ledger() (l sim.Ledger, err error) {
 func keyHash(credential string) string {
 	sum := sha256.Sum256([]byte(credential))
 	return hex.EncodeToString(sum[:6])
-}
-
-// checkSecrets: no credential stands in a log, in Redis's files or in the bucket.
-func (c *cluster) checkSecrets() (found []string) {
-	secrets := []string{gatewayKey, holdKey, windowKey, poolKey1, poolKey2, ownKey}
-	look := func(where, text string) {
-		for _, s := range secrets {
-			if strings.Contains(text, s) {
-				found = append(found, fmt.Sprintf("%s holds the credential %s", where, s))
-			}
-		}
-	}
-	for _, p := range append(append([]*program{}, c.apis...), c.workers...) {
-		look("the log of "+p.name, strings.Join(p.log.all(), "\n"))
-	}
-	for _, dir := range []string{c.redis.Dir, c.s3.Dir} {
-		err := filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
-			if err != nil || !entry.Type().IsRegular() {
-				return err
-			}
-			b, err := os.ReadFile(path)
-			look(path, string(b))
-			return err
-		})
-		if err != nil {
-			found = append(found, err.Error())
-		}
-	}
-	return found
 }

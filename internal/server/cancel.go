@@ -54,7 +54,7 @@ func onDisconnect(f fields) (cancels bool, err error) {
 // cancelJob serves POST /v1/jobs/{id}/cancel: 200 with a job that is final, 202
 // with one whose upstream must be asked first. It may be repeated.
 func (s *Server) cancelJob(c echo.Context) error {
-	j, err := s.findJob(c)
+	j, err := s.findJob(c, ScopeGenerate)
 	if err != nil {
 		return err
 	}

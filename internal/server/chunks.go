@@ -20,7 +20,7 @@ const endOfChunks = "data: [DONE]\n\n"
 // the stream of a create call, for whoever lost it.
 func (s *Server) jobChunks(kind job.Kind) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		j, err := s.findJob(c)
+		j, err := s.findJob(c, ScopeRead)
 		switch {
 		case err != nil:
 			return err

@@ -18,7 +18,7 @@ import (
 // create serves POST /v1/images/generations and POST /v1/video/generations.
 func (s *Server) create(kind job.Kind) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		who, err := s.authenticate(c)
+		who, err := s.authenticate(c, ScopeGenerate)
 		if err != nil {
 			return err
 		}

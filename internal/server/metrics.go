@@ -23,6 +23,9 @@ type metrics struct {
 	attempts *prometheus.CounterVec
 	sent     prometheus.Counter
 	page     http.Handler
+
+	connections prometheus.Gauge
+	turnedAway  prometheus.Counter
 }
 
 func newMetrics(r *prometheus.Registry) (*metrics, error) {
@@ -55,9 +58,15 @@ func newMetrics(r *prometheus.Registry) (*metrics, error) {
 		sent: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "tintype_media_sent_bytes_total", Help: "Bytes of media sent through this process.",
 		}),
+		connections: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "tintype_http_connections", Help: "Connections that are open at the moment.",
+		}),
+		turnedAway: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "tintype_http_connections_refused_total", Help: "Connections closed unheard because limits.connections were open.",
+		}),
 		page: promhttp.HandlerFor(r, promhttp.HandlerOpts{}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.waiters, m.accepted, m.attached, m.cancels, m.resumes, m.attempts, m.sent} {
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.waiters, m.accepted, m.attached, m.cancels, m.resumes, m.attempts, m.sent, m.connections, m.turnedAway} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}

@@ -217,7 +217,8 @@ func (p *poller) failed(life context.Context, j *polled, err error) {
 	case j.lost >= maxLost:
 		final = fault.Wrap(fault.GenerationFailed, "The upstream accepted the job and no longer knows it.", err)
 	case fault.Is(err, fault.CredentialGone):
-		final = fault.From(err)
+		final = fault.Wrap(fault.CredentialGone, "The credential that this job was posted with can no longer be opened, so the upstream cannot be asked for its result. "+
+			"It was accepted there and may have been billed.", err)
 	}
 	if final == nil || p.end(life, j, final, rest) != nil {
 		p.later(j, max(e.RetryAfter, p.pause(j)))
