@@ -91,3 +91,7 @@ func SplitChunk(chunk string) (out []string) {
 	}
 	return out
 }
+
+// Canonical gives what all spellings of a JSON value share, if there are left
+// bytes for taking values apart.
+func Canonical(text string, left int) string { return string(canonical([]byte(text), &left)) }
