@@ -75,6 +75,13 @@ func (s *Store) Ping(ctx context.Context) error {
 	return unavailable(s.rdb.Ping(ctx).Err())
 }
 
+// Now is the time by which the store's own times are to be judged. A process's
+// clock may be wrong.
+func (s *Store) Now(ctx context.Context) (time.Time, error) {
+	now, err := s.rdb.Time(ctx).Result()
+	return now, unavailable(err)
+}
+
 func (s *Store) key(kind, name string) string { return s.prefix + kind + name }
 
 //go:embed lua/*.lua

@@ -16,7 +16,10 @@ func (s *Server) answerBlocking(c echo.Context, j *job.Job, mode WaitMode, forma
 	if mode == "" {
 		mode = s.cfg.Wait.Mode
 	}
-	limit := j.Deadline.Add(s.cfg.Wait.Slack)
+	// The job's times are the store's. This process's clock may be another, so that
+	// only the time between two of them says how long the call may wait.
+	deadline := time.Now().Add(j.Deadline.Sub(j.CreatedAt))
+	limit := deadline.Add(s.cfg.Wait.Slack)
 	var beat *ticker
 	switch mode {
 	case Keepalive:
@@ -31,7 +34,7 @@ func (s *Server) answerBlocking(c echo.Context, j *job.Job, mode WaitMode, forma
 		return s.finish(c, end.job, format, err)
 	case end.why == changed:
 		return s.finish(c, end.job, format, nil)
-	case mode == Window && end.why == due && time.Now().Before(j.Deadline):
+	case mode == Window && end.why == due && time.Now().Before(deadline):
 		return s.comeBack(c, j)
 	}
 	return s.finish(c, end.job, format, errStillRuns(j))

@@ -82,10 +82,12 @@ func (l *leases) fresh(lease redisstore.Lease) bool {
 }
 
 // run renews until ctx ends. The clock is watched beside that, so that a Redis
-// that does not answer cannot keep us from giving up in time.
+// that does not answer cannot keep us from giving up in time: what lapses before
+// the next look is given up at this one.
 func (l *leases) run(ctx context.Context) {
 	var loops sync.WaitGroup
-	loops.Go(func() { every(ctx, l.store.Lease()/15, func() { l.expire(time.Now()) }) })
+	look := l.store.Lease() / 15
+	loops.Go(func() { every(ctx, look, func() { l.expire(time.Now().Add(look)) }) })
 	loops.Go(func() { every(ctx, l.store.Lease()/3, func() { l.renew(ctx) }) })
 	loops.Wait()
 }

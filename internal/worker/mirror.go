@@ -86,10 +86,11 @@ func (w *Worker) Mirror(ctx context.Context, id job.ID) error {
 // and says why.
 func (c *copying) damaged(ctx context.Context, err error) error {
 	round, unknown := c.Store.DamagedTimes(ctx, c.job.ID)
-	if unknown != nil {
+	now, noTime := c.Store.Now(ctx)
+	if unknown = errors.Join(unknown, noTime); unknown != nil {
 		return unknown
 	}
-	if errors.Is(err, errGone) || round >= int64(len(c.DamagedPauses)) || time.Until(c.job.GiveUpAt()) < c.DamagedPauses[round] {
+	if errors.Is(err, errGone) || round >= int64(len(c.DamagedPauses)) || c.job.GiveUpAt().Sub(now) < c.DamagedPauses[round] {
 		return c.fail(ctx, fault.Wrap(fault.MediaInvalid, "The upstream made media that is not usable.", err))
 	}
 	c.Log.WarnContext(ctx, "media that arrives damaged is tried again later", "job_id", c.job.ID, "round", round, "err", err)
