@@ -71,17 +71,22 @@ func (p *parts) serverConfig() (server.Config, func(), error) {
 		Drivers: map[string]upstream.Driver{}, ChatAccounts: map[string][]account.Account{}, PassThroughMaxInFlight: map[string]int{},
 		Auth: server.Auth{
 			Keys: keys, AllowPooled: c.PooledOpen(), PassThrough: c.Auth.PassThrough, TenantSecret: tenantSecret(c.Auth.TenantSecret),
+			DigestSecret: []byte(c.Auth.TenantSecret.Reveal()),
 		},
 		Wait: server.Wait{
 			Mode: server.WaitMode(c.Wait.Mode), Silence: orNone(c.Wait.Silence), Space: c.Wait.Interval, Window: c.Wait.Window,
 			MaxPrefer: c.Wait.MaxPrefer, Recheck: c.Wait.Recheck, Beat: c.Wait.SSEHeartbeat,
 		},
 		Limits: server.Limits{
-			BodyBytes: int64(c.Limits.Body), PromptRunes: c.Limits.PromptRunes, ImageBytes: int64(c.Limits.ImageBytes),
-			ImagePixels: c.Limits.ImagePixels, Messages: c.Limits.ChatMessages, Waiting: c.Limits.WaitingPerProcess,
-			FetchTime: c.Fetch.Timeout, HeaderBytes: int(c.Limits.HeaderBytes),
+			BodyBytes: int64(c.Limits.Body), BodyBudget: int64(c.Limits.BodyBudget), HeaderBytes: int(c.Limits.HeaderBytes),
+			PromptRunes: c.Limits.PromptRunes, ImageBytes: int64(c.Limits.ImageBytes), ImagePixels: c.Limits.ImagePixels,
+			Messages: c.Limits.ChatMessages, Waiting: c.Limits.WaitingPerProcess, Connections: c.Limits.Connections,
+			FetchTime: c.Fetch.Timeout, ReadStall: c.Limits.ReadStall, WriteStall: c.Limits.WriteStall,
 		},
-		Jobs:        server.JobTimes{ImageDeadline: c.Image.Deadline, VideoDeadline: c.Video.Deadline, ImageHarvest: c.Image.Harvest, VideoHarvest: c.Video.Harvest, Retention: c.Retention.Jobs},
+		Jobs: server.JobTimes{
+			ImageDeadline: c.Image.Deadline, VideoDeadline: c.Video.Deadline, ImageHarvest: c.Image.Harvest, VideoHarvest: c.Video.Harvest, Retention: c.Retention.Jobs,
+			KeyRetention: c.Retention.Idempotency, Absorb: orNone(c.Retention.Absorb),
+		},
 		Shutdown:    server.Shutdown{Delay: c.Server.ShutdownDelay},
 		Delivery:    server.Delivery{Mode: server.DeliveryMode(c.Media.Delivery), TTL: c.Media.PresignTTL},
 		CORSOrigins: c.Server.CORS.AllowedOrigins, PublicURL: c.Server.PublicURL, TrustForwarded: c.Server.TrustForwarded,
@@ -108,12 +113,13 @@ func orNone[T int | time.Duration](v T) T {
 func gatewayKeys(keys []config.GatewayKey) ([]server.GatewayKey, error) {
 	out := make([]server.GatewayKey, 0, len(keys))
 	for i, k := range keys {
-		gk := server.GatewayKey{Name: k.Name, Mode: server.WaitMode(k.WaitMode), SHA256: sha256.Sum256([]byte(k.Key.Reveal()))}
-		if k.SHA256 != "" {
-			n, err := hex.Decode(gk.SHA256[:], []byte(k.SHA256))
-			if err != nil || n != sha256.Size {
-				return nil, fmt.Errorf("auth.keys[%d].sha256: must be 64 hexadecimal digits", i)
-			}
+		sum, err := hex.DecodeString(k.SHA256)
+		if err != nil || len(sum) != sha256.Size {
+			return nil, fmt.Errorf("auth.keys[%d].sha256: must be 64 hexadecimal digits", i)
+		}
+		gk := server.GatewayKey{Name: k.Name, Mode: server.WaitMode(k.WaitMode), SHA256: [sha256.Size]byte(sum)}
+		for _, scope := range k.Scopes {
+			gk.Scopes = append(gk.Scopes, server.Scope(scope))
 		}
 		out = append(out, gk)
 	}

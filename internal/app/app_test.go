@@ -172,6 +172,20 @@ func TestMainRefusesWhatItCannotStart(t *testing.T) {
 	}
 }
 
+func TestWhereFencesAreKept(t *testing.T) {
+	t.Parallel()
+	for setting, want := range map[string]bool{"": false, "redis": false, "redis+s3": true} {
+		cfg, err := config.Load(config.Source{Role: config.ForEmbedded, Environ: []string{"TINTYPE_WORKER_SUBMIT_FENCE=" + setting}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := &parts{Options: Options{Config: cfg}, services: &services{}}
+		if got := p.workerConfig().FenceObjects; got != want {
+			t.Errorf("%q: fences in the bucket is %v", setting, got)
+		}
+	}
+}
+
 // A whole program starts, says where it listens, and ends with its context.
 func TestRunEndsWithItsContext(t *testing.T) {
 	t.Parallel()

@@ -44,6 +44,7 @@ func (p *parts) workerConfig() worker.Config {
 				},
 			},
 		},
+		FenceObjects:  c.Worker.SubmitFence == config.FenceInBucket,
 		SweepInterval: c.Worker.SweepInterval, StatusCalls: c.Worker.StatusConcurrency,
 		StatusPerAcct: c.Worker.StatusConcurrencyPerAccount, Log: p.log, Metrics: p.metrics,
 	}
@@ -52,7 +53,7 @@ func (p *parts) workerConfig() worker.Config {
 	}
 	for name, srv := range p.services.byName {
 		out.Upstreams[name] = worker.Upstream{
-			Driver: srv.driver, Media: srv.media, Accounts: srv.all,
+			Driver: srv.driver, Media: srv.media, Accounts: srv.all, VisibleWithin: srv.config.VisibilityLag,
 			Resubmit: map[job.Kind]bool{
 				job.Image: srv.config.OnUnknown.Image == config.Resubmit,
 				job.Video: srv.config.OnUnknown.Video == config.Resubmit,
@@ -86,7 +87,10 @@ func (p *parts) startHealth(ctx context.Context, group *errgroup.Group) error {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { p.ready(ctx, w, r) })
 	mux.Handle("GET /metrics", promhttp.HandlerFor(p.metrics, promhttp.HandlerOpts{}))
-	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	srv := &http.Server{
+		Handler: mux, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
+	}
 	group.Go(func() error { return serveUntil(ctx, srv, ln) })
 	p.log.InfoContext(ctx, "the worker's health is served", "addr", ln.Addr().String())
 	if p.Ready != nil {

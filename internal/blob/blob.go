@@ -26,6 +26,13 @@ var ErrSize = errors.New("blob: the body has another length than announced")
 // than that of the bytes that were read from Body.
 var ErrCorrupt = errors.New("blob: the store holds other bytes than were sent")
 
+// ErrExists is what PutNew returns for a key that holds an object already.
+var ErrExists = errors.New("blob: the key holds an object already")
+
+// ErrNoPutNew is what PutNew returns where the store has no such operation, and
+// ProveNew where the store has it and does not keep its promise.
+var ErrNoPutNew = errors.New("blob: the store does not keep a key from being written twice")
+
 // UnknownSize is the SizeBytes of a PutRequest whose length is not known.
 const UnknownSize int64 = -1
 
@@ -78,6 +85,18 @@ type Store interface {
 	// longer than SizeBytes is ErrSize. Writing a key again replaces it; of two
 	// at the same time one wins, whole.
 	Put(ctx context.Context, req PutRequest) (Object, error)
+
+	// PutNew writes a small object under a key that holds none; ErrExists if it
+	// holds one, whatever its bytes. Of many at the same time exactly one
+	// writes, and what it wrote stays there until a Delete, or a Put, which does
+	// not ask. Nil means that the object is there to stay.
+	//
+	// After any other error it is not known whether the object was written, and
+	// ErrExists may be told of what an earlier try of this very call wrote,
+	// whose reply was lost. Bytes that nobody else writes settle both: the
+	// caller repeats, and asks Holds whose they are. A store that cannot do
+	// this gives ErrNoPutNew; one that only pretends to is found by ProveNew.
+	PutNew(ctx context.Context, key string, content []byte) error
 
 	// Open reads length bytes from offset; length < 0 means to the end. An
 	// offset at or past the end gives an empty reader. A missing key is

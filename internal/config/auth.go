@@ -42,16 +42,33 @@ type GatewayKey struct {
 	// Name is the tenant in logs and metrics; unique.
 	Name string `yaml:"name"`
 
-	// Key is the credential itself: "tt_" and at least 13 more characters.
+	// Key is the credential itself: "tt_" and at least 13 more characters. Load
+	// turns it into SHA256 and forgets it: nothing needs more than the digest.
 	Key account.Secret `yaml:"key"`
 
-	// SHA256 is the credential's SHA-256 in hexadecimal, instead of Key, so
-	// that the configuration holds nothing secret.
+	// SHA256 is the credential's SHA-256 in hexadecimal. It may be given instead
+	// of Key, so that the configuration holds nothing secret.
 	SHA256 string `yaml:"sha256"`
+
+	// Scopes are what the key may do: generate (media and chat), read (jobs,
+	// events, models), admin. None of them includes another.
+	Scopes []Scope `yaml:"scopes" default:"generate,read"`
 
 	// WaitMode is wait.mode for this key. Empty: wait.mode.
 	WaitMode WaitMode `yaml:"wait_mode"`
 }
+
+// Scope is one thing that a gateway key may do.
+type Scope string
+
+// The scopes.
+const (
+	ScopeGenerate Scope = "generate"
+	ScopeRead     Scope = "read"
+	ScopeAdmin    Scope = "admin"
+)
+
+func (Scope) values() []string { return texts(ScopeGenerate, ScopeRead, ScopeAdmin) }
 
 // PooledOpen tells whether the credential "pooled" works.
 func (c *Config) PooledOpen() bool {
@@ -69,7 +86,8 @@ func (c *Config) PooledOpen() bool {
 type Security struct {
 	// Keys seal passed-through credentials while their jobs need them: texts
 	// "id:base64", 32 bytes each. The first one seals, all of them open, so a
-	// new key goes in front and the old one stays for the length of a job.
+	// new key goes to the end first; when every process knows it, in front; and
+	// the old one stays behind it for as long as a job may last.
 	// Empty: one made anew at each start of `tintype run`.
 	Keys []account.Secret `yaml:"keys"`
 }

@@ -25,6 +25,7 @@ func (l *loader) check() {
 	l.checkMedia()
 	l.checkAuth()
 	l.checkSecurity()
+	l.checkLimits()
 	l.checkTiming()
 	l.checkUpstreams()
 	l.checkModels()

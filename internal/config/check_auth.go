@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"strings"
 
@@ -22,8 +23,9 @@ func (l *loader) checkAuth() {
 			names.check(l, path+".name", k.Name)
 		}
 		l.checkGatewayKey(path, k)
-		keys.check(l, path+".key", k.Key.Reveal())
+		keys.check(l, path+".key", digest(k.Key))
 		keys.check(l, path+".sha256", strings.ToLower(k.SHA256))
+		l.checkScopes(path+".scopes", k.Scopes)
 	}
 	if !a.TenantSecret.IsZero() && len(a.TenantSecret.Reveal()) < minTenantSecret {
 		l.report("auth.tenant_secret", "must have at least %d bytes; `openssl rand -base64 32` makes one", minTenantSecret)
@@ -49,6 +51,38 @@ func (l *loader) checkGatewayKey(path string, k GatewayKey) {
 		l.report(path+".sha256", "must be 64 hexadecimal digits")
 	case k.SHA256 == "" && !validGatewayKey(k.Key.Reveal()):
 		l.report(path+".key", "must begin with %s and have at least %d characters, none of them a space", keyPrefix, minKey)
+	}
+}
+
+func (l *loader) checkScopes(path string, scopes []Scope) {
+	if len(scopes) == 0 {
+		l.report(path, "must name at least one of generate, read, admin")
+	}
+	seen := unique{}
+	for i, s := range scopes {
+		seen.check(l, index(path, i), string(s))
+	}
+}
+
+// digest is what a gateway key is known by; empty for an empty one.
+func digest(key account.Secret) string {
+	if key.IsZero() {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(key.Reveal()))
+	return hex.EncodeToString(sum[:])
+}
+
+// forgetKeys leaves nothing of the gateway keys but their digests.
+func (c *Config) forgetKeys() {
+	for i := range c.Auth.Keys {
+		k := &c.Auth.Keys[i]
+		if k.Key.IsZero() {
+			continue
+		}
+		path := index("auth.keys", i)
+		c.origins[path+".sha256"] = c.origins[path+".key"]
+		k.SHA256, k.Key = digest(k.Key), account.Secret{}
 	}
 }
 

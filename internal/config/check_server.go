@@ -15,6 +15,16 @@ func (l *loader) checkServer() {
 	}
 }
 
+func (l *loader) checkLimits() {
+	m := l.cfg.Limits
+	if m.BodyBudget < 2*m.Body {
+		l.report("limits.body_budget", "must be at least twice limits.body, which is %s; is %s", m.Body, m.BodyBudget)
+	}
+	if m.Connections < m.WaitingPerProcess {
+		l.report("limits.connections", "must be at least limits.waiting_per_process, %d; is %d", m.WaitingPerProcess, m.Connections)
+	}
+}
+
 func (l *loader) checkWorker() {
 	w := l.cfg.Worker
 	l.checkAddr("worker.addr", w.Addr)

@@ -42,6 +42,9 @@ func TestChecks(t *testing.T) {
 		{"seal key without id", "security.keys", sealKey, "must be \"id:base64\" with 32 bytes in base64; `openssl rand -base64 32` makes them"},
 		{"seal key too short", "security.keys", "a:aHVudGVyMg==", "must be \"id:base64\" with 32 bytes in base64; `openssl rand -base64 32` makes them"},
 		{"seal keys with one id", "security.keys", "a:" + sealKey + ",a:" + sealKey, "is the same as security.keys[0]; it must be unique"},
+		{"more waiters than connections", "limits.connections", "19999", "must be at least limits.waiting_per_process, 20000; is 19999"},
+		{"a budget of less than one body", "limits.body_budget", "63MiB", "must be at least twice limits.body, which is 32MiB; is 63MiB"},
+		{"endless patience", "limits.read_stall", "11m", "must be between 1s and 10m, is 11m"},
 		{"shrinking wait", "video.poll.max_interval", "1s", "must be at least video.poll.interval, 3s; is 1s"},
 		{"plain HTTP", "upstreams[0].base_url", "http://x", "must begin with https://, since keys are sent to it; http:// needs allow_private: true"},
 		{"simulator", "sim.enabled", "true", "works only in `tintype run`; start `tintype sim` and set its address as an upstream's base_url"},
@@ -93,8 +96,13 @@ func TestChecksAcrossSettings(t *testing.T) {
     - {name: c, key: tt_0123456789abd, sha256: 00}
     - {name: d, sha256: 00}
     - {name: e, key: tt_0123456789abe, wait_mode: never}
+    - {name: f, sha256: 5f5ff0b0e6ab05c0a85bdb9da3c0ee9c4d7e8c2c7f8f1d2d3b1d1a1a5a3e2b10, scopes: []}
+    - {name: g, key: tt_0123456789abg, scopes: [read, admin, read]}
+    - {name: h, key: tt_0123456789abh, scopes: [write]}
+    - {name: i, sha256: 2C1252BA6B010EB06426763827C9E22B7C8E873DE182E3D30D79487DE4FB2453}
 `, []string{
 			"t.yaml:9: auth.keys[6].wait_mode: must be one of keepalive, hold, window",
+			"t.yaml:12: auth.keys[9].scopes[0]: must be one of generate, read, admin",
 			"t.yaml:4: auth.keys[1].name: is the same as auth.keys[0].name; it must be unique",
 			"t.yaml:4: auth.keys[1].key: is the same as auth.keys[0].key; it must be unique",
 			"t.yaml:5: auth.keys[2].name: is required; set it in the file or by TINTYPE_AUTH_KEYS_2_NAME",
@@ -102,6 +110,9 @@ func TestChecksAcrossSettings(t *testing.T) {
 			"t.yaml:6: auth.keys[3]: needs key or sha256",
 			"t.yaml:7: auth.keys[4]: has both key and sha256; leave one of them out",
 			"t.yaml:8: auth.keys[5].sha256: must be 64 hexadecimal digits",
+			"t.yaml:10: auth.keys[7].scopes: must name at least one of generate, read, admin",
+			"t.yaml:11: auth.keys[8].scopes[2]: is the same as auth.keys[8].scopes[0]; it must be unique",
+			"t.yaml:13: auth.keys[10].sha256: is the same as auth.keys[0].key; it must be unique",
 		}},
 		{"origins", "server: {cors: {allowed_origins: [\"*\", \"https://a.example\", \"https://a.example/x\", \"\"]}}\n", []string{
 			"t.yaml:1: server.cors.allowed_origins[2]: must be * or an origin: scheme, host and port, such as https://app.example.com",

@@ -50,6 +50,7 @@ func Load(s Source) (*Config, error) {
 	if len(l.problems) > 0 {
 		return nil, &Error{Problems: l.problems}
 	}
+	l.cfg.forgetKeys()
 	return l.cfg, nil
 }
 

@@ -1,6 +1,8 @@
 package config_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"os"
 	"path/filepath"
 	"slices"
@@ -230,4 +232,24 @@ func TestKubernetesServiceLinksAreNotOurs(t *testing.T) {
 		"TINTYPE_API_PORT=tcp://10.0.0.1:80", "TINTYPE_API_PORT_80_TCP=tcp://10.0.0.1:80", "TINTYPE_API_PORT_80_TCP_ADDR=10.0.0.1",
 		"TINTYPE_API_SERVICE_HOST=10.0.0.1", "TINTYPE_API_SERVICE_PORT=80", "TINTYPE_API_SERVICE_PORT_HTTP=80",
 	}}, ""))
+}
+
+// Of a gateway key only its digest is kept, and that is as good as the key.
+func TestGatewayKeysAreForgotten(t *testing.T) {
+	t.Parallel()
+	const key = "tt_0123456789abcdef"
+	sum := sha256.Sum256([]byte(key))
+	c := load(t, config.Source{
+		Role:    config.ForEmbedded,
+		Environ: []string{"TINTYPE_AUTH_KEYS_1_NAME=b", "TINTYPE_AUTH_KEYS_1_SHA256=" + strings.Repeat("0a", 32), "TINTYPE_AUTH_KEYS_1_SCOPES=admin"},
+	}, "auth: {keys: [{name: a, key: "+key+"}]}\n")
+	if k := c.Auth.Keys[0]; !k.Key.IsZero() || k.SHA256 != hex.EncodeToString(sum[:]) || !slices.Equal(k.Scopes, []config.Scope{config.ScopeGenerate, config.ScopeRead}) {
+		t.Errorf("%+v, key %q", k, k.Key.Reveal())
+	}
+	if k := c.Auth.Keys[1]; k.SHA256 != strings.Repeat("0a", 32) || !slices.Equal(k.Scopes, []config.Scope{config.ScopeAdmin}) {
+		t.Errorf("%+v", k)
+	}
+	if shown := c.String(); strings.Contains(shown, key) || !strings.Contains(shown, hex.EncodeToString(sum[:])) {
+		t.Errorf("shown:\n%s", shown)
+	}
 }

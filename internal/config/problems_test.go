@@ -67,6 +67,7 @@ video: {poll: {jitter: 0.51, growth: NaN}}
 				"t.yaml:12: video.poll.jitter: must be between 0 and 0.5, is 0.51",
 				"t.yaml:11: retention.jobs: must be between 1h and 365d, is 366d",
 				"t.yaml:9: upstreams[0].accounts[1].max_in_flight: must be between 1 and 1000, is 0",
+				"t.yaml:10: limits.body_budget: must be at least twice limits.body, which is 1GiB; is 512MiB",
 			},
 		},
 		{

@@ -126,11 +126,27 @@ type Worker struct {
 	// SweepInterval is the time between looks for jobs that nobody holds.
 	SweepInterval time.Duration `yaml:"sweep_interval" default:"1s" range:"100ms..1m"`
 
+	// SubmitFence is where the fence of a paid request is kept: redis, or
+	// redis+s3, which also writes it once into the bucket, so that a Redis that
+	// goes back in time does not make anybody pay twice.
+	SubmitFence SubmitFence `yaml:"submit_fence" default:"redis"`
+
 	// ShutdownGrace is how long a stopping worker lets submissions finish. At
 	// least the longest submit_timeout, or submissions that were paid for are
 	// cut off.
 	ShutdownGrace time.Duration `yaml:"shutdown_grace" default:"200s" range:"1s..1h"`
 }
+
+// SubmitFence is where fences are kept.
+type SubmitFence string
+
+// The places of fences.
+const (
+	FenceInRedis  SubmitFence = "redis"
+	FenceInBucket SubmitFence = "redis+s3"
+)
+
+func (SubmitFence) values() []string { return texts(FenceInRedis, FenceInBucket) }
 
 // Stage is a part of a worker's work.
 type Stage string

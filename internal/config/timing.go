@@ -19,7 +19,7 @@ type Image struct {
 // Video is the timing of video jobs.
 type Video struct {
 	// Deadline is when a job that is not final fails.
-	Deadline time.Duration `yaml:"deadline" default:"60m" range:"1m..3d"`
+	Deadline time.Duration `yaml:"deadline" default:"60m" range:"10s..3d"`
 
 	// SubmitTimeout is the time for one submit call.
 	SubmitTimeout time.Duration `yaml:"submit_timeout" default:"60s" range:"5s..30m"`

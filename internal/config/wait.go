@@ -51,8 +51,24 @@ type Limits struct {
 	// Body is the largest request body. nginx in front has its own: 1 MB.
 	Body Size `yaml:"body" default:"32MiB" range:"64KiB..256MiB"`
 
+	// BodyBudget is how much memory one API process sets aside for request bodies
+	// at once; whoever comes then is told to come back. With what it takes to take
+	// them apart it may be three times that. At least twice Body.
+	BodyBudget Size `yaml:"body_budget" default:"512MiB" range:"64KiB..64GiB"`
+
 	// HeaderBytes is the largest request head.
 	HeaderBytes Size `yaml:"header_bytes" default:"64KiB" range:"4KiB..1MiB"`
+
+	// ReadStall is a caller's longest pause within its request's body; all of it
+	// may take that and a second for each 16 KiB.
+	ReadStall time.Duration `yaml:"read_stall" default:"30s" range:"1s..10m"`
+
+	// WriteStall is a caller's longest pause in reading what we send.
+	WriteStall time.Duration `yaml:"write_stall" default:"30s" range:"1s..10m"`
+
+	// Connections is how many connections one API process has open at once. One
+	// more is closed as soon as it is there. At least WaitingPerProcess.
+	Connections int `yaml:"connections" default:"25000" range:"1..1000000"`
 
 	// PromptRunes is the longest prompt, in runes.
 	PromptRunes int `yaml:"prompt_runes" default:"4000" range:"1..1000000"`

@@ -12,6 +12,7 @@ const (
 	Accepted    Point = "record written / before the bell"
 	Taken       Point = "task taken / before the fence"
 	Fenced      Point = "fence written / before POST"
+	Guarded     Point = "lease checked / before POST"
 	OnTheWire   Point = "POST on the wire"
 	Answered    Point = "answer received / before commit"
 	Committed   Point = "committed / before the queue's ack"

@@ -232,6 +232,7 @@ func (c *cluster) everything() map[string]int {
 			c.Fatal(err)
 		}
 	}
+	jobs = slices.DeleteFunc(jobs, func(k string) bool { return strings.HasPrefix(k, key("mark")) }) // no request's: workers watch Redis
 	media := slices.DeleteFunc(l.Submissions, func(sub sim.Submission) bool {
 		return sub.Kind == "chat" && !sub.Charged // a chat is itself the question whether its credential is alive
 	})

@@ -75,6 +75,7 @@ func (c *cluster) try(r request) (answer, error) {
 	a := answer{status: resp.StatusCode, header: resp.Header, head: time.Since(began)}
 	a.body, err = io.ReadAll(resp.Body)
 	a.took = time.Since(began)
+	c.leaks.look(r, a)
 	return a, err
 }
 

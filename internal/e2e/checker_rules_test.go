@@ -25,7 +25,7 @@ func sound() *state {
 		ledger: sim.Ledger{
 			Submissions: []sim.Submission{{Prompt: "waves (1) --wm false", TaskID: "cgt-1", Kind: "video", Charged: true, State: "succeeded"}},
 		},
-		objects: map[string]object{"jobs/j1/video-0.mp4": {9, "ab"}, "jobs/j1/job.json": {1, "cd"}},
+		objects: map[string]object{"jobs/j1/video-0.mp4": {9, "ab"}, "jobs/j1/job.json": {1, "cd"}, "jobs/j1/fence-1": {12, "ef"}},
 	}
 }
 
@@ -86,6 +86,7 @@ func TestChecker(t *testing.T) {
 		"no media":        {func(s *state) { s.jobs[0].media, s.objects = nil, map[string]object{"jobs/j1/job.json": {}} }, "without media"},
 		"not archived":    {func(s *state) { delete(s.objects, "jobs/j1/job.json") }, "no record in the bucket"},
 		"a leftover file": {func(s *state) { s.objects["jobs/j1/staged-0"] = object{} }, "nobody knows"},
+		"no fence":        {func(s *state) { s.objects["jobs/j1/fence-0"] = object{} }, "nobody knows"},
 		"half an upload":  {func(s *state) { s.uploads = []string{"jobs/j1/video-0.mp4"} }, "unfinished upload"},
 		"a slot kept":     {func(s *state) { s.left = map[string]int64{"{tt}:slots:ark-1": 1} }, "slots:ark-1"},
 		"over its limit": {func(s *state) {

@@ -19,16 +19,19 @@ import (
 	"github.com/tintypehq/tintype/internal/testserver"
 )
 
-// The credentials of a cluster. Each is long and made up, so that it can be
-// looked for where it must not be.
+// canary is in every secret of a cluster and in nothing else, so that one look
+// for it (leaks_test.go) finds any of them where it must not be.
+const canary = "c4naQ7xR2mW9tLkV5bNz81Hy"
+
+// The credentials of a cluster.
 const (
 	pooled     = "pooled"
-	gatewayKey = "tt_e2e_website_6e1f0b9c"
-	holdKey    = "tt_e2e_patient_51d2a7c4"
-	windowKey  = "tt_e2e_repeater_93be08d7"
-	poolKey1   = "sim-pool-one-7d3a90c2"
-	poolKey2   = "sim-pool-two-c41f8be6"
-	ownKey     = "sim-own-0a9e5d77"
+	gatewayKey = "tt_e2e_website_" + canary
+	holdKey    = "tt_e2e_patient_" + canary
+	windowKey  = "tt_e2e_repeater_" + canary
+	poolKey1   = "sim-pool-one-" + canary
+	poolKey2   = "sim-pool-two-" + canary
+	ownKey     = "sim-own-" + canary
 )
 
 // How many jobs the settings let run at once.
@@ -69,6 +72,7 @@ type rig struct {
 	skews  map[string]time.Duration
 	idle   map[string]float64 // goroutines of each program at its start
 	named  atomic.Int64
+	leaks  leakBook // secrets in answers
 }
 
 // plan is how a cluster differs from the usual one. The zero value is that.
@@ -111,7 +115,9 @@ func (p plan) start(t *testing.T) *cluster {
 	t.Helper()
 	c := bare(t)
 	c.limit, c.skews = cmp.Or(p.limit, poolLimit), p.skews
-	c.redis, c.s3 = testserver.Redis(t), testserver.Versity(t)
+	// What Redis writes to disk is kept whole and as it is, for checkSecrets.
+	c.redis = testserver.Redis(t, "--rdbcompression", "no", "--auto-aof-rewrite-percentage", "0")
+	c.s3 = testserver.Versity(t)
 	c.rdb = redis.NewClient(&redis.Options{Addr: c.redis.Addr})
 	t.Cleanup(func() { _ = c.rdb.Close() })
 	c.sim = &program{
@@ -206,17 +212,22 @@ func (c *cluster) program(name, file string) *program {
 
 // environment is what the settings file refers to.
 func (c *cluster) environment() []string {
-	seal := make([]byte, 32)
-	_, _ = rand.Read(seal) // never fails
 	return []string{
 		"GORACE=atexit_sleep_ms=0", // else each end takes a second longer
-		"TENANT_SECRET=" + rand.Text(), "SEAL_KEY=e2e:" + base64.StdEncoding.EncodeToString(seal),
+		"TENANT_SECRET=" + canary + rand.Text(), "SEAL_KEY=" + sealKey("e2e"),
 		"GATEWAY_KEY=" + gatewayKey, "HOLD_KEY=" + holdKey, "WINDOW_KEY=" + windowKey,
 		"POOL_KEY_1=" + poolKey1, "POOL_KEY_2=" + poolKey2,
 		"REDIS_URL=" + c.redis.URL, "SIM_URL=" + c.sim.base(),
 		"S3_ENDPOINT=" + c.s3.Endpoint, "S3_BUCKET=" + c.s3.Bucket, "S3_REGION=" + c.s3.Region,
 		"S3_ACCESS_KEY=" + c.s3.AccessKey, "S3_SECRET_KEY=" + c.s3.SecretKey,
 	}
+}
+
+// sealKey makes a key for security.keys.
+func sealKey(id string) string {
+	raw := make([]byte, 32)
+	_, _ = rand.Read(raw[copy(raw, canary):]) // never fails
+	return id + ":" + base64.StdEncoding.EncodeToString(raw)
 }
 
 // loggedAddress finds where an API, or a worker's health, listens.

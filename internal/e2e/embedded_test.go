@@ -112,6 +112,9 @@ func curl(t *testing.T, line string) (r request) {
 	for i := 1; i < len(words); i++ {
 		switch word := words[i]; {
 		case word == "-N" || word == "-s" || word == "-sS":
+		case word == "-X":
+			i++
+			r.method = words[i]
 		case word == "-d" || word == "--data":
 			i++
 			r.body = words[i]

@@ -59,8 +59,8 @@ func upstreamFaults() []upstreamFault {
 		{"sim:nolength", imagePath, "succeeded", nil, 1},
 		{"sim:expired", videoPath, "succeeded", nil, 1},
 		{"sim:html,times=1", videoPath, "succeeded", nil, 1},
-		{"sim:html,times=5", videoPath, "succeeded", nil, 1}, // more than one round of tries
-		{"sim:html", imagePath, "failed", invalid, 1},
+		{"sim:html,times=5", videoPath, "succeeded", nil, 1},                                      // more than one round of tries
+		{"sim:html", imagePath, "failed", append(slices.Clone(invalid), "generation_timeout"), 1}, // whichever comes first
 		{"sim:size=20MB", videoPath, "succeeded", nil, 1},
 	}
 }

@@ -20,8 +20,15 @@ type jobView struct {
 	Usage  *struct {
 		OutputTokens int64 `json:"output_tokens"`
 	}
+	Cancel   *struct{ Outcome, Billing string }
 	Timeline []struct{ Event string }
+
+	Recovered        bool
+	RecoverableUntil *time.Time `json:"recoverable_until"`
 }
+
+// over tells whether nothing more can come of the job.
+func (j jobView) over() bool { return j.final() && j.RecoverableUntil == nil }
 
 type mediaView struct {
 	ID, Type, URL, SHA256 string

@@ -28,12 +28,17 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
+// plainAPI is the file of the API without the race detector.
+const plainAPI = "plain-api"
+
 // build builds the programs: those under test with the race detector if the
-// tests have it and with the crash points if these are wanted, the simulator without, since it would spend most of the test's
-// time on drawing.
+// tests have it, and with the crash points if these are wanted; the simulator
+// without, since it would spend most of the test's time on drawing, and an API
+// without, whose memory is measured.
 func build(dir string) error {
 	out := dir + string(filepath.Separator)
 	simulator := []string{"build", "-buildvcs=false", "-ldflags=-w", "-o", out, "./cmd/tintype"}
+	plain := []string{"build", "-buildvcs=false", "-ldflags=-w", "-o", out + plainAPI, "./cmd/api"}
 	service := []string{"build", "-buildvcs=false", "-ldflags=-w", "-o", out, "./cmd/api", "./cmd/worker"}
 	if underRace {
 		service = slices.Insert(service, 1, "-race")
@@ -41,7 +46,7 @@ func build(dir string) error {
 	if underChaos {
 		service = slices.Insert(service, 1, "-tags=chaos")
 	}
-	for _, args := range [][]string{simulator, service} {
+	for _, args := range [][]string{simulator, plain, service} {
 		cmd := exec.Command("go", args...)
 		cmd.Dir = filepath.Join("..", "..")
 		if said, err := cmd.CombinedOutput(); err != nil {

@@ -11,7 +11,8 @@ import (
 )
 
 // resolver starts a DNS server on loopback that gives the answers in turn, the
-// last one for ever, to every A question, and a resolver that asks it.
+// last one for ever, to every question for an address, and a resolver that asks
+// it. A turn passes with each A question.
 func resolver(t *testing.T, answers ...[]string) *net.Resolver {
 	t.Helper()
 	conn, err := new(net.ListenConfig).ListenPacket(t.Context(), "udp", "127.0.0.1:0")
@@ -52,12 +53,14 @@ func answer(query []byte, asked *atomic.Int64, answers [][]string) []byte {
 		Header:    dnsmessage.Header{ID: m.ID, Response: true, RecursionAvailable: true},
 		Questions: m.Questions,
 	}
+	turn := asked.Load()
 	if q.Type == dnsmessage.TypeA {
-		turn := min(int(asked.Add(1)), len(answers)) - 1
-		for _, a := range answers[turn] {
+		turn = asked.Add(1) - 1
+	}
+	for _, a := range answers[min(int(turn), len(answers)-1)] {
+		if body := record(netip.MustParseAddr(a), q.Type); body != nil {
 			reply.Answers = append(reply.Answers, dnsmessage.Resource{
-				Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class},
-				Body:   &dnsmessage.AResource{A: netip.MustParseAddr(a).As4()},
+				Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class}, Body: body,
 			})
 		}
 	}
@@ -66,4 +69,15 @@ func answer(query []byte, asked *atomic.Int64, answers [][]string) []byte {
 		return nil
 	}
 	return b
+}
+
+// record is an address as the answer to a question of a type; nil if it is none.
+func record(a netip.Addr, asked dnsmessage.Type) dnsmessage.ResourceBody {
+	switch {
+	case asked == dnsmessage.TypeA && a.Is4():
+		return &dnsmessage.AResource{A: a.As4()}
+	case asked == dnsmessage.TypeAAAA && a.Is6():
+		return &dnsmessage.AAAAResource{AAAA: a.As16()}
+	}
+	return nil
 }

@@ -60,7 +60,23 @@ func (j *Job) At(events []Event) *Job {
 		case EventQueued, EventAdmitted, EventProgress:
 		}
 	}
+	past.Cancel = j.cancelAt(events)
 	return &past
+}
+
+// cancelAt is the wish to cancel as far as it stood after the last of the events:
+// not yet, without an outcome, or as the record has it.
+func (j *Job) cancelAt(events []Event) *Cancel {
+	if j.Cancel == nil || len(events) == 0 {
+		return nil
+	}
+	switch last := events[len(events)-1]; {
+	case last.Seq >= j.Version || last.State.Final():
+		return j.Cancel
+	case last.Time.Before(j.Cancel.RequestedAt):
+		return nil
+	}
+	return &Cancel{RequestedAt: j.Cancel.RequestedAt}
 }
 
 // Progress is how far a job has come in percent: milestones, not an estimate

@@ -35,15 +35,6 @@ func (j *Job) Doing() State {
 	return j.State
 }
 
-// GiveUpAt is when nothing more is tried for the job: its deadline and, once it
-// is final, the end of its harvest.
-func (j *Job) GiveUpAt() time.Time {
-	if j.State.Final() {
-		return j.HarvestUntil
-	}
-	return j.Deadline
-}
-
 // Cancel is a wish to cancel a job and what came of it.
 type Cancel struct {
 	RequestedAt time.Time     `json:"requested_at"`

@@ -24,6 +24,9 @@ type NewJob struct {
 	// CancelAfter cancels the job if it is not final by then. Zero: never.
 	CancelAfter time.Duration
 
+	// Once finds the job again when its request is repeated.
+	Once Once
+
 	// Own is the account of the caller's own credential. Nil: one of the
 	// upstream's pooled accounts is chosen.
 	Own *account.Account
@@ -42,7 +45,8 @@ func poolOf(upstream string) string { return "up/" + upstream }
 // Accept saves a job with its first event, puts it into its line and admits
 // what can be admitted. The caller rings the bells, which may be those of other
 // jobs too; if it dies before, the sweeper does. A fault of PoolExhausted means
-// that no account could ever serve the job; then nothing is saved.
+// that no account could ever serve the job, a *[TakenError] that the request was made
+// before; then nothing is saved.
 func (s *Store) Accept(ctx context.Context, n NewJob) (*job.Job, []job.Bell, error) {
 	spec, err := json.Marshal(n.Spec)
 	if err != nil {
@@ -57,11 +61,22 @@ func (s *Store) Accept(ctx context.Context, n NewJob) (*job.Job, []job.Bell, err
 			return nil, nil, err
 		}
 	}
-	parts, err := s.run(ctx, s.lua.accept, string(n.ID), n.pool(), n.Spec.UpstreamModel, n.Tenant, spec, n.Secret,
+	args := []any{
+		string(n.ID), n.pool(), n.Spec.UpstreamModel, n.Tenant, spec, n.Secret,
 		n.Deadline.Milliseconds(), n.Retention.Milliseconds(), s.grace(), string(n.Spec.Kind), own, limit, sealed, n.Spec.Upstream,
-		n.Harvest.Milliseconds(), n.CancelAfter.Milliseconds()).Slice()
+		n.Harvest.Milliseconds(), n.CancelAfter.Milliseconds(),
+	}
+	args = append(append(args, n.Once.args()...), n.Once.KeyFor.Milliseconds(), n.Once.BodyFor.Milliseconds())
+	parts, err := s.run(ctx, s.lua.accept, args...).Slice()
 	if err != nil {
 		return nil, nil, unavailable(err)
+	}
+	taken, err := readTaken(parts, n.Once)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case taken != nil:
+		return nil, nil, taken
 	}
 	return s.accepted(ctx, n, parts)
 }

@@ -23,9 +23,10 @@ func (s *Store) Unarchived(ctx context.Context, most int64) ([]job.ID, error) {
 	return jobIDs(ids), unavailable(err)
 }
 
-// Archived says that a final job's record is in the bucket.
-func (s *Store) Archived(ctx context.Context, id job.ID) error {
-	return unavailable(s.rdb.ZRem(ctx, s.prefix+"archive", string(id)).Err())
+// Archived says that a final job's record is in the bucket, as it was read. If it
+// has changed since, it goes on waiting.
+func (s *Store) Archived(ctx context.Context, j *job.Job) error {
+	return unavailable(s.run(ctx, s.lua.archived, string(j.ID), j.Version, string(j.Harvest)).Err())
 }
 
 // Postpone lets a job wait longer for the archive, after a try that failed.

@@ -29,10 +29,6 @@ func (s *Store) Cancel(ctx context.Context, id job.ID) (CancelAnswer, []job.Bell
 // stopped the job is polled on under the same lease, and keeps its slot. The
 // token must hold its lease.
 func (s *Store) Canceled(ctx context.Context, id job.ID, token string, stopped bool) (Settled, []job.Bell, error) {
-	answer := 0
-	if stopped {
-		answer = 1
-	}
-	r, err := readReply(s.run(ctx, s.lua.canceled, string(id), token, answer, s.grace()))
+	r, err := readReply(s.run(ctx, s.lua.canceled, string(id), token, flag(stopped), s.grace()))
 	return settled(r.word), r.bells, err
 }

@@ -73,10 +73,10 @@ func testCancelSubmitting(t *testing.T, b bench) {
 		billing job.Billing
 	}{
 		{"not sent", func(id job.ID, fence int64) (redisstore.Settled, error) {
-			return firstTwo(b.NotSent(t.Context(), id, "w1", fence, fewTries, false))
+			return firstTwo(b.NotSent(t.Context(), id, "w1", fence, fewTries, redisstore.Rest{}))
 		}, redisstore.Canceled, job.Canceled, job.CancelBeforeSubmit, job.BillingNone},
 		{"to be sent again, and perhaps paid for", func(id job.ID, fence int64) (redisstore.Settled, error) {
-			return firstTwo(b.NotSent(t.Context(), id, "w1", fence, fewTries, true))
+			return firstTwo(b.NotSent(t.Context(), id, "w1", fence, fewTries, blindMinute))
 		}, redisstore.Canceled, job.Canceled, job.CancelBeforeSubmit, job.BillingPossible},
 		{"account refused", func(id job.ID, fence int64) (redisstore.Settled, error) {
 			return firstTwo(b.Rejected(t.Context(), id, "w1", fence, account.Cooldown{Cause: account.RateLimit, For: time.Second}, fewTries))

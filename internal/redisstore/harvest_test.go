@@ -14,7 +14,7 @@ import (
 var oneSource = []job.Source{{Role: job.Primary, URL: "http://x/1"}}
 
 // soon makes a job's deadline pass soon.
-func soon(n *redisstore.NewJob) { n.Deadline = 100 * time.Millisecond }
+func soon(n *redisstore.NewJob) { n.Deadline = 500 * time.Millisecond }
 
 // overdue brings a job to running, polled by "p", and past its deadline.
 func (b bench) overdue(t *testing.T, change ...func(*redisstore.NewJob)) job.ID {
@@ -152,7 +152,7 @@ func testBlind(t *testing.T, b bench) {
 	third, _ := b.accept(t)
 	b.begin(t, next, "w3")
 	must(t, redisstore.Written)(firstTwo(b.Fail(t.Context(), next, "w3", fault.New(fault.OutcomeUnknown, "?"), rest)))
-	must(t, redisstore.Over)(firstTwo(b.NotSent(t.Context(), next, "w3", 0, fewTries, false))) // it had not been sent after all
+	must(t, redisstore.Over)(firstTwo(b.NotSent(t.Context(), next, "w3", 0, fewTries, redisstore.Rest{}))) // it had not been sent after all
 	b.wantState(t, next, job.Failed)
 	if b.get(t, third).Account != "a" {
 		t.Error("the slot was not given on when it was known to be free")

@@ -1,6 +1,7 @@
 package redisstore_test
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"testing"
@@ -69,13 +70,13 @@ func testFence(t *testing.T, b bench) {
 	if again, err := b.Begin(t.Context(), id, "w1"); again != first || err != nil {
 		t.Errorf("begin repeated = %d, %v; want %d", again, err, first)
 	}
-	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "w1", first, fewTries, false)))
+	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "w1", first, fewTries, redisstore.Rest{})))
 	second := b.begin(t, id, "w2")
 	if second <= first {
 		t.Errorf("fence went from %d to %d", first, second)
 	}
 	must(t, redisstore.Stale)(firstTwo(b.Accepted(t.Context(), id, first, "old", nil, nil)))
-	must(t, redisstore.Stale)(firstTwo(b.NotSent(t.Context(), id, "w1", first, fewTries, false)))
+	must(t, redisstore.Stale)(firstTwo(b.NotSent(t.Context(), id, "w1", first, fewTries, redisstore.Rest{})))
 	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, second, "new", nil, nil)))
 	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, second, "new", nil, nil))) // its reply was lost
 	if j := b.wantState(t, id, job.Running); j.UpstreamID != "new" || j.Version != 6 {
@@ -145,16 +146,16 @@ func testBegunMaySettle(t *testing.T, b bench) {
 		return id, fence
 	}
 	id, fence := lapsed()
-	must(t, redisstore.Stale)(firstTwo(b.NotSent(t.Context(), id, "stranger", fence, fewTries, false)))
-	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "slow", fence, fewTries, false)))
+	must(t, redisstore.Stale)(firstTwo(b.NotSent(t.Context(), id, "stranger", fence, fewTries, redisstore.Rest{})))
+	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "slow", fence, fewTries, redisstore.Rest{})))
 	b.wantState(t, id, job.Queued)
 
 	id, fence = lapsed()
-	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "other", fence, fewTries, false))) // it has looked at the upstream
+	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "other", fence, fewTries, redisstore.Rest{}))) // it has looked at the upstream
 	b.wantState(t, id, job.Queued)
 
 	id, _ = lapsed()
-	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "slow", 0, fewTries, false))) // its begin had no reply
+	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "slow", 0, fewTries, redisstore.Rest{}))) // its begin had no reply
 	b.wantState(t, id, job.Queued)
 
 	id, _ = lapsed()
@@ -211,6 +212,36 @@ func testDefer(t *testing.T, b bench) {
 	b.sweepUntil(t, func(s redisstore.Swept) bool { return len(s.Again) == 1 && s.Again[0].Stage == job.StageMirror })
 }
 
+// testUnused has workers give a fence back under which they did nothing.
+func testUnused(t *testing.T, b bench) {
+	id, _ := b.accept(t)
+	uncounted := redisstore.Retry{Floor: time.Millisecond}
+	var gaveBack []string
+	begin := func(token string, want int64) {
+		t.Helper()
+		if fence := b.begin(t, id, token); fence != want {
+			t.Errorf("%s got the fence %d, want %d", token, fence, want)
+		}
+		if got, err := b.Unused(t.Context(), id); err != nil || !slices.Equal(got, gaveBack) {
+			t.Errorf("unused are %q, %v; want %q", got, err, gaveBack)
+		}
+	}
+	for range fewTries.Tries + 2 { // none of them counts
+		token := fmt.Sprintf("w%d", len(gaveBack))
+		begin(token, 1)
+		must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, token, 0, uncounted, redisstore.Rest{})))
+		must(t, redisstore.Stale)(firstTwo(b.NotSent(t.Context(), id, token, 0, uncounted, redisstore.Rest{}))) // its reply was lost
+		b.wantState(t, id, job.Queued)
+		gaveBack = append(gaveBack, token)
+	}
+	begin("user", 1)
+	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "user", 1, uncounted, redisstore.Rest{})))
+	gaveBack = nil
+	begin("next", 2)
+	must(t, redisstore.Stale)(firstTwo(b.NotSent(t.Context(), id, "w0", 0, uncounted, redisstore.Rest{})))
+	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, 2, "cgt-1", nil, nil)))
+}
+
 func testNotSent(t *testing.T, b bench) {
 	id, _ := b.accept(t)
 	for try := range fewTries.Tries {
@@ -220,13 +251,39 @@ func testNotSent(t *testing.T, b bench) {
 		if try == fewTries.Tries-1 {
 			want = redisstore.Spent
 		}
-		must(t, want)(firstTwo(b.NotSent(t.Context(), id, token, fence, fewTries, false)))
+		must(t, want)(firstTwo(b.NotSent(t.Context(), id, token, fence, fewTries, redisstore.Rest{})))
 		if want == redisstore.Written {
 			b.wantState(t, id, job.Queued)
 			b.sweepUntil(t, func(s redisstore.Swept) bool { return len(s.Again) == 1 })
 		}
 	}
 	b.wantState(t, id, job.Submitting) // the worker that has the lease fails it
+}
+
+// testNotSentElsewhere: the next try goes by another account, if one is free, and
+// the slot with it.
+func testNotSentElsewhere(t *testing.T, b bench) {
+	pool(t, b.Store, acct("a", 1), acct("b", 1), acct("c", 1, "other model"))
+	id, _ := b.accept(t)
+	for _, want := range []string{"b", "a"} {
+		fence := b.begin(t, id, "w-"+want)
+		must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "w-"+want, fence, fewTries, redisstore.Rest{})))
+		if got := b.get(t, id).Account; got != want {
+			t.Errorf("account = %q, want %q", got, want)
+		}
+		b.sweepUntil(t, func(s redisstore.Swept) bool { return len(s.Again) == 1 })
+	}
+	other, _ := b.accept(t)
+	for acct, holder := range map[string]job.ID{"a": id, "b": other} {
+		if ids := b.rdb.SMembers(t.Context(), "{tt}:slots:"+acct).Val(); !slices.Equal(ids, []string{string(holder)}) {
+			t.Errorf("slots of %s: %v", acct, ids)
+		}
+	}
+	fence := b.begin(t, id, "w3") // b is taken now
+	must(t, redisstore.Written)(firstTwo(b.NotSent(t.Context(), id, "w3", fence, redisstore.Retry{Floor: time.Millisecond, Tries: 9}, redisstore.Rest{})))
+	if got := b.get(t, id).Account; got != "a" {
+		t.Errorf("account = %q", got)
+	}
 }
 
 func cooldown(cause account.Cause, d time.Duration) account.Cooldown {
@@ -362,7 +419,7 @@ func testArchive(t *testing.T, b bench) {
 	if ids, err := b.Unarchived(t.Context(), 10); len(ids) != 0 || err != nil {
 		t.Errorf("postponed: %v, %v", ids, err)
 	}
-	if err := b.Archived(t.Context(), id); err != nil {
+	if err := b.Archived(t.Context(), b.get(t, id)); err != nil {
 		t.Fatal(err)
 	}
 	if n := b.rdb.ZCard(t.Context(), "{tt}:archive").Val(); n != 0 {

@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,7 +37,7 @@ func readJob(m map[string]string) (*job.Job, error) {
 		Version: number(m["ver"]), Fence: number(m["fence"]),
 		CreatedAt: instant(m["created"]), SubmittedAt: instant(m["submitted"]), FinishedAt: instant(m["finished"]),
 		Deadline: instant(m["deadline"]), ExpiresAt: instant(m["expires"]),
-		Recovered: m["recovered"] != "", Harvest: job.Harvest(m["harvest"]), HarvestUntil: instant(m["harvest_by"]),
+		Recovered: m["recovered"] != "", Harvest: job.Harvest(m["harvest"]), HarvestUntil: instant(cmp.Or(m["harvest_ends"], m["harvest_by"])),
 		Cancel: readCancel(m),
 	}
 	err := errors.Join(

@@ -27,7 +27,7 @@ type Running struct {
 	Cancel bool
 }
 
-var runningFields = []string{"kind", "upstream", "account", "upstream_id", "phase", "submitted", "deadline", "state", "cancel_asked", "cancel_outcome"}
+var runningFields = []string{"kind", "upstream", "account", "upstream_id", "phase", "submitted", "deadline", "stop"}
 
 // Running reads jobs for polling. Jobs that are gone are left out.
 func (s *Store) Running(ctx context.Context, ids []job.ID) ([]Running, error) {
@@ -42,7 +42,7 @@ func (s *Store) Running(ctx context.Context, ids []job.ID) ([]Running, error) {
 	}
 	out := make([]Running, 0, len(ids))
 	for i, cmd := range cmds {
-		var f [10]string
+		var f [8]string
 		for k, v := range cmd.Val() {
 			f[k], _ = v.(string)
 		}
@@ -52,7 +52,7 @@ func (s *Store) Running(ctx context.Context, ids []job.ID) ([]Running, error) {
 		out = append(out, Running{
 			ID: ids[i], Kind: job.Kind(f[0]), Upstream: f[1], Account: f[2], UpstreamID: f[3],
 			Phase: job.Phase(f[4]), Age: clock.Val().Sub(instant(f[5])), Left: instant(f[6]).Sub(clock.Val()),
-			Cancel: job.State(f[7]) == job.Running && f[8] != "" && f[9] == "",
+			Cancel: f[7] == "1",
 		})
 	}
 	return out, nil

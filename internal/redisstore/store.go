@@ -75,13 +75,6 @@ func (s *Store) Ping(ctx context.Context) error {
 	return unavailable(s.rdb.Ping(ctx).Err())
 }
 
-// Now is the time by which the store's own times are to be judged. A process's
-// clock may be wrong.
-func (s *Store) Now(ctx context.Context) (time.Time, error) {
-	now, err := s.rdb.Time(ctx).Result()
-	return now, unavailable(err)
-}
-
 func (s *Store) key(kind, name string) string { return s.prefix + kind + name }
 
 //go:embed lua/*.lua
@@ -89,20 +82,23 @@ var luaFiles embed.FS
 
 // scripts are the Lua scripts, each with the prelude in front.
 type scripts struct {
+	look *redis.Script
+
 	accept, claim, begin, accepted, notSent, rejected, finish,
-	progress, ready, stored, claimPolls, renew, release, sweep, accounts, postpone, unsettled, cancel, canceled *redis.Script
+	progress, ready, stored, claimPolls, renew, release, sweep, accounts, postpone, unsettled, cancel, canceled, archived, repeated *redis.Script
 }
 
 func loadScripts() scripts {
 	prelude := luaFile("prelude")
 	load := func(name string) *redis.Script { return redis.NewScript(prelude + luaFile(name)) }
 	return scripts{
+		look:   load("look"),
 		accept: load("accept"), claim: load("claim"), begin: load("begin"), accepted: load("accepted"),
 		notSent: load("not_sent"), rejected: load("rejected"), finish: load("finish"), progress: load("progress"),
 		ready: load("ready"), stored: load("stored"), claimPolls: load("claim_polls"), renew: load("renew"),
 		release: load("release"), sweep: load("sweep"), accounts: load("accounts"),
 		postpone: load("defer"), unsettled: load("unsettled"),
-		cancel: load("cancel"), canceled: load("canceled"),
+		cancel: load("cancel"), canceled: load("canceled"), archived: load("archived"), repeated: load("repeat"),
 	}
 }
 
@@ -176,4 +172,12 @@ func readBells(v any) ([]job.Bell, error) {
 		bells = append(bells, job.Bell{Job: job.ID(id), Stage: job.Stage(stage), N: n})
 	}
 	return bells, nil
+}
+
+// flag is how a script is told yes and no.
+func flag(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
 }

@@ -2,7 +2,12 @@ package redisstore
 
 import (
 	"context"
+	"errors"
+	"strconv"
+	"strings"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/fault"
@@ -66,22 +71,33 @@ func encodeResult(sources []job.Source, usage *job.Usage) (links, counted string
 type Retry struct {
 	Floor time.Duration // the first delay or cooldown; doubles with each further one
 	Cap   time.Duration // the longest
-	Tries int           // the last try fails the job; zero: the deadline does
+	Tries int           // the last try fails the job; zero: none is counted, the deadline ends them
 }
 
 // NotSent takes a submission back that has created nothing, for the token that
-// began it or that holds the lease; a fence of zero means whichever it began. The
+// began it or that holds the lease. A fence of zero means whichever it began, and
+// that nothing was done under it: the next Begin gives the same number. The
 // job keeps its slot and is rung for again after a while; Spent after the last
-// try, Canceled or Over if it is not to be tried again. unsure says that it may
-// have been paid for all the same, as with an outcome that the operator wants
-// tried again.
-func (s *Store) NotSent(ctx context.Context, id job.ID, token string, fence int64, r Retry, unsure bool) (Settled, []job.Bell, error) {
-	doubt := 0
-	if unsure {
-		doubt = 1
+// try, Canceled or Over if it is not to be tried again. rest is [job.HarvestBlind]
+// if it may have been paid for all the same, as with an unknown outcome that the
+// operator wants tried again.
+func (s *Store) NotSent(ctx context.Context, id job.ID, token string, fence int64, r Retry, rest Rest) (Settled, []job.Bell, error) {
+	hold := ""
+	if rest.Stage == job.HarvestBlind {
+		hold = strconv.FormatInt(rest.Blind.Milliseconds(), 10)
 	}
-	rep, err := readReply(s.run(ctx, s.lua.notSent, string(id), token, fence, r.Floor.Milliseconds(), r.Tries, doubt, s.grace()))
+	rep, err := readReply(s.run(ctx, s.lua.notSent, string(id), token, fence, r.Floor.Milliseconds(), r.Tries, s.grace(), hold))
 	return settled(rep.word), rep.bells, err
+}
+
+// Unused gives the tokens that were given the job's present fence before and
+// gave it back.
+func (s *Store) Unused(ctx context.Context, id job.ID) ([]string, error) {
+	tokens, err := s.rdb.HGet(ctx, s.key("job:", string(id)), "unused").Result()
+	if errors.Is(err, redis.Nil) {
+		return nil, nil
+	}
+	return strings.Fields(tokens), unavailable(err)
 }
 
 // parked is the length of a cooldown that an operator must end.
@@ -113,6 +129,9 @@ type Rest struct {
 	// Blind is for [job.HarvestBlind]: how long after its submission the upstream
 	// may be at work on it.
 	Blind time.Duration
+
+	// Unsure: nobody knows whether the upstream has made anything.
+	Unsure bool
 }
 
 // Fail ends a job with a failure. The token must hold its lease, or have begun
@@ -134,6 +153,7 @@ func (s *Store) Succeed(ctx context.Context, id job.ID, token string) (Settled, 
 }
 
 func (s *Store) finish(ctx context.Context, id job.ID, token string, state job.State, why string, rest Rest) (Settled, []job.Bell, error) {
-	r, err := readReply(s.run(ctx, s.lua.finish, string(id), token, string(state), why, string(rest.Stage), s.grace(), rest.Blind.Milliseconds()))
+	r, err := readReply(s.run(ctx, s.lua.finish, string(id), token, string(state), why, string(rest.Stage), s.grace(),
+		rest.Blind.Milliseconds(), flag(rest.Unsure)))
 	return settled(r.word), r.bells, err
 }

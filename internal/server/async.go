@@ -16,6 +16,9 @@ func (s *Server) answerAsWished(c echo.Context, j *job.Job, wish preference, for
 	if wish.wait == 0 {
 		return s.handle(c, j, j.FirstEvents())
 	}
+	if isFinal(j) { // that of an earlier request
+		return s.finish(c, j, format, nil)
+	}
 	end, err := s.await(c.Request().Context(), j, isFinal, time.Now().Add(wish.wait), nil)
 	switch {
 	case err != nil:

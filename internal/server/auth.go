@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -30,6 +31,10 @@ type Auth struct {
 	// TenantSecret keys the HMAC that stands for a caller's own credential
 	// wherever a name is needed. At least 16 bytes; the same in every process.
 	TenantSecret []byte
+
+	// DigestSecret keys the digests by which repeated requests are found. The same
+	// in every process; empty where no secret is configured.
+	DigestSecret []byte
 }
 
 // GatewayKey is one of our own credentials. We know only its digest.
@@ -37,7 +42,21 @@ type GatewayKey struct {
 	Name   string            // of its tenant; unique
 	SHA256 [sha256.Size]byte // of the whole key
 	Mode   WaitMode          // for its blocking calls; empty: the server's
+	Scopes []Scope           // what it may do; empty: generate and read
 }
+
+// Scope is one thing that a credential may do. None includes another.
+type Scope string
+
+// The scopes. Callers without a gateway key have the first two.
+const (
+	ScopeGenerate Scope = "generate" // have media and chat made, and stop that
+	ScopeRead     Scope = "read"     // see one's jobs, their events, the models
+	ScopeAdmin    Scope = "admin"    // see and change what is not one's own
+)
+
+// usualScopes are those of a caller of whom nothing else is said.
+var usualScopes = []Scope{ScopeGenerate, ScopeRead}
 
 // The credentials with a meaning of their own.
 const (
@@ -57,22 +76,33 @@ const ownMaxInFlight = 2
 type caller struct {
 	tenant string         // the jobs of other tenants do not exist for it
 	mode   WaitMode       // of its blocking calls; empty: the server's
+	scopes []Scope        // what it may do
 	own    account.Secret // its own credential at the upstream; zero: it uses the pool
 }
 
-// authenticate tells who asks, or refuses.
-func (s *Server) authenticate(c echo.Context) (caller, error) {
+// authenticate tells who asks, or refuses: whom nobody knows, and whom the
+// scope is missing that the call needs.
+func (s *Server) authenticate(c echo.Context, needs Scope) (caller, error) {
 	credential, err := bearer(c.Request().Header.Values(echo.HeaderAuthorization))
 	if err != nil {
 		return caller{}, err
 	}
+	who, err := s.identify(credential)
+	if err == nil && !slices.Contains(who.scopes, needs) {
+		err = fault.Newf(fault.PermissionDenied, "Authorization: this call needs the scope %q, which this gateway key does not have (setting auth.keys[].scopes).", needs).WithParam("Authorization")
+	}
+	return who, err
+}
+
+// identify tells whose a credential is.
+func (s *Server) identify(credential string) (caller, error) {
 	if key := s.gatewayKey(credential); key != nil {
-		return caller{tenant: "key:" + key.Name, mode: key.Mode}, nil
+		return caller{tenant: "key:" + key.Name, mode: key.Mode, scopes: key.scopes()}, nil
 	}
 	auth := s.cfg.Auth
 	switch {
 	case credential == pooledWord && auth.AllowPooled:
-		return caller{tenant: pooledWord}, nil
+		return caller{tenant: pooledWord, scopes: usualScopes}, nil
 	case credential == pooledWord:
 		return caller{}, fault.New(fault.PermissionDenied, "Authorization: this server does not take \"Bearer pooled\" (setting auth.allow_pooled). Use a gateway key.").WithParam("Authorization")
 	case strings.HasPrefix(credential, gatewayKeyPrefix):
@@ -80,7 +110,14 @@ func (s *Server) authenticate(c echo.Context) (caller, error) {
 	case !auth.PassThrough:
 		return caller{}, unauthenticated("this server takes gateway keys only (setting auth.pass_through).")
 	}
-	return caller{tenant: "own:" + s.nameOf("tenant", credential), own: account.NewSecret(credential)}, nil
+	return caller{tenant: "own:" + s.nameOf("tenant", credential), own: account.NewSecret(credential), scopes: usualScopes}, nil
+}
+
+func (k *GatewayKey) scopes() []Scope {
+	if len(k.Scopes) == 0 {
+		return usualScopes
+	}
+	return k.Scopes
 }
 
 // bearer takes the credential out of the Authorization headers.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"sync/atomic"
@@ -16,7 +17,7 @@ import (
 
 // firstBuffer is how much is set aside for a body before a byte of it came,
 // whatever its Content-Length promises.
-const firstBuffer = 512 << 10
+const firstBuffer = 64 << 10
 
 // leastPace is how many bytes a second a body must bring on the whole: a caller
 // that sends a byte now and then would hold memory for days.
@@ -25,8 +26,8 @@ const leastPace = 16 << 10
 // errNoRoom is why a body is not read on.
 var errNoRoom = errors.New("server: too many bytes of bodies are held")
 
-// bodyBudget counts the bytes of all request bodies that this process holds.
-// Safe for concurrent use.
+// bodyBudget counts the memory that this process has set aside for the bodies of
+// all requests. Safe for concurrent use.
 type bodyBudget struct {
 	held atomic.Int64
 	most int64
@@ -64,12 +65,9 @@ func (s *Server) readBody(c echo.Context) (body []byte, free func(), err error) 
 	if r.ContentLength > most {
 		return nil, held.free, errBodyTooLarge(most)
 	}
-	var buf bytes.Buffer
-	if n := min(r.ContentLength, firstBuffer); n > 0 {
-		buf.Grow(int(n) + bytes.MinRead)
-	}
 	ctl := http.NewResponseController(c.Response())
-	_, err = buf.ReadFrom(io.LimitReader(&paced{body: r.Body, ctl: ctl, stall: s.cfg.Limits.ReadStall, began: time.Now(), held: held}, most+1))
+	from := &paced{body: r.Body, ctl: ctl, stall: s.cfg.Limits.ReadStall, began: time.Now()}
+	body, err = held.read(io.LimitReader(from, most+1), r.ContentLength)
 	if err == nil {
 		_ = ctl.SetReadDeadline(time.Time{}) // else the watch for a caller that goes away would end with it
 	}
@@ -80,10 +78,37 @@ func (s *Server) readBody(c echo.Context) (body []byte, free func(), err error) 
 		return nil, held.free, fault.Wrap(fault.Invalid, "The request body stopped coming, or came too slowly. Send it again over a steadier connection.", err)
 	case err != nil:
 		return nil, held.free, fault.Wrap(fault.Invalid, "The request body broke off before its end.", err)
-	case int64(buf.Len()) > most:
+	case int64(len(body)) > most:
 		return nil, held.free, errBodyTooLarge(most)
 	}
-	return buf.Bytes(), held.free, nil
+	return body, held.free, nil
+}
+
+// read reads to the end. length is how far that is, less than zero if nobody
+// knows. The memory for it is taken from the budget as it grows: by doubling, so
+// that a promise that is not kept costs little more than the bytes that came.
+func (h *share) read(from io.Reader, length int64) ([]byte, error) {
+	if length < 0 {
+		length = math.MaxInt64 - 1
+	}
+	var body []byte
+	for {
+		if had := int64(cap(body)); had == int64(len(body)) {
+			more := min(max(2*had, firstBuffer), length+1) - had // one more, for the end to be seen
+			if more = max(more, bytes.MinRead); !h.take(more) {
+				return nil, errNoRoom
+			}
+			body = append(make([]byte, 0, had+more), body...)
+		}
+		n, err := from.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		if errors.Is(err, io.EOF) {
+			return body, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 }
 
 func errBodyTooLarge(most int64) error {
@@ -98,7 +123,6 @@ type paced struct {
 	stall time.Duration
 	began time.Time
 	got   int64
-	held  *share
 }
 
 func (p *paced) Read(b []byte) (int, error) {
@@ -106,8 +130,5 @@ func (p *paced) Read(b []byte) (int, error) {
 	_ = p.ctl.SetReadDeadline(earliest(whole, time.Now().Add(p.stall))) // not every test's writer can
 	n, err := p.body.Read(b)
 	p.got += int64(n)
-	if !p.held.take(int64(n)) {
-		return 0, errNoRoom
-	}
 	return n, err
 }

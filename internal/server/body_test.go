@@ -15,9 +15,9 @@ import (
 // held is given back.
 func TestBodyBudget(t *testing.T) {
 	t.Parallel()
-	h := open(t, configure(func(c *server.Config) { c.Limits.BodyBudget = 64 << 10 }))
+	h := open(t, configure(func(c *server.Config) { c.Limits.BodyBudget = 96 << 10 }))
 	conn := h.dial() // holds the most of it, and does not go on
-	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 70000\r\n\r\n%s", images, gatewayKey, strings.Repeat(" ", 60<<10))
+	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 100000\r\n\r\n%s", images, gatewayKey, strings.Repeat(" ", 60<<10))
 	large := `{"prompt":"x","padding":"` + strings.Repeat("a", 40<<10) + `"}`
 	for _, path := range []string{images, chats} {
 		var a answer

@@ -54,7 +54,7 @@ func onDisconnect(f fields) (cancels bool, err error) {
 // cancelJob serves POST /v1/jobs/{id}/cancel: 200 with a job that is final, 202
 // with one whose upstream must be asked first. It may be repeated.
 func (s *Server) cancelJob(c echo.Context) error {
-	j, err := s.findJob(c)
+	j, err := s.findJob(c, ScopeGenerate)
 	if err != nil {
 		return err
 	}
@@ -93,10 +93,12 @@ func (s *Server) cancel(ctx context.Context, j *job.Job) (*job.Job, error) {
 	return s.cfg.Store.Get(ctx, j.ID)
 }
 
-// cancelIfLeft cancels a job whose caller wanted that, should it go away. Who is
-// let go because this server stops has not gone away.
-func (s *Server) cancelIfLeft(ctx context.Context, j *job.Job) {
-	if ctx.Err() == nil || errors.Is(context.Cause(ctx), errStopping) {
+// cancelIfLeft cancels a job whose caller wanted that, should its answer have
+// ended because it went away, or no longer read. Who is let go because this
+// server stops has not gone away.
+func (s *Server) cancelIfLeft(ctx context.Context, j *job.Job, err error) {
+	left := ctx.Err() != nil || errors.Is(err, context.Canceled)
+	if !left || errors.Is(context.Cause(ctx), errStopping) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storePatience)

@@ -25,7 +25,7 @@ type chatCall struct {
 // createChat serves POST /v1/chat/completions. It writes nothing to Redis or
 // the bucket: a chat is answered inline or not at all.
 func (s *Server) createChat(c echo.Context) error {
-	who, err := s.authenticate(c)
+	who, err := s.authenticate(c, ScopeGenerate)
 	if err != nil {
 		return err
 	}

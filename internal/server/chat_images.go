@@ -81,7 +81,7 @@ func (i *chatImages) checkData(at, uri string) error {
 	}
 	facts, err := probe.Bytes(b)
 	if err != nil {
-		return notAnImage(at, b, err)
+		return notAnImage(at, i.rules, facts, b, err)
 	}
 	if n := facts.Width * facts.Height; n > 0 && n < leastChatPixels {
 		return invalidImage(at, fmt.Sprintf("has %d × %d pixels; it must have %d at least in all.", facts.Width, facts.Height, leastChatPixels))

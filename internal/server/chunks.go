@@ -20,7 +20,7 @@ const endOfChunks = "data: [DONE]\n\n"
 // the stream of a create call, for whoever lost it.
 func (s *Server) jobChunks(kind job.Kind) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		j, err := s.findJob(c)
+		j, err := s.findJob(c, ScopeRead)
 		switch {
 		case err != nil:
 			return err
@@ -64,6 +64,14 @@ func (d *chunkDialect) begin(*bytes.Buffer) {}
 
 func (d *chunkDialect) event(b *bytes.Buffer, then *job.Job, log []job.Event, i int) {
 	e := log[i]
+	if then.State == job.Failed || then.State == job.Canceled {
+		// Behind the end there may be files, and late media may make it good: this
+		// dialect has one end only, and tells it last.
+		if i == len(log)-1 {
+			d.failure(b, e.Seq, then)
+		}
+		return
+	}
 	switch e.Type {
 	case job.EventQueued:
 		empty := ""
@@ -72,10 +80,7 @@ func (d *chunkDialect) event(b *bytes.Buffer, then *job.Job, log []job.Event, i 
 		d.progress(b, e.Seq, then, nil)
 	case job.EventSucceeded, job.EventRecovered:
 		d.result(b, e.Seq, then)
-	case job.EventFailed, job.EventCanceled:
-		if i == len(log)-1 { // else late media has made it good: this dialect has one end only
-			d.failure(b, e.Seq, then)
-		}
+	case job.EventFailed, job.EventCanceled: // told above
 	}
 }
 

@@ -70,9 +70,7 @@ type Config struct {
 	Version string               // told by /healthz
 }
 
-// WaitMode is how a blocking call is kept alive. As long as repeated requests do
-// not find their job again, Window makes a job of each repeat: it is for callers
-// that go to the Location instead.
+// WaitMode is how a blocking call is kept alive.
 type WaitMode string
 
 // The modes.
@@ -100,7 +98,7 @@ type Wait struct {
 // Limits bound what comes from outside. Zero values mean the defaults.
 type Limits struct {
 	BodyBytes   int64         // 32 MiB: of a request's body
-	BodyBudget  int64         // 512 MiB: of all bodies held at once; taken apart they take about twice that
+	BodyBudget  int64         // 512 MiB: for all bodies held at once; with what it takes to take them apart it may be three times that
 	PromptRunes int           // 4000: of a prompt; runes, so that Chinese has the same room
 	ImageBytes  int64         // 10 MiB: of an input image, decoded
 	ImagePixels int           // 36 million: of an input image, width × height
@@ -111,6 +109,8 @@ type Limits struct {
 	ReadStall   time.Duration // 30 s: a caller's pause within its request's body; all of it may take that and a second for each 16 KiB
 	WriteStall  time.Duration // 30 s: a caller's pause in reading what we send
 	HeaderBytes int           // 64 KiB: of a request's headers
+	HeaderTime  time.Duration // 10 s: until a request's headers are there
+	Connections int           // 25,000: open at once; one more is closed as soon as it is there
 }
 
 // JobTimes is what a job is given. Zero values mean the defaults.
@@ -120,6 +120,8 @@ type JobTimes struct {
 	ImageHarvest  time.Duration // 1 h, from the deadline: late media is still taken
 	VideoHarvest  time.Duration // 6 h, from the deadline
 	Retention     time.Duration // 7 days, from the final state
+	KeyRetention  time.Duration // 24 h: a repeat with the same Idempotency-Key finds its job
+	Absorb        time.Duration // 10 min: a retry without a key does, if it says that it is one; negative: never
 }
 
 // Shutdown says how Run ends.
@@ -169,6 +171,8 @@ func (c Config) withDefaults() Config {
 		ReadStall:   cmp.Or(c.Limits.ReadStall, 30*time.Second),
 		WriteStall:  cmp.Or(c.Limits.WriteStall, 30*time.Second),
 		HeaderBytes: cmp.Or(c.Limits.HeaderBytes, 64<<10),
+		HeaderTime:  cmp.Or(c.Limits.HeaderTime, 10*time.Second),
+		Connections: cmp.Or(c.Limits.Connections, 25_000),
 	}
 	c.Jobs = JobTimes{
 		ImageDeadline: cmp.Or(c.Jobs.ImageDeadline, 10*time.Minute),
@@ -176,6 +180,8 @@ func (c Config) withDefaults() Config {
 		ImageHarvest:  cmp.Or(c.Jobs.ImageHarvest, time.Hour),
 		VideoHarvest:  cmp.Or(c.Jobs.VideoHarvest, 6*time.Hour),
 		Retention:     cmp.Or(c.Jobs.Retention, 7*24*time.Hour),
+		KeyRetention:  cmp.Or(c.Jobs.KeyRetention, 24*time.Hour),
+		Absorb:        cmp.Or(c.Jobs.Absorb, 10*time.Minute),
 	}
 	c.Delivery.Mode = cmp.Or(c.Delivery.Mode, Proxy)
 	c.Delivery.TTL = cmp.Or(c.Delivery.TTL, 15*time.Minute)

@@ -17,7 +17,7 @@ import (
 // create serves POST /v1/images/generations and POST /v1/video/generations.
 func (s *Server) create(kind job.Kind) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		who, err := s.authenticate(c)
+		who, err := s.authenticate(c, ScopeGenerate)
 		if err != nil {
 			return err
 		}
@@ -35,10 +35,14 @@ func (s *Server) create(kind job.Kind) echo.HandlerFunc {
 			return err
 		}
 		markAccepted(c, j.ID)
-		s.metrics.accepted.WithLabelValues(string(kind)).Inc()
+		if req.replayed {
+			c.Response().Header().Set(headerReplayed, "true")
+		} else {
+			s.metrics.accepted.WithLabelValues(string(kind)).Inc()
+		}
 		err = s.answerCreate(c, j, who.mode, wish, req)
 		if req.cancelIfLeft {
-			s.cancelIfLeft(c.Request().Context(), j)
+			s.cancelIfLeft(c.Request().Context(), j, err)
 		}
 		return err
 	}
@@ -74,6 +78,7 @@ type answerStyle struct {
 	stream       bool
 	format       tintype.ResponseFormat
 	cancelIfLeft bool // the caller wants no job that it does not wait for
+	replayed     bool // the job is that of an earlier request
 }
 
 // submit turns a request into a job. Whatever is wrong with the request shows
@@ -93,17 +98,27 @@ func (s *Server) submit(c echo.Context, who caller, kind job.Kind) (*job.Job, an
 	if err != nil {
 		return nil, none, err
 	}
+	once, err := s.once(c, who, body)
+	if err != nil {
+		return nil, none, err
+	}
+	style := answerStyle{req.stream, req.format, req.cancelIfLeft, true}
 	ctx := c.Request().Context()
+	if j, err := s.attach(ctx, once); j != nil || err != nil {
+		return j, style, err
+	}
 	own := s.ownAccount(who, req.spec.Upstream)
 	if err := s.checkCredential(ctx, own); err != nil {
 		return nil, none, err
 	}
-	j, err := s.accept(ctx, redisstore.NewJob{
+	n := redisstore.NewJob{
 		ID: job.NewID(time.Now()), Tenant: who.tenant, Spec: req.spec, Secret: job.NewSecret(),
 		Deadline: s.cfg.Jobs.deadline(kind), Harvest: s.cfg.Jobs.harvest(kind), Retention: s.cfg.Jobs.Retention,
-		CancelAfter: cancelAfter, Own: own,
-	}, req.image)
-	return j, answerStyle{req.stream, req.format, req.cancelIfLeft}, err
+		CancelAfter: cancelAfter, Own: own, Once: once,
+	}
+	j, err := s.accept(ctx, n, req.image)
+	style.replayed = j != nil && j.ID != n.ID
+	return j, style, err
 }
 
 // accept stores the input image, then the job, and rings the bells.
@@ -130,6 +145,10 @@ func (s *Server) accept(ctx context.Context, n redisstore.NewJob, image string) 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storePatience)
 	defer cancel()
 	j, bells, err := s.cfg.Store.Accept(ctx, n)
+	if taken := takenIn(err); taken != nil { // the same request was quicker, perhaps elsewhere
+		s.dropImage(ctx, n)
+		return s.takenJob(ctx, n.Once, taken)
+	}
 	if err != nil {
 		if j = s.acceptedAfterAll(ctx, n); j == nil {
 			return nil, err

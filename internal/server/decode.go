@@ -23,8 +23,9 @@ const maxDepth = 100
 // number fewer than 50.
 const maxFields = 1000
 
-// fields is a request's JSON object, one level of it taken apart. Names match
-// exactly; of a name that is there twice the last one counts.
+// fields is a request's JSON object, one level of it taken apart into pieces of
+// the body, which are not copied: a picture may be in it. Names match exactly; of
+// a name that is there twice the last one counts.
 type fields map[string]json.RawMessage
 
 // readObject reads a request's body, which must be one JSON object. Whoever
@@ -69,13 +70,15 @@ func decodeObject(body []byte) (fields, error) {
 	case wide > maxFields:
 		return nil, fault.Newf(fault.Invalid, "The request body has more than %d fields.", maxFields)
 	}
-	var f fields
-	err := json.Unmarshal(body, &f)
-	if at, ok := errors.AsType[*json.SyntaxError](err); ok {
+	if at, ok := errors.AsType[*json.SyntaxError](json.Unmarshal(body, &struct{}{})); ok {
 		return nil, fault.Newf(fault.Invalid, "The request body is not valid JSON: %s, at %s.", at.Error(), position(body, at.Offset))
 	}
-	if err != nil || f == nil {
+	if body = bytes.TrimSpace(body); body[0] != '{' {
 		return nil, fault.New(fault.Invalid, "The request body must be a JSON object.")
+	}
+	f := fields{}
+	for name, value := range members(body) {
+		f[name] = value
 	}
 	return f, nil
 }

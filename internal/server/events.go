@@ -14,7 +14,7 @@ import (
 // jobEvents serves GET /v1/jobs/{id}/events: a job's log for EventSource and
 // for our own client.
 func (s *Server) jobEvents(c echo.Context) error {
-	j, err := s.findJob(c)
+	j, err := s.findJob(c, ScopeRead)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"net/http"
 
 	"github.com/tintypehq/tintype/internal/fetch"
@@ -25,6 +26,14 @@ func Tell(j *job.Job, log []job.Event) (chunks, events []byte) {
 	return chunks, events
 }
 
+// Routes gives the method and the path of every route.
+func Routes(s *Server) (out [][2]string) {
+	for _, r := range s.echo.Routes() {
+		out = append(out, [2]string{r.Method, r.Path})
+	}
+	return out
+}
+
 // Decode reads the body of a request for an image.
 func Decode(models *upstream.Registry, body []byte) (job.Spec, error) {
 	s := &Server{cfg: Config{Models: models}.withDefaults()}
@@ -34,6 +43,12 @@ func Decode(models *upstream.Registry, body []byte) (job.Spec, error) {
 	}
 	r, err := s.readMediaRequest(job.Image, f)
 	return r.spec, err
+}
+
+// Fields takes a body apart; nil if it is no object that is taken.
+func Fields(body []byte) map[string]json.RawMessage {
+	f, _ := decodeObject(body)
+	return f
 }
 
 // Look reads an input image that is not fetched.

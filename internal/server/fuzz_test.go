@@ -1,8 +1,10 @@
 package server_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -30,6 +32,26 @@ func FuzzRequest(f *testing.F) {
 			return
 		}
 		refused(t, err, "")
+	})
+}
+
+// FuzzFields: a body falls apart into the fields that encoding/json finds in it.
+func FuzzFields(f *testing.F) {
+	for _, seed := range []string{
+		`{"a":1,"b":[2,{"c":3}],"a":"x"}`, "\xef\xbb\xbf { } ", `{"\u0061":"\"","a\\":"]}"}`, `{"a" : {"b":","} , "c":null}`, `[]`, `null`, `{`, `{"":0}`, `{"\ud800":1,"\udfff":2}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		got := server.Fields(bytes.Clone(body))
+		var want map[string]json.RawMessage
+		err := json.Unmarshal(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), &want)
+		if got == nil {
+			return // refused, which is FuzzRequest's affair
+		}
+		if err != nil || !maps.EqualFunc(got, want, func(a, b json.RawMessage) bool { return bytes.Equal(a, bytes.TrimSpace(b)) }) {
+			t.Errorf("%q: %q, want %q (%v)", body, got, want, err)
+		}
 	})
 }
 

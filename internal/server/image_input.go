@@ -36,7 +36,7 @@ func (s *Server) readImage(ctx context.Context, m *upstream.Model, sent, param s
 	}
 	facts, err := probe.Bytes(b)
 	if err != nil {
-		return picture{}, notAnImage(param, b, err)
+		return picture{}, notAnImage(param, rules, facts, b, err)
 	}
 	return picture{b, facts}, checkImage(param, rules, facts)
 }
@@ -115,16 +115,18 @@ func (s *Server) decodeImage(text, param string) ([]byte, error) {
 		}
 		text = plain
 	}
-	clean := bytes.TrimRight(cleanBase64([]byte(text)), "=")
-	if int64(base64.RawStdEncoding.DecodedLen(len(clean))) > s.cfg.Limits.ImageBytes {
+	if strings.ContainsAny(text, " \t\r\n-_") { // else it is not copied: it may be large
+		text = string(cleanBase64([]byte(text)))
+	}
+	text = strings.TrimRight(text, "=")
+	if int64(base64.RawStdEncoding.DecodedLen(len(text))) > s.cfg.Limits.ImageBytes {
 		return nil, errImageBytes(param, s.cfg.Limits.ImageBytes)
 	}
-	b := make([]byte, base64.RawStdEncoding.DecodedLen(len(clean)))
-	n, err := base64.RawStdEncoding.Decode(b, clean)
-	if err != nil || n == 0 {
+	b, err := base64.RawStdEncoding.DecodeString(text)
+	if err != nil || len(b) == 0 {
 		return nil, errNotBase64(param)
 	}
-	return b[:n], nil
+	return b, nil
 }
 
 // cleanBase64 drops white space and maps the alphabet for URLs onto the

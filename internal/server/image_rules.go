@@ -81,8 +81,12 @@ func tooLarge(param, format string, args ...any) error {
 	return fault.Newf(fault.ImageTooLarge, param+": "+format, args...).WithParam(param)
 }
 
-// notAnImage says why bytes are no picture.
-func notAnImage(param string, b []byte, err error) error {
+// notAnImage says why bytes are no picture. Of one that is cut off and over a
+// limit that is said: it would not pass either if it came whole.
+func notAnImage(param string, r upstream.InputLimits, f probe.Facts, b []byte, err error) error {
+	if over := checkImage(param, r, f); errors.Is(err, probe.ErrTruncated) && fault.Is(over, fault.ImageTooLarge) {
+		return over
+	}
 	why := "the image is damaged."
 	switch {
 	case errors.Is(err, probe.ErrTruncated):

@@ -20,9 +20,10 @@ func errNoJob() error {
 	return fault.New(fault.NotFound, "There is no such job. It may have expired, or belong to another credential.")
 }
 
-// findJob gives the caller's own job under the id in the path.
-func (s *Server) findJob(c echo.Context) (*job.Job, error) {
-	who, err := s.authenticate(c)
+// findJob gives the caller's own job under the id in the path, if the caller
+// has the scope that the call needs.
+func (s *Server) findJob(c echo.Context, needs Scope) (*job.Job, error) {
+	who, err := s.authenticate(c, needs)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +61,7 @@ func (s *Server) load(ctx context.Context, id job.ID) (*job.Job, error) {
 
 // getJob serves GET /v1/jobs/{id}.
 func (s *Server) getJob(c echo.Context) error {
-	j, err := s.findJob(c)
+	j, err := s.findJob(c, ScopeRead)
 	if err != nil {
 		return err
 	}

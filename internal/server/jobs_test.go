@@ -164,25 +164,6 @@ func (h *house) metric(name string) string {
 	return ""
 }
 
-// TestForeignJob: what is somebody else's does not exist, by any door.
-func TestForeignJob(t *testing.T) {
-	t.Parallel()
-	h := open(t)
-	id := string(h.create(images, `{"prompt":"x"}`))
-	unknown := string(job.NewID(time.Now()))
-	for _, path := range []string{"/v1/jobs/%", "/v1/jobs/%/events", images + "/%/events"} {
-		foreign := h.call(http.MethodGet, strings.ReplaceAll(path, "%", id), "", "Authorization", "Bearer "+otherKey)
-		nobody := h.call(http.MethodGet, strings.ReplaceAll(path, "%", unknown), "")
-		wrong := h.call(http.MethodGet, strings.ReplaceAll(path, "%", "x"), "")
-		if foreign.status != 404 || foreign.body != nobody.body || nobody.body != wrong.body || foreign.header.Get("X-Job-Id") != "" {
-			t.Errorf("%s: foreign %d %s, unknown %d %s, malformed %s", path, foreign.status, foreign.body, nobody.status, nobody.body, wrong.body)
-		}
-		if a := h.call(http.MethodGet, strings.ReplaceAll(path, "%", id), "", "Authorization", ""); a.status != 401 {
-			t.Errorf("%s without a credential: %d", path, a.status)
-		}
-	}
-}
-
 // TestArchivedJob: a finished job outlives its record, and Redis.
 func TestArchivedJob(t *testing.T) {
 	t.Parallel()

@@ -17,11 +17,15 @@ type metrics struct {
 	seconds  *prometheus.HistogramVec
 	waiters  *prometheus.GaugeVec
 	accepted *prometheus.CounterVec
+	attached *prometheus.CounterVec
 	cancels  *prometheus.CounterVec
 	resumes  prometheus.Counter
 	attempts *prometheus.CounterVec
 	sent     prometheus.Counter
 	page     http.Handler
+
+	connections prometheus.Gauge
+	turnedAway  prometheus.Counter
 }
 
 func newMetrics(r *prometheus.Registry) (*metrics, error) {
@@ -39,6 +43,9 @@ func newMetrics(r *prometheus.Registry) (*metrics, error) {
 		accepted: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tintype_jobs_accepted_total", Help: "Jobs accepted by this process.",
 		}, []string{"kind"}),
+		attached: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tintype_requests_attached_total", Help: "Repeated requests that got the job of the first one, by what told them: their key, or their word that they are a retry.",
+		}, []string{"by"}),
 		cancels: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tintype_job_cancels_total", Help: "Wishes to cancel a job: canceled at once, asked of the upstream, or final before.",
 		}, []string{"answer"}),
@@ -51,9 +58,15 @@ func newMetrics(r *prometheus.Registry) (*metrics, error) {
 		sent: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "tintype_media_sent_bytes_total", Help: "Bytes of media sent through this process.",
 		}),
+		connections: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "tintype_http_connections", Help: "Connections that are open at the moment.",
+		}),
+		turnedAway: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "tintype_http_connections_refused_total", Help: "Connections closed unheard because limits.connections were open.",
+		}),
 		page: promhttp.HandlerFor(r, promhttp.HandlerOpts{}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.waiters, m.accepted, m.cancels, m.resumes, m.attempts, m.sent} {
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.waiters, m.accepted, m.attached, m.cancels, m.resumes, m.attempts, m.sent, m.connections, m.turnedAway} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}

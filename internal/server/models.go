@@ -13,7 +13,7 @@ import (
 
 // listModels serves GET /v1/models.
 func (s *Server) listModels(c echo.Context) error {
-	if _, err := s.authenticate(c); err != nil {
+	if _, err := s.authenticate(c, ScopeRead); err != nil {
 		return err
 	}
 	list := tintype.ModelList{Object: tintype.ObjectList, Data: []tintype.Model{}}
@@ -27,7 +27,7 @@ func (s *Server) listModels(c echo.Context) error {
 // getModel serves GET /v1/models/{id}. Names hold spaces and may hold slashes,
 // escaped or not.
 func (s *Server) getModel(c echo.Context) error {
-	if _, err := s.authenticate(c); err != nil {
+	if _, err := s.authenticate(c, ScopeRead); err != nil {
 		return err
 	}
 	name := strings.TrimPrefix(c.Request().URL.Path, "/v1/models/")

@@ -27,6 +27,9 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			_ = http.NewResponseController(c.Response()).SetReadDeadline(began.Add(s.cfg.Limits.ReadStall)) // not every test's writer can
 		}
 		h := c.Response().Header()
+		if lengthUnsure(c.Request()) {
+			h.Set(echo.HeaderConnection, "close")
+		}
 		h.Set(headerRequestID, requestID(c.Request().Header.Get(headerRequestID)))
 		h.Set(echo.HeaderXContentTypeOptions, "nosniff")
 		err := s.contain(next, c)
@@ -42,6 +45,15 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		return nil
 	}
+}
+
+// lengthUnsure tells whether a proxy in front may have another idea than we have
+// of where a request ends. It can bring a Content-Length beside its chunks, which
+// net/http passes over without a word, or chunks in HTTP/1.0, which it does not
+// read. What came behind on the same connection would be taken for a request of
+// its own, with somebody else's credential: so nothing more is read of it.
+func lengthUnsure(r *http.Request) bool {
+	return len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) && r.Body != http.NoBody
 }
 
 // errCut marks an answer that broke off: the connection must be cut, so that
@@ -73,7 +85,7 @@ func (s *Server) logRequest(c echo.Context, took time.Duration, err error) {
 	}
 	attrs := make([]slog.Attr, 0, 9)
 	attrs = append(attrs,
-		slog.String("method", r.Method), slog.String("route", c.Path()), slog.Int("status", statusFor(c, err)),
+		slog.String("method", knownMethod(r.Method)), slog.String("route", c.Path()), slog.Int("status", statusFor(c, err)),
 		slog.String("took", took.Round(10*time.Microsecond).String()), slog.Int64("sent_bytes", w.Size),
 		slog.String("request_id", w.Header().Get(headerRequestID)))
 	if id := w.Header().Get(headerJobID); id != "" {

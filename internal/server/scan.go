@@ -76,19 +76,36 @@ func atMost(array json.RawMessage, most int) (n int, fits bool) {
 	return n, true
 }
 
+// members gives the members of an object that is known to be valid, in their
+// order. The values are parts of it, not copies.
+func members(object json.RawMessage) iter.Seq2[string, json.RawMessage] {
+	return func(yield func(string, json.RawMessage) bool) {
+		for one := range elements(object) {
+			name, value := halves(one)
+			if !yield(spelled(name), value) {
+				return
+			}
+		}
+	}
+}
+
 // member gives an object's member of this name; of several the last one, and
 // nil if there is none. The object is known to be valid; what is given is a
 // part of it, not a copy.
 func member(object json.RawMessage, name string) (value json.RawMessage) {
 	for one := range elements(object) {
-		end := endOfString(one, 0)
-		if !spells(one[:end+1], name) {
-			continue
+		if quoted, v := halves(one); spells(quoted, name) {
+			value = v
 		}
-		_, v, _ := bytes.Cut(one[end+1:], []byte(":"))
-		value = bytes.TrimSpace(v)
 	}
 	return value
+}
+
+// halves gives the name of a member, with its quotes, and its value.
+func halves(one json.RawMessage) (quoted, value json.RawMessage) {
+	end := endOfString(one, 0)
+	_, value, _ = bytes.Cut(one[end+1:], []byte(":"))
+	return one[:end+1], bytes.TrimSpace(value)
 }
 
 // spells tells whether a JSON string, with its quotes, is this text.
@@ -97,6 +114,15 @@ func spells(quoted json.RawMessage, text string) bool {
 	if bytes.IndexByte(inner, '\\') < 0 {
 		return string(inner) == text
 	}
+	return spelled(quoted) == text
+}
+
+// spelled is the text of a JSON string that is known to be valid.
+func spelled(quoted json.RawMessage) string {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return string(quoted[1 : len(quoted)-1])
+	}
 	var plain string
-	return json.Unmarshal(quoted, &plain) == nil && plain == text
+	_ = json.Unmarshal(quoted, &plain) // it is valid
+	return plain
 }

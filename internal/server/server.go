@@ -3,6 +3,7 @@
 // can receive it.
 //
 //	create.go   a request becomes a job: auth.go, body.go, decode.go, media_request.go, image_input.go
+//	repeat.go   a request that was made before finds its job again
 //	await.go    waiting for a job; wait.go answers blocking calls, async.go those that prefer 202
 //	stream.go   following a job's log, told as chunks (chunks.go) or as events (events.go)
 //	cancel.go   ending a job before its time
@@ -39,6 +40,7 @@ type Server struct {
 	chat    map[string]*chatPool // by the upstream's name
 	bucket  *bucketCheck
 	bodies  *bodyBudget
+	doors   *doorkeeper
 
 	waiting  atomic.Int64  // callers that wait for a job
 	stopping atomic.Bool   // not ready any more
@@ -63,7 +65,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{
 		cfg: c, metrics: m, checks: newCredentialChecks(), chat: newChatPools(c.ChatAccounts),
 		bucket: &bucketCheck{check: c.Blobs.Check}, handover: make(chan struct{}),
-		bodies: &bodyBudget{most: c.Limits.BodyBudget},
+		bodies: &bodyBudget{most: c.Limits.BodyBudget}, doors: &doorkeeper{most: int64(c.Limits.Connections), metrics: m},
 	}
 	s.release = sync.OnceFunc(func() { close(s.handover) })
 	s.echo = s.routes()
@@ -119,9 +121,10 @@ func (s *Server) Run(ctx context.Context, ln net.Listener, grace time.Duration) 
 	srv := &http.Server{
 		Handler:           s,
 		BaseContext:       func(net.Listener) context.Context { return base },
-		ReadHeaderTimeout: 10 * time.Second,
+		ReadHeaderTimeout: s.cfg.Limits.HeaderTime,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    s.cfg.Limits.HeaderBytes,
+		ConnState:         s.doors.watch,
 		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug), // broken handshakes and the like
 	}
 	served := make(chan error, 1)

@@ -13,20 +13,22 @@ import (
 
 // answerBlocking holds the connection until the job is final.
 func (s *Server) answerBlocking(c echo.Context, j *job.Job, mode WaitMode, format tintype.ResponseFormat) error {
+	if isFinal(j) { // that of an earlier request, perhaps from the archive
+		return s.finish(c, j, format, nil)
+	}
 	if mode == "" {
 		mode = s.cfg.Wait.Mode
 	}
-	// The job's times are the store's. This process's clock may be another, so that
-	// only the time between two of them says how long the call may wait.
-	deadline := time.Now().Add(j.Deadline.Sub(j.CreatedAt))
-	limit := deadline.Add(s.cfg.Wait.Slack)
+	// By this process's clock alone: the deadline is by the store's.
+	most := time.Now().Add(j.Deadline.Sub(j.CreatedAt) + s.cfg.Wait.Slack)
+	limit := most
 	var beat *ticker
 	switch mode {
 	case Keepalive:
 		beat = &ticker{time.Now().Add(s.cfg.Wait.Silence), s.cfg.Wait.Space, func() error { return s.sendSpace(c) }}
 	case Hold:
 	case Window:
-		limit = earliest(limit, time.Now().Add(s.cfg.Wait.Window))
+		limit = earliest(most, time.Now().Add(s.cfg.Wait.Window))
 	}
 	end, err := s.await(c.Request().Context(), j, isFinal, limit, beat)
 	switch {
@@ -34,7 +36,7 @@ func (s *Server) answerBlocking(c echo.Context, j *job.Job, mode WaitMode, forma
 		return s.finish(c, end.job, format, err)
 	case end.why == changed:
 		return s.finish(c, end.job, format, nil)
-	case mode == Window && end.why == due && time.Now().Before(deadline):
+	case mode == Window && end.why == due && limit.Before(most):
 		return s.comeBack(c, j)
 	}
 	return s.finish(c, end.job, format, errStillRuns(j))

@@ -53,6 +53,20 @@ func TestKeepalive(t *testing.T) {
 	}
 }
 
+// TestWaitGoesByItsOwnClock: the store's clock says when a job's time is over, and
+// need not agree with this process's.
+func TestWaitGoesByItsOwnClock(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []server.WaitMode{server.Keepalive, server.Hold, server.Window} {
+		h := open(t, waiting(server.Wait{Mode: mode}))
+		h.redis.SetTime(time.Now().Add(-30 * time.Minute)) // an image has 10
+		h.meanwhile(func() { h.makeImage(h.waitForJob(), picture(t, 8, 6)) })
+		if a := h.call(http.MethodPost, images, `{"prompt":"x"}`); a.status != 200 {
+			t.Errorf("%s: %d %s", mode, a.status, a.body)
+		}
+	}
+}
+
 func TestKeepaliveFailure(t *testing.T) {
 	t.Parallel()
 	h := open(t, waiting(server.Wait{Silence: 10 * ms, Space: 10 * ms}))

@@ -87,3 +87,28 @@ func (s *RedisServer) ping(ctx context.Context) error {
 	}
 	return fmt.Errorf("PING was answered with %q", answer)
 }
+
+// aofDir is where Redis 7 keeps its append-only file, below its directory.
+const aofDir = "appendonlydir"
+
+// Backup copies what the server has acknowledged until now into a directory
+// that is not there yet. The server stands still meanwhile.
+func (s *RedisServer) Backup(dir string) error {
+	if err := s.Stop(); err != nil {
+		return err
+	}
+	return errors.Join(os.CopyFS(dir, os.DirFS(filepath.Join(s.Dir, aofDir))), s.Cont())
+}
+
+// RollBack kills the server and starts it again with what it had at the time of
+// a backup: everything that it has acknowledged since is lost.
+func (s *RedisServer) RollBack(ctx context.Context, dir string) error {
+	if err := s.Kill9(); err != nil {
+		return err
+	}
+	now := filepath.Join(s.Dir, aofDir)
+	if err := errors.Join(os.RemoveAll(now), os.CopyFS(now, os.DirFS(dir))); err != nil {
+		return err
+	}
+	return s.Restart(ctx)
+}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -50,6 +51,33 @@ func TestRedisKeepsWhatItAcknowledged(t *testing.T) {
 	}
 	if srv.PID() == first {
 		t.Error("the restarted server has the old process id")
+	}
+}
+
+func TestRedisRollsBack(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	srv := testserver.Redis(t)
+	rdb := redisClient(t, srv.URL)
+	set := func(v string) {
+		t.Helper()
+		if err := rdb.Set(ctx, "k", v, 0).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set("old")
+	dir := filepath.Join(t.TempDir(), "backup")
+	if err := srv.Backup(dir); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // a backup can be used again
+		set("new")
+		if err := srv.RollBack(ctx, dir); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := rdb.Get(ctx, "k").Result(); err != nil || got != "old" {
+			t.Errorf("rolled back: %q, %v; want old", got, err)
+		}
 	}
 }
 

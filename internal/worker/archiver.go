@@ -82,7 +82,7 @@ func (a *archiver) save(ctx context.Context, id job.ID) error {
 	j, err := a.w.Store.Get(ctx, id)
 	switch {
 	case fault.Is(err, fault.NotFound):
-		return a.w.Store.Archived(ctx, id)
+		return a.w.Store.Archived(ctx, &job.Job{ID: id})
 	case err != nil:
 		return err
 	case !j.State.Final():
@@ -91,7 +91,7 @@ func (a *archiver) save(ctx context.Context, id job.ID) error {
 	if err := archive.Save(ctx, a.w.Blobs, j); err != nil {
 		return err
 	}
-	return a.w.Store.Archived(ctx, id)
+	return a.w.Store.Archived(ctx, j)
 }
 
 // uploads sweeps what uploads left that died on the way.

@@ -82,11 +82,12 @@ func (l *leases) fresh(lease redisstore.Lease) bool {
 }
 
 // run renews until ctx ends. The clock is watched beside that, so that a Redis
-// that does not answer cannot keep us from giving up in time: what lapses before
-// the next look is given up at this one.
+// that does not answer cannot keep us from giving up in time.
 func (l *leases) run(ctx context.Context) {
-	var loops sync.WaitGroup
 	look := l.store.Lease() / 15
+	var loops sync.WaitGroup
+	// One look ahead: a lease that lapses before the next look is given up now, and
+	// not when another worker has it already.
 	loops.Go(func() { every(ctx, look, func() { l.expire(time.Now().Add(look)) }) })
 	loops.Go(func() { every(ctx, l.store.Lease()/3, func() { l.renew(ctx) }) })
 	loops.Wait()

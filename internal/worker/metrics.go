@@ -15,6 +15,8 @@ type metrics struct {
 	resumed    prometheus.Counter
 	rerings    prometheus.Counter
 	leasesLost prometheus.Counter
+	conflicts  prometheus.Counter
+	rollbacks  prometheus.Counter
 	leases     prometheus.Gauge
 	polled     prometheus.Gauge
 }
@@ -41,6 +43,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		resumed:    counter("mirror_resumes_total", "Broken downloads that were taken up again where they broke.").WithLabelValues(),
 		rerings:    counter("sweeper_rerings_total", "Jobs rung again because their lease had lapsed.").WithLabelValues(),
 		leasesLost: counter("leases_lost_total", "Leases lost to other workers, or given up while Redis was away.").WithLabelValues(),
+		conflicts:  counter("fence_conflicts_total", "Submissions that were not sent because the bucket held their fence, which Redis had lost.").WithLabelValues(),
+		rollbacks:  counter("store_rollbacks_total", "Times that Redis was found to have lost writes that it had confirmed.").WithLabelValues(),
 		leases:     gauge("leases_held", "Leases on jobs that this process holds."),
 		polled:     gauge("jobs_polled", "Running jobs that this process polls."),
 	}

@@ -80,17 +80,15 @@ func (w *Worker) Mirror(ctx context.Context, id job.ID) error {
 	return w.Store.Defer(ctx, id, lease.Token, mirrorPause)
 }
 
-// damaged puts a job off whose media arrives damaged, for longer each time:
-// what was paid for is not given up because of a bad minute. After the last
-// pause that the job has time for, or if no try can help, the job fails
-// and says why.
+// damaged puts a job off whose media arrives damaged, for longer each time: what
+// was paid for is not given up because of a bad minute, nor because the deadline
+// is near. After the last pause, or if no try can help, the job fails and says why.
 func (c *copying) damaged(ctx context.Context, err error) error {
 	round, unknown := c.Store.DamagedTimes(ctx, c.job.ID)
-	now, noTime := c.Store.Now(ctx)
-	if unknown = errors.Join(unknown, noTime); unknown != nil {
+	if unknown != nil {
 		return unknown
 	}
-	if errors.Is(err, errGone) || round >= int64(len(c.DamagedPauses)) || c.job.GiveUpAt().Sub(now) < c.DamagedPauses[round] {
+	if errors.Is(err, errGone) || round >= int64(len(c.DamagedPauses)) {
 		return c.fail(ctx, fault.Wrap(fault.MediaInvalid, "The upstream made media that is not usable.", err))
 	}
 	c.Log.WarnContext(ctx, "media that arrives damaged is tried again later", "job_id", c.job.ID, "round", round, "err", err)

@@ -40,6 +40,7 @@ type polled struct {
 
 	lease    redisstore.Lease
 	at       time.Time // when it is due
+	accepted time.Time // by the upstream, on this process's clock
 	deadline time.Time
 	asked    int // questions so far
 	lost     int // times in a row that the upstream did not know it
@@ -128,7 +129,8 @@ func (p *poller) claimSome(life context.Context, most int) (int, error) {
 		lease := redisstore.Lease{Job: r.ID, Token: token}
 		held, done := p.w.leases.hold(life, lease, begun)
 		p.add(&polled{
-			Running: r, lease: lease, ctx: held, done: done, at: time.Now().Add(p.first(r)), deadline: begun.Add(r.Left),
+			Running: r, lease: lease, ctx: held, done: done, at: time.Now().Add(p.first(r)),
+			accepted: begun.Add(-r.Age), deadline: begun.Add(r.Left),
 		})
 	}
 	return len(rows), nil

@@ -95,15 +95,14 @@ func (r *rig) connect(t *testing.T) {
 		media.Close()
 	})
 	accounts := []account.Account{{ID: "a", Upstream: "sim", Secret: account.NewSecret("sim-a"), MaxInFlight: 4}}
-	r.ups = map[string]worker.Upstream{"sim": {Driver: driver, Media: media, Accounts: accounts, Resubmit: map[job.Kind]bool{}}}
+	r.ups = map[string]worker.Upstream{"sim": {Driver: driver, Media: media, Accounts: accounts, Resubmit: map[job.Kind]bool{}, VisibleWithin: 2 * time.Second}}
 	if err := r.store.SyncAccounts(t.Context(), "sim", accounts); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// start runs a worker until the returned stop, or the end of the test.
-func (r *rig) start(t *testing.T, change ...func(*worker.Config)) (stop func()) {
-	t.Helper()
+// config is what the rig's workers are made from.
+func (r *rig) config(change ...func(*worker.Config)) worker.Config {
 	cadence := worker.Cadence{First: 50 * time.Millisecond, Interval: 50 * time.Millisecond, Growth: 1.2, Max: 200 * time.Millisecond, Jitter: 0.1, Timeout: time.Second}
 	c := worker.Config{
 		Store: r.store, Ring: r.bells.Ring, Blobs: r.blobs, Upstreams: r.ups, Listen: r.listen,
@@ -119,6 +118,13 @@ func (r *rig) start(t *testing.T, change ...func(*worker.Config)) (stop func()) 
 	for _, f := range change {
 		f(&c)
 	}
+	return c
+}
+
+// start runs a worker until the returned stop, or the end of the test.
+func (r *rig) start(t *testing.T, change ...func(*worker.Config)) (stop func()) {
+	t.Helper()
+	c := r.config(change...)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- worker.New(c).Run(ctx) }()

@@ -11,8 +11,18 @@ import (
 	"github.com/tintypehq/tintype/internal/upstream"
 )
 
-// lookPause is between two looks for a submission whose answer was lost.
-const lookPause = 3 * time.Second
+// Between two looks for a submission whose answer was lost. The pause grows with
+// the job's age.
+const (
+	firstLook  = 3 * time.Second
+	latestLook = time.Minute
+)
+
+// lookAgain is the pause before the next look.
+func (s *submission) lookAgain() time.Duration {
+	const share = 8
+	return min(max(firstLook, time.Since(s.job.CreatedAt)/share), latestLook)
+}
 
 // Why the answer to a submission is not known, or that it has turned out that
 // there was nothing to answer.
@@ -47,11 +57,16 @@ func (s *submission) settle(ctx context.Context, why error) error {
 		return s.unprepared(ctx, errNoDriver(s.job.Spec.Upstream)) // another process knows more
 	}
 	recovery := s.recovery()
-	look := time.Duration(0)
+	look, learned := time.Duration(0), true
 	if recovery.ByLookup {
-		look = lookPause
-		if found, err := s.find(ctx); found {
+		look = s.lookAgain()
+		found, err := s.find(ctx)
+		if found {
 			return err
+		}
+		learned = err == nil
+		if fault.Is(err, fault.CredentialGone) {
+			return s.unknown(ctx, why) // nobody can look for it any more
 		}
 	}
 	patience := s.Kinds[s.job.Spec.Kind].SubmitTimeout + recovery.VisibleWithin
@@ -60,21 +75,26 @@ func (s *submission) settle(ctx context.Context, why error) error {
 	case err != nil || wait || !over:
 		return err
 	case recovery.ByLookup:
-		return s.conclude(ctx, why)
+		return s.conclude(ctx, learned)
 	}
 	return s.unknown(ctx, why)
 }
 
-// conclude is for the time when a look proves something either way.
-func (s *submission) conclude(ctx context.Context, why error) error {
-	found, err := s.find(ctx)
+// conclude is for the time when a look proves something either way. As long as
+// nothing is learned the deadline bounds the tries, and after it the harvest.
+func (s *submission) conclude(ctx context.Context, learns bool) error {
+	found, err := false, error(nil)
+	if learns { // the look before may have been too early to prove anything
+		found, err = s.find(ctx)
+	}
+	if learns && !found && err == nil {
+		err = s.closeFence(ctx)
+	}
 	switch {
 	case found:
 		return err
-	case fault.Is(err, fault.CredentialGone):
-		return s.unknown(ctx, why)
-	case err != nil: // nothing was learned; the deadline bounds the tries
-		return s.Store.Defer(ctx, s.job.ID, s.lease.Token, lookPause)
+	case err != nil || !learns:
+		return s.Store.Defer(ctx, s.job.ID, s.lease.Token, s.lookAgain())
 	}
 	return s.notSent(ctx, unsent(errNotCreated))
 }

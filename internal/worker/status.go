@@ -101,6 +101,7 @@ func (p *poller) cancel(life context.Context, j *polled) (done bool, err error) 
 		return false, err
 	}
 	p.w.metrics.cancels.WithLabelValues(j.Upstream, string(answer)).Inc()
+	j.lost = 0
 	if answer == upstream.Finished { // which way, its status tells
 		j.Cancel = false
 		return false, nil
@@ -110,11 +111,15 @@ func (p *poller) cancel(life context.Context, j *polled) (done bool, err error) 
 		return false, err
 	}
 	p.w.ring(life, bells)
-	if settled == redisstore.Written {
-		p.w.finished(life, j.ID, nil)
-	}
 	j.Cancel = false
-	if answer == upstream.Stopped || settled != redisstore.Written {
+	switch settled {
+	case redisstore.Written:
+		p.w.finished(life, j.ID, nil)
+	case redisstore.Over:
+		p.w.harvested(life, j.ID, nil)
+	case redisstore.Late, redisstore.Canceled, redisstore.Stale, redisstore.Spent:
+	}
+	if answer == upstream.Stopped || settled == redisstore.Stale {
 		p.drop(j)
 	} else {
 		p.later(j, p.pause(j))
@@ -194,22 +199,26 @@ func (p *poller) end(life context.Context, j *polled, f *fault.Error, rest redis
 
 // failed handles a question without an answer. The job is asked after again
 // until its deadline: only an upstream that keeps saying that it does not know
-// the job is believed, and a credential that is gone for good.
+// the job, when it has had the time to show it, is believed, and a credential
+// that is gone for good.
 func (p *poller) failed(life context.Context, j *polled, err error) {
 	e := upstream.AsError(err)
 	p.w.metrics.polls.WithLabelValues(j.Upstream, string(e.Class)).Inc()
 	p.w.Log.WarnContext(life, "a running job could not be asked after", append(j.attrs(), "err", err)...)
-	if e.Class == upstream.Lost {
+	age := time.Since(j.accepted)
+	if e.Class != upstream.Lost {
+		j.lost = 0
+	} else if age > p.w.Upstreams[j.Upstream].VisibleWithin {
 		j.lost++
 	}
+	rest := redisstore.Rest{Stage: job.HarvestBlind, Blind: age + p.w.Kinds[j.Kind].UnknownHold, Unsure: true}
 	var final *fault.Error
-	var rest redisstore.Rest
 	switch {
 	case j.lost >= maxLost:
 		final = fault.Wrap(fault.GenerationFailed, "The upstream accepted the job and no longer knows it.", err)
 	case fault.Is(err, fault.CredentialGone):
-		final = fault.From(err)
-		rest = redisstore.Rest{Stage: job.HarvestBlind, Blind: j.Age + p.w.Kinds[j.Kind].UnknownHold}
+		final = fault.Wrap(fault.CredentialGone, "The credential that this job was posted with can no longer be opened, so the upstream cannot be asked for its result. "+
+			"It was accepted there and may have been billed.", err)
 	}
 	if final == nil || p.end(life, j, final, rest) != nil {
 		p.later(j, max(e.RetryAfter, p.pause(j)))

@@ -82,6 +82,7 @@ func (s *submission) run(ctx context.Context) error {
 		return s.Store.Release(ctx, []redisstore.Lease{s.lease})
 	}
 	crash.At(crash.Taken, string(s.job.ID))
+	begun := time.Now()
 	if err := s.begin(ctx); err != nil {
 		return s.notSent(ctx, unsent(err)) // the fence may be written, but nothing was sent
 	}
@@ -89,17 +90,31 @@ func (s *submission) run(ctx context.Context) error {
 		return nil
 	}
 	crash.At(crash.Fenced, string(s.job.ID))
+	if ok, err := s.deposit(ctx); !ok {
+		return err
+	}
 	request.Fence = s.fence
 	if !s.leases.fresh(s.lease) {
 		return s.notSent(ctx, unsent(errLeaseLost))
 	}
+	crash.At(crash.Guarded, string(s.job.ID))
 	// From here on the lease does not matter: what the upstream answers to
 	// this fence is written down whoever holds the job by then.
-	got, err := up.Driver.Submit(ctx, acct, request)
+	got, err := s.send(ctx, begun, up.Driver, acct, request)
 	if err == nil {
 		return s.accepted(ctx, got)
 	}
 	return s.refused(ctx, upstream.AsError(err))
+}
+
+// send sends the request. Its time runs from before the fence, and not from when
+// the driver gets to it: whoever takes the job over counts from the fence on, and
+// a worker that was stopped after its last look at the lease must not wake with
+// all of the time before it.
+func (s *submission) send(ctx context.Context, begun time.Time, d upstream.Driver, acct account.Account, request upstream.Submission) (upstream.Submitted, error) {
+	ctx, cancel := context.WithDeadline(ctx, begun.Add(s.Kinds[s.job.Spec.Kind].SubmitTimeout))
+	defer cancel()
+	return d.Submit(ctx, acct, request)
 }
 
 // unsent is a submission that our own side stopped before it left.
@@ -221,9 +236,17 @@ func (s *submission) refused(ctx context.Context, e *upstream.Error) error {
 }
 
 func (s *submission) notSent(ctx context.Context, e *upstream.Error) error {
-	unsure := e.Outcome == upstream.Ambiguous
+	return s.takeBack(ctx, e, s.fence, retryNotSent)
+}
+
+// takeBack takes a submission of a fence back, to be tried again.
+func (s *submission) takeBack(ctx context.Context, e *upstream.Error, fence int64, again redisstore.Retry) error {
+	rest := redisstore.Rest{}
+	if e.Outcome == upstream.Ambiguous {
+		rest = s.rest(fault.From(e))
+	}
 	settled, bells, err := s.persist(ctx, func() (redisstore.Settled, []job.Bell, error) {
-		return s.Store.NotSent(ctx, s.job.ID, s.lease.Token, s.fence, retryNotSent, unsure)
+		return s.Store.NotSent(ctx, s.job.ID, s.lease.Token, fence, again, rest)
 	})
 	s.logSubmit(ctx, "the submission was not sent", settled, e)
 	return s.takenBack(ctx, settled, bells, fault.From(e), err)

@@ -15,11 +15,13 @@ const (
 func (w *Worker) sweepLoop(ctx context.Context) error {
 	tick := time.NewTicker(w.SweepInterval)
 	defer tick.Stop()
+	memory := w.Store.NewMemory(w.name)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+			w.look(ctx, memory)
 			w.sweep(ctx)
 		}
 	}

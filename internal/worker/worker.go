@@ -42,6 +42,10 @@ type Upstream struct {
 	// Media fetches from the links that this upstream gives out.
 	Media *fetch.Client
 
+	// VisibleWithin is how long after it was accepted a job may still be missing at
+	// the upstream.
+	VisibleWithin time.Duration
+
 	// Accounts are its pooled accounts, also those that are to get no new jobs.
 	Accounts []account.Account
 
@@ -84,6 +88,10 @@ type Config struct {
 
 	Roles []Role
 
+	// FenceObjects keeps the fence of each submission in the bucket, too, where
+	// a Redis that goes back in time cannot lose it. All workers must agree.
+	FenceObjects bool
+
 	SweepInterval   time.Duration   // zero: 1 s
 	StatusCalls     int             // status calls at once in this process; zero: 64
 	StatusPerAcct   int             // and for one account; zero: 4
@@ -113,6 +121,7 @@ type Worker struct {
 	Config
 
 	leases   *leases
+	fences   fences
 	done     *archiver
 	stopping atomic.Bool
 	handlers sync.WaitGroup
@@ -171,6 +180,9 @@ func (w *Worker) has(r Role) bool {
 // no admission, polled jobs given back at once, running submissions and
 // mirrors to their end. It returns nil then; Redis may be closed afterwards.
 func (w *Worker) Run(ctx context.Context) error {
+	if err := w.proveFences(ctx); err != nil {
+		return err
+	}
 	// The handlers, the lease keeper and the archiver outlive ctx, since they
 	// wind down.
 	life, end := context.WithCancel(context.WithoutCancel(ctx))

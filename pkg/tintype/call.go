@@ -46,9 +46,16 @@ func (c *Client) request(ctx context.Context, method, path, accept string, body 
 		req.Header.Set("Content-Type", typeJSON)
 	}
 	req.Header.Set("Accept", accept)
+	if r, ok := body.(onceOnly); ok && r.key() != "" {
+		req.Header.Set("Idempotency-Key", r.key())
+	}
 	c.sign(req)
 	return req, nil
 }
+
+// onceOnly is a request that may name itself, so that the server can tell a
+// repeat from a new one.
+type onceOnly interface{ key() string }
 
 // sign says who asks; the key is for the server's own origin.
 func (c *Client) sign(req *http.Request) {

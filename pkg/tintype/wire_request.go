@@ -28,7 +28,17 @@ type ImageRequest struct {
 
 	// ResponseFormat is what "data" of the answer carries. Empty: links.
 	ResponseFormat ResponseFormat `json:"response_format,omitempty"`
+
+	// IdempotencyKey makes a repeat of the request safe: whoever sends the same key
+	// with the same request gets the same job, for 24 hours unless the server's
+	// operator chose another time. At most 255 printable ASCII characters, fresh
+	// for each new request. Empty: each request is a new job. It is sent as a
+	// header; net/http may send such a request again by itself when a connection
+	// turns out to be dead.
+	IdempotencyKey string `json:"-"`
 }
+
+func (r ImageRequest) key() string { return r.IdempotencyKey }
 
 // ResponseFormat is the form in which an image comes back.
 type ResponseFormat string
@@ -59,4 +69,14 @@ type VideoRequest struct {
 	// Stream asks for chunks instead of one answer. The client's methods set
 	// it themselves, whatever it was.
 	Stream bool `json:"stream,omitempty"`
+
+	// IdempotencyKey makes a repeat of the request safe: whoever sends the same key
+	// with the same request gets the same job, for 24 hours unless the server's
+	// operator chose another time. At most 255 printable ASCII characters, fresh
+	// for each new request. Empty: each request is a new job. It is sent as a
+	// header; net/http may send such a request again by itself when a connection
+	// turns out to be dead.
+	IdempotencyKey string `json:"-"`
 }
+
+func (r VideoRequest) key() string { return r.IdempotencyKey }

@@ -144,6 +144,9 @@ func testBadKeys(t *testing.T, s blob.Store) {
 		if !errors.Is(err, blob.ErrBadKey) {
 			t.Errorf("put %q: %v", key, err)
 		}
+		if err := s.PutNew(t.Context(), key, []byte("x")); !errors.Is(err, blob.ErrBadKey) {
+			t.Errorf("put new %q: %v", key, err)
+		}
 		if _, err := s.Open(t.Context(), key, 0, -1); !errors.Is(err, blob.ErrBadKey) {
 			t.Errorf("open %q: %v", key, err)
 		}

@@ -180,6 +180,12 @@ func testCanceledBefore(t *testing.T, s blob.Store) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("put: %v", err)
 	}
+	if err := s.PutNew(ctx, "new", []byte("y")); !errors.Is(err, context.Canceled) {
+		t.Errorf("put new: %v", err)
+	}
+	if _, err := s.Stat(t.Context(), "new"); !errors.Is(err, blob.ErrNotFound) {
+		t.Errorf("a canceled PutNew wrote: %v", err)
+	}
 	if _, err := s.Open(ctx, "key", 0, -1); !errors.Is(err, context.Canceled) {
 		t.Errorf("open: %v", err)
 	}

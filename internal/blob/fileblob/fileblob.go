@@ -11,6 +11,9 @@
 // of a crash, a reader finds the type that belongs to the bytes, or none and
 // then goes by the bytes. A file that somebody copied into DIR is an object
 // too. No path leads out of DIR, symbolic links included.
+//
+// What must be new (PutNew) gets its name by a hard link, which the system
+// refuses for a name that is taken; file systems without links cannot do it.
 package fileblob
 
 import (

@@ -102,8 +102,18 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	for range 3 {
 		put(t, s, "a/b/c", "x", "text/plain")
 	}
-	if err := s.Delete(t.Context(), "a/b/c"); err != nil {
-		t.Fatal(err)
+	for _, want := range []error{nil, blob.ErrExists} {
+		if err := s.PutNew(t.Context(), "a/b/new", []byte("x")); !errors.Is(err, want) {
+			t.Fatalf("PutNew: %v, want %v", err, want)
+		}
+	}
+	if known, err := os.ReadDir(filepath.Join(dir, "+meta", "a", "b", "new")); err != nil || len(known) != 1 {
+		t.Errorf("of one object this is known: %v, %v", known, err)
+	}
+	for _, key := range []string{"a/b/c", "a/b/new"} {
+		if err := s.Delete(t.Context(), key); err != nil {
+			t.Fatal(err)
+		}
 	}
 	_, err := s.Put(t.Context(), blob.PutRequest{Key: "a/b/c", Body: strings.NewReader("x"), SizeBytes: 2})
 	if !errors.Is(err, blob.ErrSize) {

@@ -23,7 +23,10 @@ func (s *Store) Put(ctx context.Context, req blob.PutRequest) (blob.Object, erro
 	tmp := path.Join(tmpDir, rand.Text())
 	obj, err := s.write(ctx, tmp, req)
 	if err == nil {
-		err = s.publish(tmp, obj)
+		err = s.publish(tmp, obj, s.root.Rename)
+	}
+	if err == nil {
+		err = s.syncDir(path.Dir(obj.Key))
 	}
 	if err != nil {
 		_ = s.root.Remove(tmp) // Sweep has another look
@@ -74,11 +77,11 @@ func (s *Store) stamp() time.Time {
 }
 
 // publish makes the temporary file the object: first what is known of it, then
-// the rename that all at once replaces what was there.
-func (s *Store) publish(tmp string, obj blob.Object) error {
+// its name, all at once. A rename replaces what was there, a link does not.
+func (s *Store) publish(tmp string, obj blob.Object, name func(from, to string) error) error {
 	var err error
 	for range 10 { // a Delete nearby may take an empty folder away again
-		if err = s.tryPublish(tmp, obj); !isMissing(err) {
+		if err = s.tryPublish(tmp, obj, name); !isMissing(err) {
 			break
 		}
 		if _, gone := s.root.Lstat(tmp); gone != nil {
@@ -89,10 +92,10 @@ func (s *Store) publish(tmp string, obj blob.Object) error {
 		return err
 	}
 	s.forget(obj)
-	return s.syncDir(path.Dir(obj.Key))
+	return nil
 }
 
-func (s *Store) tryPublish(tmp string, obj blob.Object) error {
+func (s *Store) tryPublish(tmp string, obj blob.Object, name func(from, to string) error) error {
 	meta := metaPath(obj.Key, obj.ETag)
 	if err := s.root.MkdirAll(path.Dir(meta), 0o700); err != nil {
 		return err
@@ -103,7 +106,7 @@ func (s *Store) tryPublish(tmp string, obj blob.Object) error {
 	if err := s.root.MkdirAll(path.Dir(obj.Key), 0o700); err != nil {
 		return err
 	}
-	if err := s.root.Rename(tmp, obj.Key); err != nil {
+	if err := name(tmp, obj.Key); err != nil {
 		return errors.Join(err, s.root.Remove(meta))
 	}
 	return nil

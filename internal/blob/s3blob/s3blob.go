@@ -6,6 +6,7 @@
 //	length known       one PutObject while the body flows, never repeated here
 //	length unknown     multipart, two parts of 8 MiB in memory
 //	above 5 GiB        multipart too, as S3 wants it
+//	must be new        one PutObject with "If-None-Match: *", small and in memory
 //
 // Every request carries a CRC-32 that the server compares, and the server's
 // answer must show the same sum before a Put counts. A body that flows has its
@@ -14,6 +15,9 @@
 // Without that mark some servers show a body that was cut off as an object,
 // over the one that was there. Stores that do not know such bodies need
 // Config.PlainUploads.
+//
+// "If-None-Match: *" is S3's own since 2024. Not every compatible store has it,
+// and one that has not may take the request all the same: blob.ProveNew tells.
 //
 // The credentials need s3:PutObject, GetObject, DeleteObject, ListBucket (else
 // S3 answers 403 in place of 404), ListBucketMultipartUploads and

@@ -6,7 +6,7 @@
 -- and is harvested; {"stale", {}} when a newer fence exists.
 local id, fence, links = ARGV[1], ARGV[2], ARGV[4]
 local grace = tonumber(ARGV[6])
-local j = get(id, 'state', 'fence', 'account', 'answered')
+local j = get(id, 'state', 'fence', 'account', 'answered', 'cancel_asked')
 if not j[1] or j[2] ~= fence then return { 'stale', {} } end
 if j[4] == fence then return { 'done', {} } end
 redis.call('HSET', job_key(id), 'upstream_id', ARGV[3], 'answered', fence, 'submitted', now, 'sources', links, 'usage', ARGV[5], 'owner', '')
@@ -17,13 +17,13 @@ if late then
   harvest(id, stage, math.max(harvest_end(id, stage), now + 600000))
   redis.call('SADD', P .. 'slots:' .. j[3], id) -- the upstream is at work for it, whatever we have thought
   redis.call('ZADD', P .. 'archive', now, id)
-  keep_until(id, tonumber(get(id, 'expires')[1]))
 else
   redis.call('HSET', job_key(id), 'state', stage)
 end
 local bells = {}
 if stage == 'running' then
   if not late then redis.call('HSET', job_key(id), 'phase', 'queued') end
+  if j[5] then redis.call('HSET', job_key(id), 'stop', 1) end
   redis.call('ZREM', P .. 'bells', id)
   redis.call('ZADD', P .. 'polls', 0, id)
 else

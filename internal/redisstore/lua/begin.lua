@@ -11,6 +11,10 @@ if j[1] ~= 'queued' or j[2] ~= ARGV[2] or tonumber(j[5]) <= now then return 0 en
 redis.call('HDEL', job_key(id), 'doubt')
 redis.call('HSET', job_key(id), 'state', 'submitting', 'fence_by', ARGV[2], 'submit_began', now)
 redis.call('ZADD', P .. 'bells', now + tonumber(ARGV[3]), id)
-local fence = redis.call('HINCRBY', job_key(id), 'fence', 1)
+local fence = tonumber(j[3])
+if j[4] ~= '' then -- else its number was given back
+  fence = redis.call('HINCRBY', job_key(id), 'fence', 1)
+  redis.call('HDEL', job_key(id), 'unused')
+end
 event(id, 'job.progress')
 return fence

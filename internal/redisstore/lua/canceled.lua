@@ -1,13 +1,26 @@
--- canceled ends a running job whose upstream was asked to stop it.
+-- canceled ends a running job whose upstream was asked to stop it. One that was
+-- canceled before that could be done learns what came of it.
 -- ARGV: id, token, "1" if it has stopped, "0" if it works on, grace ms
 -- A job that works on keeps its slot and its lease: it is polled on, and what
 -- comes of it is stored.
--- Returns {"ok", bells}, {"done", {}} when it is canceled already, or {"stale", {}}.
+-- Returns {"ok", bells}; {"over", bells} when the job was final and nothing more
+-- comes of it; {"done", {}} when there is nothing to tell it; or {"stale", {}}.
 local id, stopped = ARGV[1], ARGV[3] == '1'
 local grace = tonumber(ARGV[4])
-local j = get(id, 'state', 'owner', 'cancel_asked')
-if j[1] == 'canceled' then return { 'done', {} } end
-if j[1] ~= 'running' or j[2] ~= ARGV[2] or not j[3] then return { 'stale', {} } end
-cancel_as(id, stopped and 'upstream_confirmed' or 'upstream_unsupported', stopped and 'none' or 'possible')
-local pool = finish(id, 'canceled', 'job.canceled', grace, stopped and '' or 'running', 0)
-return { 'ok', pool and admit(pool, 16, grace, {}) or {} }
+local j = get(id, 'state', 'owner', 'harvest', 'stop')
+if j[1] == 'canceled' and j[4] ~= '1' then return { 'done', {} } end
+if doing(j[1], j[3]) ~= 'running' or j[2] ~= ARGV[2] or j[4] ~= '1' then return { 'stale', {} } end
+redis.call('HSET', job_key(id), 'stop', '')
+local word, pool = 'ok', nil
+if not final(j[1]) then
+  cancel_as(id, stopped and 'upstream_confirmed' or 'upstream_unsupported', stopped and 'none' or 'possible')
+  pool = finish(id, 'canceled', 'job.canceled', grace, stopped and '' or 'running', 0)
+elseif stopped then
+  word = 'over'
+  if j[1] == 'canceled' then redis.call('HSET', job_key(id), 'cancel_outcome', 'upstream_confirmed', 'cancel_billing', 'none') end
+  redis.call('ZADD', P .. 'archive', now + grace, id)
+  pool = over(id)
+else
+  word = 'done'
+end
+return { word, pool and admit(pool, 16, grace, {}) or {} }

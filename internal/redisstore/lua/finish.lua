@@ -1,7 +1,8 @@
 -- finish writes the final state, or ends the harvest of a job that is final.
 -- ARGV: id, token, state, failure ("" for none), harvest: what the upstream may
 --       still be doing for a failed job ("" for nothing), grace ms, how long
---       after the submission that may be where nobody can ask, in ms
+--       after the submission that may be where nobody can ask, in ms, "1" if
+--       nobody knows whether anything was made
 -- The token must hold the lease, or have begun the submission under way.
 -- Returns {"ok", bells}; {"over", bells} when the job was final and stays what
 -- it is; {"done", {}} when it is in that state already; or {"stale", {}}.
@@ -12,8 +13,9 @@ local stage = doing(j[1], j[3])
 if stage == '' then return { j[1] == state and 'done' or 'stale', {} } end
 if j[2] ~= token and not may_settle(id, token) then return { 'stale', {} } end
 local made = state == 'succeeded'
+local unsure = ARGV[8] == '1'
 if not final(j[1]) then
-  cancel_as(id, 'too_late', made and 'charged' or ARGV[5] ~= '' and 'possible' or 'none')
+  cancel_as(id, 'too_late', made and 'charged' or (unsure or ARGV[5] ~= '') and 'possible' or 'none')
   local extra = {}
   if ARGV[4] ~= '' then
     redis.call('HSET', job_key(id), 'failure', ARGV[4])
@@ -22,9 +24,12 @@ if not final(j[1]) then
   local pool = finish(id, state, 'job.' .. state, grace, ARGV[5], blind, unpack(extra))
   return { 'ok', pool and admit(pool, 16, grace, {}) or {} }
 end
-if j[1] == 'canceled' and ARGV[5] == '' then redis.call('HSET', job_key(id), 'cancel_billing', made and 'charged' or 'none') end
+if stage == ARGV[5] then return { 'done', {} } end
+if j[1] == 'canceled' and ARGV[5] == '' and not unsure then
+  redis.call('HSET', job_key(id), 'cancel_billing', (made or stage == 'mirroring') and 'charged' or 'none')
+end
 local word, pool = 'over', nil
-local ends = ARGV[5] ~= '' and stage ~= ARGV[5] and harvest_end(id, ARGV[5], blind) or 0
+local ends = ARGV[5] ~= '' and harvest_end(id, ARGV[5], blind) or 0
 if made and j[1] == 'failed' then
   word = 'ok'
   redis.call('HSET', job_key(id), 'recovered', 1)

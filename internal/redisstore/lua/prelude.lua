@@ -5,6 +5,8 @@
 --   job:<id>        hash    the record
 --   ev:<id>         stream  the event log; the entry "7-0" is event 7
 --   cred:<id>       string  the caller's sealed credential
+--   once:<digest>   string  "<id> <body's digest>": the job of an idempotency key
+--   same:<digest>   string  the newest job of a body
 --   line:<line>     zset    waiting jobs of one pool and model, by ticket
 --   lines:<pool>    zset    lines with waiting jobs, least recently served first
 --   pools           set     pools that have lines
@@ -18,6 +20,8 @@
 --   harvests        zset    final jobs that still hold a slot, by when they are given up
 --   archive         zset    final jobs whose record is not yet in the bucket, by due time
 --   tick            string  counter behind tickets and turns
+--   mark            string  counter behind marks
+--   marks           zset    observers of Redis itself, by the mark each left last
 --   news            channel "<id> <seq>" after every event
 local P = KEYS[1]
 local clock = redis.call('TIME')
@@ -186,24 +190,26 @@ local function free(id)
   return acct and acct ~= '' and redis.call('SREM', P .. 'slots:' .. acct, id) == 1
 end
 
--- over ends everything that was being done for a job: its slot, lease, harvest
--- and credential go. It returns the pool in which a slot became free, or nil:
--- the caller admits.
+-- expire lets the record and the log of a final job go with their retention. The
+-- archive has an hour at least.
+local function expire(id)
+  local at = string.format('%.0f', math.max(tonumber(get(id, 'expires')[1]), now + 3600000))
+  redis.call('PEXPIREAT', job_key(id), at)
+  redis.call('PEXPIREAT', P .. 'ev:' .. id, at)
+end
+
+-- over ends everything that was being done for a final job: its slot, lease,
+-- harvest and credential go, and its retention counts. It returns the pool in
+-- which a slot became free, or nil: the caller admits.
 local function over(id)
   local pool = free(id) and get(id, 'pool')[1] or nil
   for _, set in ipairs({ 'bells', 'polls', 'harvests' }) do redis.call('ZREM', P .. set, id) end
   redis.call('DEL', P .. 'cred:' .. id)
-  if redis.call('EXISTS', job_key(id)) == 1 then redis.call('HSET', job_key(id), 'owner', '', 'harvest', '') end
+  if redis.call('EXISTS', job_key(id)) == 1 then
+    redis.call('HSET', job_key(id), 'owner', '', 'harvest', '', 'stop', '')
+    expire(id)
+  end
   return pool
-end
-
--- keep_until lets the record and the log of a job expire, not before a harvest
--- that may still change them.
-local function keep_until(id, at)
-  local harvest = tonumber(redis.call('ZSCORE', P .. 'harvests', id) or '0')
-  at = string.format('%.0f', math.max(at, harvest + 3600000))
-  redis.call('PEXPIREAT', job_key(id), at)
-  redis.call('PEXPIREAT', P .. 'ev:' .. id, at)
 end
 
 -- harvest_end is when a final job is given up that still has something coming.
@@ -216,9 +222,12 @@ local function harvest_end(id, stage, blind)
   return ends
 end
 
--- harvest begins or changes what goes on for a final job, until a time.
+-- harvest begins or changes what goes on for a final job, until a time. As long
+-- as it does, the record does not expire: it names the slot.
 local function harvest(id, stage, ends)
-  redis.call('HSET', job_key(id), 'harvest', stage, 'harvest_by', ends)
+  redis.call('HSET', job_key(id), 'harvest', stage, 'harvest_ends', ends)
+  redis.call('PERSIST', job_key(id))
+  redis.call('PERSIST', P .. 'ev:' .. id)
   redis.call('ZADD', P .. 'harvests', ends, id)
 end
 
@@ -244,9 +253,8 @@ local function finish(id, state, kind, grace, rest, blind, ...)
   event(id, kind, ...)
   redis.call('ZADD', P .. 'archive', now + grace, id)
   local ends = rest ~= '' and harvest_end(id, rest, blind) or 0
-  if ends > now then harvest(id, rest, ends) end
-  keep_until(id, expires)
   if ends <= now then return over(id) end
+  harvest(id, rest, ends)
   if rest == 'blind' then unlease(id) end
   return nil
 end
@@ -257,11 +265,13 @@ local function cancel_as(id, outcome, billing)
   if c[1] and not c[2] then redis.call('HSET', job_key(id), 'cancel_outcome', outcome, 'cancel_billing', billing) end
 end
 
--- cancel_unsent cancels a job of which nothing is at the upstream. It returns
--- what finish does.
+-- cancel_unsent cancels a job that is not to be submitted (again). Nothing of it is
+-- at the upstream, unless an earlier submission had an unknown outcome. It
+-- returns what finish does.
 local function cancel_unsent(id, grace)
-  cancel_as(id, 'before_submit', get(id, 'unsure')[1] and 'possible' or 'none')
-  return finish(id, 'canceled', 'job.canceled', grace, '', 0)
+  local hold = get(id, 'unsure')[1]
+  cancel_as(id, 'before_submit', hold and 'possible' or 'none')
+  return finish(id, 'canceled', 'job.canceled', grace, hold and 'blind' or '', tonumber(hold or '0'))
 end
 
 -- cancel notes the wish to cancel a job and does what can be done at once. It
@@ -278,7 +288,7 @@ local function cancel(id, grace)
   if j[1] == 'mirroring' then
     cancel_as(id, 'too_late', 'charged')
   elseif j[1] == 'running' then -- whoever polls it must take it anew, and sees the wish
-    redis.call('HSET', job_key(id), 'owner', '')
+    redis.call('HSET', job_key(id), 'owner', '', 'stop', 1)
     redis.call('ZADD', P .. 'polls', 0, id)
   end
   event(id, 'job.progress')
@@ -291,8 +301,31 @@ end
 -- for every other job.
 local function unsent(id, grace)
   local j = get(id, 'state', 'cancel_asked')
-  if final(j[1]) then return 'over', over(id) end
+  if final(j[1]) then
+    local hold = get(id, 'unsure')[1]
+    local ends = hold and harvest_end(id, 'blind', tonumber(hold)) or 0
+    if ends > now then
+      harvest(id, 'blind', ends)
+      unlease(id)
+      return 'over', nil
+    end
+    if j[2] and not hold then redis.call('HSET', job_key(id), 'cancel_billing', 'none') end
+    redis.call('ZADD', P .. 'archive', now + grace, id)
+    return 'over', over(id)
+  end
   if j[2] then return 'canceled', cancel_unsent(id, grace) end
+end
+
+-- move gives a job the slot of another account of its pool, if one is free: its
+-- way to the upstream may be a better one.
+local function move(id)
+  local j = get(id, 'account', 'pool', 'model')
+  local acct = first_free(j[2], j[3])
+  if not acct or acct == j[1] then return end
+  redis.call('SREM', P .. 'slots:' .. j[1], id)
+  redis.call('SADD', P .. 'slots:' .. acct, id)
+  redis.call('ZADD', P .. 'pool:' .. j[2], tick(), acct)
+  redis.call('HSET', job_key(id), 'account', acct)
 end
 
 -- may_settle tells whether a token may say how the submission that is under way
@@ -303,4 +336,16 @@ local function may_settle(id, token, fence)
   if fence ~= nil and j[3] ~= fence then return false end
   if stage == 'blind' then return j[4] == token end
   return stage == 'submitting' and (j[4] == token or j[5] == token)
+end
+
+-- repeated finds the job of an earlier request with the same idempotency key or,
+-- for a caller that says that it repeats, with the same body. It returns the
+-- reply of a script, or nil.
+local function repeated(key, body, says_so)
+  if key ~= '' then
+    local id, of = string.match(redis.call('GET', P .. 'once:' .. key) or '', '^(%S+) (%S+)$')
+    return id and { 'taken', {}, id, of }
+  end
+  local id = says_so and redis.call('GET', P .. 'same:' .. body)
+  return id and { 'taken', {}, id, body } or nil
 end

@@ -41,10 +41,16 @@ for _, id in ipairs(due('cancels')) do
   redis.call('ZREM', P .. 'cancels', id)
 end
 for _, id in ipairs(due('harvests')) do
-  local pool = over(id)
-  if pool then pools[pool] = true end
-  redis.call('ZADD', P .. 'archive', now + grace, id)
-  given_up[#given_up + 1] = id
+  local j = get(id, 'harvest', 'owner')
+  local held = tonumber(redis.call('ZSCORE', P .. 'bells', id) or '0')
+  if j[1] == 'mirroring' and j[2] ~= '' and held > now then -- it is being copied this moment
+    redis.call('ZADD', P .. 'harvests', held, id)
+  else
+    local pool = over(id)
+    if pool then pools[pool] = true end
+    redis.call('ZADD', P .. 'archive', now + grace, id)
+    given_up[#given_up + 1] = id
+  end
 end
 for _, id in ipairs(due('bells')) do
   local j = get(id, 'state', 'harvest')

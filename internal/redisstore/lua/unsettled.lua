@@ -12,9 +12,10 @@ local j = get(id, 'state', 'owner', 'submit_began', 'harvest')
 if doing(j[1], j[4]) ~= 'submitting' or j[2] ~= ARGV[2] then return -1 end
 redis.call('HSETNX', job_key(id), 'doubt', now)
 local doubt = tonumber(get(id, 'doubt')[1])
-local ends = math.max(tonumber(j[3]) + tonumber(ARGV[3]) + lease / 2, doubt + lease)
+local look = tonumber(ARGV[5])
+-- Where silence will be taken for proof, a step of Redis' clock must not shorten it.
+local ends = math.max(tonumber(j[3]) + tonumber(ARGV[3]) + lease / 2, doubt + (look > 0 and tonumber(ARGV[3]) or lease))
 if ends <= now then return 0 end
 redis.call('HSET', job_key(id), 'owner', '')
-local look = tonumber(ARGV[5])
 redis.call('ZADD', P .. 'bells', look > 0 and math.min(ends, now + look) or ends, id)
 return math.ceil(ends - now)

@@ -107,7 +107,7 @@ func (c call) request(ctx context.Context) (*http.Request, error) {
 
 // failure makes the driver's error of a call that got no whole answer.
 func (c call) failure(ctx context.Context, err error) *upstream.Error {
-	e := &upstream.Error{Class: upstream.Transient, Outcome: upstream.Ambiguous, Cause: unexpected(err)}
+	e := &upstream.Error{Class: upstream.Transient, Outcome: upstream.Ambiguous, Cause: c.redacted(unexpected(err))}
 	message := saysBrokeOff
 	switch {
 	case errors.Is(err, errNotOpened):
@@ -182,7 +182,7 @@ func (c call) do(ctx context.Context, timeout time.Duration, limit int64) (answe
 func (d *Driver) refusal(a answer, body []byte) *upstream.Error {
 	env, ok := parseEnvelope(body)
 	if !ok {
-		env = apiError{Message: string(body[:min(len(body), 200)])}
+		env = apiError{Message: cut(a.call.redact(string(body)), 200)}
 	}
 	e := d.classify(a.call, a.StatusCode, a.Header, env)
 	e.Outcome = outcomeOf(a.StatusCode, ok)

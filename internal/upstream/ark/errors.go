@@ -63,11 +63,12 @@ func (d *Driver) classify(c call, status int, h http.Header, e apiError) *upstre
 	return &upstream.Error{Class: r.class, Fault: f, RetryAfter: wait, Cause: c.cause(status, e)}
 }
 
-// cause is for the log alone, and yet never quotes the credential.
+// cause is for the log alone, and yet never quotes the credential. That is taken
+// out before anything is cut off or escaped, or a part of it could stay.
 func (c call) cause(status int, e apiError) error {
 	const most = 500
-	text := fmt.Sprintf("status %d, code %q, param %q: %q", status, cut(e.Code, most), cut(e.Param, most), cut(e.Message, most))
-	return errors.New(strings.ReplaceAll(text, c.secret.Reveal(), c.secret.String()))
+	show := func(s string) string { return cut(c.redact(s), most) }
+	return fmt.Errorf("status %d, code %q, param %q: %q", status, show(e.Code), show(e.Param), show(e.Message))
 }
 
 func cut(s string, most int) string {

@@ -33,12 +33,29 @@ const (
 // use no proxy.
 func (n Network) transports() (submits, pooled *http.Transport) {
 	submits, pooled = n.transport(), n.transport()
+	submits.DialContext = abrupt(submits.DialContext)
 	submits.DisableKeepAlives = true
 	submits.WriteBufferSize = 64 << 10 // images are sent inside of the request
 	pooled.MaxIdleConns, pooled.MaxIdleConnsPerHost = poolConns, poolConns
 	pooled.IdleConnTimeout = poolIdle
 	return submits, pooled
 }
+
+// abrupt makes closing a connection drop what it has not delivered yet. After a
+// submission has timed out the system would otherwise go on delivering it, and
+// the upstream might act on it when nobody reckons with it any more. An answer
+// that has been read is not touched by it.
+func abrupt(dial dialFunc) dialFunc {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		if tcp, ok := conn.(*net.TCPConn); ok && err == nil {
+			err = tcp.SetLinger(0)
+		}
+		return conn, err
+	}
+}
+
+type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
 
 func (n Network) transport() *http.Transport {
 	dial := n.Dial

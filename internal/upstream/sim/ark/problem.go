@@ -74,6 +74,14 @@ func badKey() *problem {
 	}
 }
 
+// quoting is how a careless server tells what it does not like.
+func quoting(authorization string) *problem {
+	return &problem{
+		Status: http.StatusBadRequest, Code: "InvalidParameter", Type: "BadRequest",
+		Message: fmt.Sprintf("The request with Authorization %q is not valid: %s.", authorization, authorization),
+	}
+}
+
 func tooMany(retryAfter string) *problem {
 	bad := &problem{
 		Status: http.StatusTooManyRequests, Code: "RateLimitExceeded.EndpointRPMExceeded", Type: "TooManyRequests",
@@ -207,6 +215,8 @@ func ordered(f faults.Fault, c *call) *problem {
 		return overdue()
 	case faults.DeadKey:
 		return badKey()
+	case faults.Echo:
+		return quoting(c.r.Header.Get("Authorization"))
 	case faults.Reject:
 		return inputRejected()
 	case faults.Conflict:

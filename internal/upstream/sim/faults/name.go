@@ -23,6 +23,7 @@ const (
 	Overdue  Name = "overdue"  // 403 AccountOverdueError
 	DeadKey  Name = "deadkey"  // 401
 	Conflict Name = "409"      // on=delete only: 409 InvalidAction.RunningTaskDeletion
+	Echo     Name = "echo"     // 400 with a message that quotes the credential
 	Redirect Name = "redirect" // 307 to the same route, where the request then succeeds
 	Slow     Name = "slow"     // waits (2s) and goes on
 	Drop     Name = "drop"     // carries the request out, then closes the connection
@@ -104,6 +105,7 @@ var names = map[Name]definition{
 	Overdue:  {Submit, anyOp, takesNothing, "403 AccountOverdueError"},
 	DeadKey:  {Submit, anyOp, takesNothing, "401"},
 	Conflict: {Delete, []Op{Delete}, takesNothing, "409, as if the task had just begun to run"},
+	Echo:     {Submit, anyOp, takesNothing, "400 that quotes the credential"},
 	Redirect: {Submit, anyOp, takesNothing, "307 to the same route"},
 	Slow:     {Submit, anyOp, takesTime, "waits before it answers (2s)"},
 	Drop:     {Submit, anyOp, takesNothing, "accepts, then closes the connection"},
