@@ -20,7 +20,7 @@ import (
 const (
 	bodyLimit   = 32 << 20
 	bodyBudget  = 128 << 20
-	memoryLimit = 128<<20 + 3*bodyBudget
+	memoryLimit = 128<<20 + 4*bodyBudget
 	connections = 400
 )
 
