@@ -15,7 +15,7 @@ import (
 // and does no harm when it is back.
 func TestWorkerCutOff(t *testing.T) {
 	t.Parallel()
-	c := plan{wired: true, limit: 20, settings: []string{"TINTYPE_MEDIA_STALL_TIMEOUT=60s"}}.start(t)
+	c := plan{wired: true, limit: 20, settings: []string{"TINTYPE_MEDIA_STALL_TIMEOUT=6s"}}.start(t)
 	for range 3 {
 		c.postAs(works()[1], "waves sim:ready=8s")
 	}
