@@ -24,23 +24,6 @@ const (
 	clockGrain = 20 * time.Millisecond
 )
 
-// work is a kind of job and what can be found out about a lost submission.
-type work struct {
-	name   string
-	path   string
-	model  string
-	polled bool
-	lookup bool
-}
-
-func works() []work {
-	return []work{
-		{name: "image", path: imagePath, model: "Seedream 4.0"},
-		{name: "video", path: videoPath, model: "doubao-video", polled: true},
-		{name: "video with lookup", path: videoPath, model: "doubao-video-2", polled: true, lookup: true},
-	}
-}
-
 // passes tells whether such a job comes by a point at all.
 func (w work) passes(p crash.Point) bool {
 	return w.polled || !slices.Contains([]crash.Point{crash.PollClaimed, crash.ReadySeen, crash.ReadyKept}, p)

@@ -3,14 +3,10 @@
 package e2e_test
 
 import (
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/tintypehq/tintype/internal/e2e/wire"
 )
 
 // lie is how an upstream answers a submission, and what must come of it where
@@ -32,8 +28,14 @@ func liesToSubmit(r *row) {
 	var all []sent
 	for _, w := range works() {
 		for _, l := range []lie{
-			{"sim:drop", 1}, {"sim:hang", 1}, {"sim:500,accepted", 1}, {"sim:truncate", 1}, {"sim:empty", 1},
-			{"sim:500,times=1", 0}, {"sim:502,times=1", 0}, {"sim:redirect,times=1", 0},
+			{"sim:drop", 1},
+			{"sim:hang", 1},
+			{"sim:500,accepted", 1},
+			{"sim:truncate", 1},
+			{"sim:empty", 1},
+			{"sim:500,times=1", 0},
+			{"sim:502,times=1", 0},
+			{"sim:redirect,times=1", 0},
 		} {
 			all = append(all, sent{l, w, c.postAs(w, "waves "+l.tags)})
 		}
@@ -59,28 +61,8 @@ func unreachable(r *row) {
 	r.Run("refused", func(t *testing.T) {
 		t.Parallel()
 		c := plan{wired: true, limit: 1}.start(t)
-		if err := c.doors.sim.Set(wire.Refuse); err != nil {
-			t.Fatal(err)
-		}
-		id := c.postAs(works()[1], "waves")
-		j := c.awaitRecord(id, func(j record) error {
-			if j.fence < 3 {
-				return fmt.Errorf("only %d tries", j.fence)
-			}
-			return nil
-		})
-		if j.final() {
-			t.Errorf("the job is %s", j.state)
-		}
-		if err := c.doors.sim.Set(wire.Pass); err != nil {
-			t.Fatal(err)
-		}
-		back := time.Now()
-		jobs, charges := c.settle(r)
-		r.recovered(jobs[0].finished.Sub(back))
-		if jobs[0].state != "succeeded" || charges[id] != 1 {
-			t.Errorf("the job is %s (%s) with %d charges", jobs[0].state, jobs[0].failure, charges[id])
-		}
+		r.recovered(c.refused())
+		c.settle(r)
 	})
 	tls := httptest.NewTLSServer(http.NotFoundHandler()) // of a certificate that nobody trusts
 	r.Cleanup(tls.Close)
@@ -101,20 +83,6 @@ func unreachable(r *row) {
 			}
 		})
 	}
-}
-
-// accountsTried are the accounts of a job's submissions that were not accepted,
-// as the workers said.
-func (c *cluster) accountsTried(id string) map[string]bool {
-	out := map[string]bool{}
-	for _, w := range c.workers {
-		for _, line := range w.log.all() {
-			if l := parseLine(line); l.Job == id && l.Account != "" && l.Msg == "a submission was not accepted" {
-				out[l.Account] = true
-			}
-		}
-	}
-	return out
 }
 
 // turnedAway is F6: an account is refused when it is to submit. Nothing is paid,
