@@ -25,7 +25,7 @@ func redisAwayAtReturn(r *row) {
 			r.Run(fmt.Sprintf("%s at %s", w.name, p), func(t *testing.T) {
 				t.Parallel()
 				a, armed := arm(t, p, crash.Hold)
-				c := plan{environ: armed, settings: hurry(), wired: true}.start(t)
+				c := plan{environ: armed, settings: patient(), wired: true}.start(t)
 				id := c.postAs(w, "waves")
 				c.awaitMark(a)
 				c.allRedis(wire.Refuse)
@@ -110,7 +110,7 @@ func cutOff(r *row) {
 func redisKilled(r *row) {
 	r.Run("with its file", func(t *testing.T) {
 		t.Parallel()
-		c := plan{limit: crashLimit, settings: hurry()}.start(t)
+		c := plan{limit: crashLimit, settings: patient()}.start(t)
 		stop := make(chan struct{})
 		posting := make(chan int, 1)
 		go func() { posting <- len(c.keepPosting(stop)) }()
@@ -136,7 +136,7 @@ func redisKilled(r *row) {
 	})
 	r.Run("emptied", func(t *testing.T) {
 		t.Parallel()
-		c := plan{limit: crashLimit, unchecked: true, settings: hurry()}.start(t)
+		c := plan{limit: crashLimit, unchecked: true, settings: patient()}.start(t)
 		took, jobs, charges := c.emptied()
 		r.recovered(took)
 		r.count(jobs, charges)
@@ -171,7 +171,7 @@ func repliesLost(r *row) {
 
 func loseReply(t *testing.T, r *row, s lostReply) {
 	t.Helper()
-	c := plan{wired: true, settings: hurry(), limit: crashLimit}.start(t)
+	c := plan{wired: true, settings: patient(), limit: crashLimit}.start(t)
 	for _, w := range works() {
 		c.postAs(w, "waves") // so that all scripts are known to Redis, and called by their hashes
 	}
@@ -222,7 +222,7 @@ func queueDamaged(r *row) {
 	} {
 		r.Run(d.name, func(t *testing.T) {
 			t.Parallel()
-			c := plan{limit: crashLimit, settings: hurry()}.start(t)
+			c := plan{limit: crashLimit, settings: patient()}.start(t)
 			ids := make([]string, 0, 21)
 			for i := range 21 {
 				ids = append(ids, c.postAs(works()[i%3], "waves"))
@@ -237,7 +237,7 @@ func queueDamaged(r *row) {
 	}
 	r.Run("the next bell's task id is taken", func(t *testing.T) {
 		t.Parallel()
-		c := plan{limit: 1, settings: hurry()}.start(t)
+		c := plan{limit: 1, settings: patient()}.start(t)
 		for range 2 {
 			c.postAs(works()[1], "waves sim:ready=2s")
 		}

@@ -42,7 +42,8 @@ func stopAt(t *testing.T, r *row, p crash.Point, w work, when wakes) {
 	t.Helper()
 	a, armed := arm(t, p, crash.Stop)
 	c := plan{environ: armed, settings: hurry(), sim: []string{"--visibility-lag", "500ms"}}.start(t)
-	id := c.postAs(w, "waves")
+	// The answer takes longer than it takes until all threads stand still.
+	id := c.postAs(w, "waves sim:slow=500ms")
 	m := c.awaitMark(a)
 	asleep := c.byPID(m.pid)
 	c.awaitRecord(id, func(j record) error {

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 // lie is how an upstream answers a submission, and what must come of it where
@@ -97,23 +98,14 @@ func turnedAway(r *row) {
 				c.postAs(works()[1], "waves")
 			}
 			jobs, charges := c.settle(r)
-			order := map[string]int{}
 			for _, j := range jobs {
 				r.recovered(j.finished.Sub(j.created))
 				if j.state != "succeeded" || charges[j.id] != 1 {
 					t.Errorf("job %s is %s (%s) with %d charges", j.id, j.state, j.failure, charges[j.id])
 				}
 			}
-			c.chargeOrder(jobs, order)
-			// Two ran at once, so that the second may pass the first.
-			if order[first] > 2 {
-				t.Errorf("the job that was turned away came as number %d of %d", order[first], len(jobs))
-			}
-			for _, j := range jobs {
-				if keys := c.submissionsOf(j); j.id == first && (len(keys) < 2 || keys[0] == keys[len(keys)-1] && !strings.Contains(tags, "429")) {
-					t.Errorf("it was submitted on %v", keys)
-				}
-			}
+			c.checkMove(first)
+			c.checkPlace(first, jobs)
 			if len(c.accountsTried(first)) == 0 {
 				t.Error("no account was refused")
 			}
@@ -121,18 +113,54 @@ func turnedAway(r *row) {
 	}
 }
 
-// chargeOrder numbers jobs by when they were paid for, from 1.
-func (c *cluster) chargeOrder(jobs []record, order map[string]int) {
+// checkMove: a job that was turned away goes to another account, or comes back
+// when the first one has cooled, should the other be taken for that long.
+func (c *cluster) checkMove(id string) {
 	c.Helper()
+	j := c.awaitRecord(id, func(record) error { return nil })
 	l, err := c.ledger()
 	if err != nil {
 		c.Fatal(err)
 	}
-	for _, sub := range l.Submissions {
-		for _, j := range jobs {
-			if sub.Charged && strings.Contains(sub.Prompt, j.spec.Prompt) && order[j.id] == 0 {
-				order[j.id] = len(order) + 1
+	subs := (&state{ledger: l}).submissions(j)
+	if len(subs) < 2 {
+		c.Fatalf("it was submitted only %d times", len(subs))
+	}
+	away, back := subs[0], subs[len(subs)-1]
+	if cooled := back.At.Sub(away.At); away.KeyHash == back.KeyHash && cooled < coolsAtLeast {
+		c.Errorf("it was submitted to the same account again %s after it was turned away", cooled)
+	}
+}
+
+// coolsAtLeast is how long an account is left alone that gives no time itself.
+const coolsAtLeast = time.Second
+
+// checkPlace: a job that was turned away is admitted again before the others that
+// wait. Those that were admitted beside it, when it first was, have not waited.
+func (c *cluster) checkPlace(id string, jobs []record) {
+	c.Helper()
+	turns := map[string][]int64{}
+	for _, j := range jobs {
+		for _, e := range j.log {
+			if e.kind == "job.admitted" {
+				turns[j.id] = append(turns[j.id], e.at)
 			}
 		}
 	}
+	own, refused := turns[id], c.awaitRecord(id, func(record) error { return nil }).turnedAway()
+	for other, at := range turns {
+		if other != id && at[0] > refused && at[0] < own[len(own)-1] {
+			c.Errorf("job %s was admitted %d ms before the one that was turned away", other, own[len(own)-1]-at[0])
+		}
+	}
+}
+
+// turnedAway is when a job first went back to its place in the line, in ms.
+func (j record) turnedAway() int64 {
+	for i, e := range j.log {
+		if i > 0 && e.state == "queued" && j.log[i-1].state == "submitting" {
+			return e.at
+		}
+	}
+	return 0
 }

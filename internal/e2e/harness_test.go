@@ -164,6 +164,12 @@ func (c *cluster) awaitGauge(p *program, name string, wanted func(float64) bool)
 	}
 }
 
+// patient are times in which even a busy machine answers a submission, where no
+// answer is to be lost.
+func patient() []string {
+	return []string{"TINTYPE_IMAGE_SUBMIT_TIMEOUT=20s", "TINTYPE_VIDEO_SUBMIT_TIMEOUT=20s", "TINTYPE_UPSTREAMS_0_VISIBILITY_LAG=1s"}
+}
+
 // hurry are short times for whatever a lost submission waits for.
 func hurry() []string {
 	return []string{
@@ -176,7 +182,7 @@ func hurry() []string {
 // paid for each.
 func (c *cluster) atRest() (jobs []record, charges map[string]int) {
 	c.Helper()
-	ctx, cancel := context.WithTimeout(c.ctx(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(c.ctx(), 4*time.Minute)
 	defer cancel()
 	if err := until(ctx, func() error { return c.settled(ctx) }); err != nil {
 		c.Fatal(err)

@@ -72,7 +72,7 @@ func (c *cluster) wantOnce(jobs []record, charges map[string]int) {
 // The suite loses the reply to each step (make chaos, F11).
 func TestRepliesLost(t *testing.T) {
 	t.Parallel()
-	c := plan{wired: true, settings: hurry(), limit: 20}.start(t)
+	c := plan{wired: true, settings: patient(), limit: 20}.start(t)
 	for _, w := range works() {
 		c.postAs(w, "waves") // so that all scripts are known to Redis, and called by their hashes
 	}
