@@ -121,7 +121,7 @@ func cutOff(r *row) {
 	taken := time.Since(cut)
 	r.recovered(taken)
 	r.remark("%s: acts no more after %s, taken over after %s", "cut off with a lease of 15s", stopped.Round(100*time.Millisecond), taken.Round(100*time.Millisecond))
-	if stopped > usual+time.Second || taken > usual+2*time.Second {
+	if stopped > usual || taken > usual+2*time.Second {
 		c.Errorf("%s gave up after %s, %s took over after %s", dead.name, stopped, heir.name, taken)
 	}
 	jobs, charges := c.settle(r)

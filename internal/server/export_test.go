@@ -41,6 +41,9 @@ func Decode(models *upstream.Registry, body []byte) (job.Spec, error) {
 	if err != nil {
 		return job.Spec{}, err
 	}
+	if _, err := readStyle(job.Image, f); err != nil {
+		return job.Spec{}, err
+	}
 	r, err := s.readMediaRequest(job.Image, f)
 	return r.spec, err
 }
