@@ -41,10 +41,6 @@ func TestRetryIsAbsorbed(t *testing.T) {
 		if got := a.header.Get(replayed) == "true"; got != tt.same {
 			t.Errorf("%s: %v", tt.name, a.header)
 		}
-		if tt.same {
-			continue
-		}
-		h.must(h.rdb.ZRem(t.Context(), h.lists()[0], a.header.Get("X-Job-Id")).Err()) // a retry is to find the first one
 	}
 	if a := h.call(http.MethodPost, images, body, "Prefer", "respond-async", retryCount, "1", idemKey, "k"); a.header.Get("X-Job-Id") == string(first) {
 		t.Error("a new key found the job of a call without one")
@@ -54,7 +50,7 @@ func TestRetryIsAbsorbed(t *testing.T) {
 // lists are the names of the lists by which retries find jobs.
 func (h *house) lists() []string {
 	h.Helper()
-	names, err := h.rdb.Keys(context.Background(), "{tt}:same:*").Result()
+	names, err := h.rdb.Keys(context.Background(), "{tt}:alike:*").Result()
 	h.must(err)
 	return names
 }

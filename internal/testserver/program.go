@@ -83,3 +83,13 @@ func (s *OwnProgram) listens(ctx context.Context) error {
 	}
 	return nil
 }
+
+// SimAddress finds where the simulator listens in what it says.
+func SimAddress(line string) string {
+	_, rest, found := strings.Cut(line, "http://")
+	addr, _, ours := strings.Cut(rest, "/api/v3")
+	if !found || !ours {
+		return ""
+	}
+	return "http://" + addr
+}

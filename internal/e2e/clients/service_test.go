@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -69,7 +68,7 @@ type service struct {
 func start(t *testing.T) *service {
 	t.Helper()
 	s := &service{data: t.TempDir()}
-	s.sim = testserver.Program(t, filepath.Join(bin, "tintype"), []string{"sim", "--addr", "127.0.0.1:0", "--image-time", "100ms", "--video-time", "300ms"}, nil, simAddress)
+	s.sim = testserver.Program(t, filepath.Join(bin, "tintype"), []string{"sim", "--addr", "127.0.0.1:0", "--image-time", "100ms", "--video-time", "300ms"}, nil, testserver.SimAddress)
 	settings := map[string]string{
 		"REDIS_URL": testserver.Redis(t).URL, "STORAGE_DRIVER": "file", "STORAGE_FILE_DIR": s.data,
 		"SERVER_ADDR": "127.0.0.1:0", "WORKER_ADDR": "127.0.0.1:0", "AUTH_PASS_THROUGH": "false",
@@ -104,16 +103,6 @@ func loggedAddress(line string) string {
 		return ""
 	}
 	return "http://" + l.Addr
-}
-
-// simAddress finds where the simulator listens.
-func simAddress(line string) string {
-	_, rest, found := strings.Cut(line, "http://")
-	addr, _, ours := strings.Cut(rest, "/api/v3")
-	if !found || !ours {
-		return ""
-	}
-	return "http://" + addr
 }
 
 // charges counts what was paid for each prompt.

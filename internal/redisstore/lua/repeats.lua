@@ -3,7 +3,7 @@
 -- can be read from them.
 --
 --   once:<key>      string  "<id> <digest>", the job and the request of an idempotency key
---   same:<digest>   zset    the newest jobs of equal requests, by creation
+--   alike:<digest>  list    the newest jobs of equal requests, oldest first
 
 -- keyed gives the job of an idempotency key and the digest of its request, or
 -- nil.
@@ -32,7 +32,7 @@ end
 local function absorbing(digest, absorb)
   local best, least
   if absorb <= 0 then return nil end
-  for _, id in ipairs(redis.call('ZRANGE', P .. 'same:' .. digest, 0, -1)) do
+  for _, id in ipairs(redis.call('LRANGE', P .. 'alike:' .. digest, 0, -1)) do
     local rank = absorbs(id, absorb)
     if rank and (not best or rank < least) then best, least = id, rank end
   end
@@ -40,16 +40,16 @@ local function absorbing(digest, absorb)
 end
 
 -- remember lets repeats find a job that is written in the same script: by its
--- key for key_ms, and by its request as long as retries of it are absorbed. The
--- hundred newest of equal requests are enough to choose from.
+-- key for key_ms, and by its request as long as retries of it are absorbed. Some
+-- of equal requests are enough to choose from; the list is cut now and then only,
+-- since this is in the way of every job.
 local function remember(id, key, digest, key_ms, listed_ms)
   if key ~= '' then
     redis.call('SET', P .. 'once:' .. key, id .. ' ' .. digest, 'PX', key_ms)
     redis.call('HSET', job_key(id), 'caller', 'told')
   end
   if listed_ms <= 0 then return end
-  local same = P .. 'same:' .. digest
-  redis.call('ZADD', same, now, id)
-  redis.call('ZREMRANGEBYRANK', same, 0, -101)
-  redis.call('PEXPIRE', same, listed_ms)
+  local alike = P .. 'alike:' .. digest
+  if redis.call('RPUSH', alike, id) > 150 then redis.call('LTRIM', alike, -100, -1) end
+  redis.call('PEXPIRE', alike, listed_ms)
 end
