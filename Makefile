@@ -29,6 +29,9 @@ GOTEST := CGO_ENABLED=1 go test -race -count=1 -timeout 10m -parallel 8 $(TESTFL
 # Modules of their own below this one, which ./... does not see.
 SUBMODULES := $(patsubst %/go.mod,%,$(shell find internal pkg -name go.mod -not -path 'internal/tools/*'))
 
+# The tests with other people's clients need Node, and take a while.
+CLIENTS := internal/e2e/clients
+
 # The linter's path; asking for it builds it.
 LINT = $$(cd internal/tools/lint && go tool -n golangci-lint)
 
@@ -51,7 +54,11 @@ build: ## Build the programs into bin/
 .PHONY: test
 test: setup-test ## All tests with the race detector, on real Redis and S3 servers
 	$(GOTEST) $(PKG)
-	@for dir in $(SUBMODULES); do echo "== $$dir"; (cd $$dir && $(GOTEST) ./...); done
+	@for dir in $(filter-out $(CLIENTS),$(SUBMODULES)); do echo "== $$dir"; (cd $$dir && $(GOTEST) ./...); done
+
+.PHONY: test-clients
+test-clients: setup-clients ## OpenAI's SDKs for Node and Go, cut off again and again
+	cd $(CLIENTS) && npm ci && $(GOTEST) -v ./...
 
 .PHONY: chaos
 chaos: setup-test ## The table of faults: crashes, cuts and lies at every step (CHAOS='F1|F7' for some rows, SEED=1)
@@ -105,6 +112,10 @@ setup-go:
 .PHONY: setup-test
 setup-test: ## Install what `make test` needs: redis-server, gcc, versitygw
 	@$(INSTALL) redis-server gcc versitygw
+
+.PHONY: setup-clients
+setup-clients:
+	@$(INSTALL) redis-server gcc npm
 
 .PHONY: setup-minio
 setup-minio:

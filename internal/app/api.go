@@ -71,7 +71,6 @@ func (p *parts) serverConfig() (server.Config, func(), error) {
 		Drivers: map[string]upstream.Driver{}, ChatAccounts: map[string][]account.Account{}, PassThroughMaxInFlight: map[string]int{},
 		Auth: server.Auth{
 			Keys: keys, AllowPooled: c.PooledOpen(), PassThrough: c.Auth.PassThrough, TenantSecret: tenantSecret(c.Auth.TenantSecret),
-			DigestSecret: []byte(c.Auth.TenantSecret.Reveal()),
 		},
 		Wait: server.Wait{
 			Mode: server.WaitMode(c.Wait.Mode), Silence: orNone(c.Wait.Silence), Space: c.Wait.Interval, Window: c.Wait.Window,
@@ -85,7 +84,9 @@ func (p *parts) serverConfig() (server.Config, func(), error) {
 		},
 		Jobs: server.JobTimes{
 			ImageDeadline: c.Image.Deadline, VideoDeadline: c.Video.Deadline, ImageHarvest: c.Image.Harvest, VideoHarvest: c.Video.Harvest, Retention: c.Retention.Jobs,
-			KeyRetention: c.Retention.Idempotency, Absorb: orNone(c.Retention.Absorb),
+		},
+		Repeats: server.Repeats{
+			KeyFor: c.Retention.Idempotency, Absorb: orNone(c.Retention.Absorb), Secret: []byte(c.Auth.TenantSecret.Reveal()),
 		},
 		Shutdown:    server.Shutdown{Delay: c.Server.ShutdownDelay},
 		Delivery:    server.Delivery{Mode: server.DeliveryMode(c.Media.Delivery), TTL: c.Media.PresignTTL},

@@ -61,6 +61,23 @@ func (l *loader) checkTiming() {
 	}
 }
 
+// checkRepeats: without absorbing, each return of a caller that was sent away by
+// a 409 would be another job.
+func (l *loader) checkRepeats() {
+	if l.cfg.Retention.Absorb > 0 {
+		return
+	}
+	const rule = "must not be window with retention.absorb 0s: every return of a caller would be paid anew"
+	if l.cfg.Wait.Mode == Window {
+		l.report("wait.mode", rule)
+	}
+	for i, k := range l.cfg.Auth.Keys {
+		if k.WaitMode == Window {
+			l.report(index("auth.keys", i)+".wait_mode", rule)
+		}
+	}
+}
+
 func (l *loader) checkSim() {
 	s := l.cfg.Sim
 	l.checkAddr("sim.addr", s.Addr)

@@ -87,6 +87,10 @@ func TestChecksAcrossSettings(t *testing.T) {
 			"t.yaml:1: image.submit_timeout: must not be longer than image.deadline, 1m; is 3m",
 			"t.yaml:3: retention.jobs: must be at least the longest deadline, 2h; is 1h",
 		}},
+		{"windows without a way back", "wait: {mode: window}\nretention: {absorb: 0s}\nauth: {keys: [{name: a, key: tt_0123456789abc, wait_mode: window}]}\n", []string{
+			"t.yaml:1: wait.mode: must not be window with retention.absorb 0s: every return of a caller would be paid anew",
+			"t.yaml:3: auth.keys[0].wait_mode: must not be window with retention.absorb 0s: every return of a caller would be paid anew",
+		}},
 		{"gateway keys", `auth:
   keys:
     - {name: a, key: tt_0123456789abc}

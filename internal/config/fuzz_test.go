@@ -57,8 +57,16 @@ func FuzzFile(f *testing.F) {
 // FuzzVariable: whatever a variable is called and holds, the same.
 func FuzzVariable(f *testing.F) {
 	for _, seed := range [][2]string{
-		{"TINTYPE_REDIS_URL", "redis://h"}, {"TINTYPE_AUTH_KEYS_0_SCOPES", "read,"}, {"TINTYPE_AUTH_KEYS_99_NAME", "x"}, {"TINTYPE_UPSTREAMS_0_ACCOUNTS_0_KEY", ""},
-		{"TINTYPE_", "x"}, {"TINTYPE_ARK_API_KEYS", ",,"}, {"TINTYPE_LIMITS_BODY", "-1"}, {"TINTYPE_FETCH_ALLOW_PRIVATE", "::/0,"}, {"TINTYPE_VIDEO_POLL_GROWTH", "Inf"}, {"=", "="},
+		{"TINTYPE_REDIS_URL", "redis://h"},
+		{"TINTYPE_AUTH_KEYS_0_SCOPES", "read,"},
+		{"TINTYPE_AUTH_KEYS_99_NAME", "x"},
+		{"TINTYPE_UPSTREAMS_0_ACCOUNTS_0_KEY", ""},
+		{"TINTYPE_", "x"},
+		{"TINTYPE_ARK_API_KEYS", ",,"},
+		{"TINTYPE_LIMITS_BODY", "-1"},
+		{"TINTYPE_FETCH_ALLOW_PRIVATE", "::/0,"},
+		{"TINTYPE_VIDEO_POLL_GROWTH", "Inf"},
+		{"=", "="},
 	} {
 		f.Add(seed[0], seed[1])
 	}

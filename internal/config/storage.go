@@ -106,11 +106,11 @@ type Retention struct {
 	// Jobs is how long a job, its events and its links live after its end.
 	Jobs time.Duration `yaml:"jobs" default:"7d" range:"1h..365d"`
 
-	// Idempotency is how long a request that is sent again with the same
-	// Idempotency-Key finds its job.
+	// Idempotency is how long an Idempotency-Key finds its job.
 	Idempotency time.Duration `yaml:"idempotency" default:"24h" range:"1h..30d"`
 
-	// Absorb is how long an SDK's own retry without a key (X-Stainless-Retry-Count)
-	// finds the job of the same request. Zero: each is a new job.
+	// Absorb is how long after its end a job still takes in the retries that an
+	// OpenAI SDK makes by itself, without a key; a running job always does. 0s:
+	// never, and each such retry is paid anew.
 	Absorb time.Duration `yaml:"absorb" default:"10m" range:"0s..1h"`
 }

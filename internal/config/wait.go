@@ -8,8 +8,8 @@ import (
 // Wait is how a call waits for its job.
 type Wait struct {
 	// Mode is how a blocking call waits: keepalive (spaces before the answer),
-	// hold (silence), window (409 to come back; until idempotency keys are
-	// there, each return of an SDK is a new job).
+	// hold (silence), window (409, upon which OpenAI's SDKs come back to the same
+	// job; needs retention.absorb).
 	Mode WaitMode `yaml:"mode" default:"keepalive"`
 
 	// Silence is how long a keepalive call stays able to fail with a true HTTP

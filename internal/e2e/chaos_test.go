@@ -34,11 +34,13 @@ func rows() []chaosRow {
 		{"F7", "Redis away for 6 s exactly when a handler returns", redisAwayAtReturn},
 		{"F8", "a worker cut off from Redis for 60 s", cutOff},
 		{"F9", "Redis killed and restarted with its AOF; emptied", redisKilled},
+		{"F10", "Redis rolled back to before the fence", rolledBack},
 		{"F11", "one reply dropped: enqueue, dequeue, each commit", repliesLost},
 		{"F12", "Asynq's keys deleted, a message that nobody can read, a leaked TaskID", queueDamaged},
 		{"F13", "SIGTERM rolling restart of all processes under load", rollingRestart},
 		{"F14", "mirror: the source stalls, lies, expires; S3 says 503, is slow, cuts PUT k", mediaSpoilt},
 		{"F15", "clocks off by 10 min; cancel races completion; a whale, with workers killed every second", clocksCancelsCrowds},
+		{"F16", "soak: 2,000 jobs over 10 min, random kills, cuts, lost replies and 5xx", soak},
 	}
 }
 

@@ -106,6 +106,17 @@ func (s *state) submissions(j record) []sim.Submission {
 	return out
 }
 
+// sharing counts the jobs of one prompt: they share its submissions, and the
+// most that they may have cost is one charge each.
+func (s *state) sharing(prompt string) (n int) {
+	for _, j := range s.jobs {
+		if j.spec.Prompt == prompt {
+			n++
+		}
+	}
+	return n
+}
+
 // checkCharges: paid once, and success is not for free.
 func (s *state) checkCharges(j record) (found []string) {
 	charges, task := 0, false
@@ -116,7 +127,7 @@ func (s *state) checkCharges(j record) (found []string) {
 		}
 	}
 	switch {
-	case charges > 1:
+	case charges > s.sharing(j.spec.Prompt):
 		found = append(found, fmt.Sprintf("job %s was paid for %d times", j.id, charges))
 	case charges == 0 && j.state == "succeeded":
 		found = append(found, fmt.Sprintf("job %s succeeded, and the upstream knows nothing of it", j.id))

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -121,7 +120,7 @@ func (p plan) start(t *testing.T) *cluster {
 	c.rdb = redis.NewClient(&redis.Options{Addr: c.redis.Addr})
 	t.Cleanup(func() { _ = c.rdb.Close() })
 	c.sim = &program{
-		name: "sim", file: "tintype", find: simAddress,
+		name: "sim", file: "tintype", find: testserver.SimAddress,
 		args: append([]string{"sim", "--addr", "127.0.0.1:0", "--image-time", "300ms", "--video-time", "800ms"}, p.sim...),
 	}
 	t.Cleanup(func() { c.closeAll(c.sim) })
@@ -237,16 +236,6 @@ func loggedAddress(line string) string {
 		return ""
 	}
 	return "http://" + l.Addr
-}
-
-// simAddress finds where the simulator listens.
-func simAddress(line string) string {
-	_, rest, found := strings.Cut(line, "http://")
-	addr, _, ours := strings.Cut(rest, "/api/v3")
-	if !found || !ours {
-		return ""
-	}
-	return "http://" + addr
 }
 
 // prompt gives a prompt that no other job of the cluster has, so that the

@@ -37,7 +37,7 @@ func (c *cluster) sealedJobs(what string) map[string]string {
 func TestKeyRotation(t *testing.T) {
 	t.Parallel()
 	old, young := sealKey("old"), sealKey("young")
-	c := start(t, "TINTYPE_SECURITY_KEYS="+old)
+	c := start(t, "TINTYPE_SECURITY_KEYS="+old, "TINTYPE_VIDEO_UNKNOWN_HOLD=1s")
 	running := c.post(c.apis[0], videoPath, ownKey, c.prompt("waves sim:ready=5s"))
 	c.awaitJob(c.apis[0], ownKey, running, func(j jobView) bool { return j.Phase == "generating" })
 	for _, w := range c.workers {
@@ -63,10 +63,8 @@ func TestKeyRotation(t *testing.T) {
 func TestKeyGone(t *testing.T) {
 	t.Parallel()
 	old, young := sealKey("same"), sealKey("same") // another key of the same name is as good as none
-	// The slot is kept for longer than the upstream works: what nobody can ask
-	// after any more is still under way there.
-	c := start(t, "TINTYPE_SECURITY_KEYS="+old, "TINTYPE_VIDEO_UNKNOWN_HOLD=6s")
-	running := c.post(c.apis[0], videoPath, ownKey, c.prompt("waves sim:ready=5s"))
+	c := start(t, "TINTYPE_SECURITY_KEYS="+old)
+	running := c.post(c.apis[0], videoPath, ownKey, c.prompt("waves sim:ready=8s"))
 	c.awaitJob(c.apis[0], ownKey, running, func(j jobView) bool { return j.Phase == "generating" })
 	for _, w := range c.workers {
 		w.stop(t)
@@ -88,7 +86,7 @@ func TestKeyGone(t *testing.T) {
 		}
 	}
 	for _, call := range <-waits {
-		if text := string(call.answer.body); call.err != nil || strings.Count(text, `"credential_unavailable"`) != 1 || strings.Contains(call.request.body, "cat") && call.answer.status != http.StatusBadGateway {
+		if text := string(call.answer.body); call.err != nil || strings.Count(text, `"credential_unavailable"`) != 1 || strings.Contains(call.body, "cat") && call.answer.status != http.StatusBadGateway {
 			t.Errorf("a caller that waits: %d %s %v", call.answer.status, text, call.err)
 		}
 	}

@@ -161,8 +161,10 @@ func TestMemoryUnderAttack(t *testing.T) {
 			c.slowHeads(a, got)
 			c.slowBodies(a, got)
 		}},
-		{"pictures from afar", c.picturesFromAfar}, {"idle connections", c.idleConnections},
-		{"shapes of JSON", c.shapesOfJSON}, {"readers that do not read", func(a *attacker, got *tally) { c.slowReaders(a, got, film.Media[0].URL) }},
+		{"pictures from afar", c.picturesFromAfar},
+		{"idle connections", c.idleConnections},
+		{"shapes of JSON", c.shapesOfJSON},
+		{"readers that do not read", func(a *attacker, got *tally) { c.slowReaders(a, got, film.Media[0].URL) }},
 	} {
 		began := time.Now()
 		a, got := &attacker{T: t, addr: strings.TrimPrefix(api.base(), "http://")}, &tally{}

@@ -24,12 +24,12 @@ type NewJob struct {
 	// CancelAfter cancels the job if it is not final by then. Zero: never.
 	CancelAfter time.Duration
 
-	// Once finds the job again when its request is repeated.
-	Once Once
-
 	// Own is the account of the caller's own credential. Nil: one of the
 	// upstream's pooled accounts is chosen.
 	Own *account.Account
+
+	// Repeat is what the request is known by when it comes again.
+	Repeat Repeat
 }
 
 // pool names the accounts that a job may run on.
@@ -45,8 +45,8 @@ func poolOf(upstream string) string { return "up/" + upstream }
 // Accept saves a job with its first event, puts it into its line and admits
 // what can be admitted. The caller rings the bells, which may be those of other
 // jobs too; if it dies before, the sweeper does. A fault of PoolExhausted means
-// that no account could ever serve the job, a *[Taken] that the request was made
-// before; then nothing is saved.
+// that no account could ever serve the job; then nothing is saved. [ErrEarlier]
+// means that an earlier request made the job, and nothing is saved either.
 func (s *Store) Accept(ctx context.Context, n NewJob) (*job.Job, []job.Bell, error) {
 	spec, err := json.Marshal(n.Spec)
 	if err != nil {
@@ -66,17 +66,9 @@ func (s *Store) Accept(ctx context.Context, n NewJob) (*job.Job, []job.Bell, err
 		n.Deadline.Milliseconds(), n.Retention.Milliseconds(), s.grace(), string(n.Spec.Kind), own, limit, sealed, n.Spec.Upstream,
 		n.Harvest.Milliseconds(), n.CancelAfter.Milliseconds(),
 	}
-	args = append(append(args, n.Once.args()...), n.Once.KeyFor.Milliseconds(), n.Once.BodyFor.Milliseconds())
-	parts, err := s.run(ctx, s.lua.accept, args...).Slice()
+	parts, err := s.run(ctx, s.lua.accept, append(args, n.Repeat.args(n.Deadline)...)...).Slice()
 	if err != nil {
 		return nil, nil, unavailable(err)
-	}
-	taken, err := readTaken(parts, n.Once)
-	switch {
-	case err != nil:
-		return nil, nil, err
-	case taken != nil:
-		return nil, nil, taken
 	}
 	return s.accepted(ctx, n, parts)
 }
@@ -90,6 +82,8 @@ func (s *Store) accepted(ctx context.Context, n NewJob, parts []any) (*job.Job, 
 		return nil, nil, err
 	case r.word == "unusable":
 		return nil, nil, fault.New(fault.PoolExhausted, "No account of this service can serve the model at the moment.").WithParam("model")
+	case r.word == "earlier":
+		return nil, nil, ErrEarlier
 	case r.word == "exists":
 		j, err := s.Get(ctx, n.ID)
 		return j, r.bells, err

@@ -1,6 +1,7 @@
 // Package redisstore keeps the jobs, their events, leases and slots in Redis.
-// Every key and every Lua script of ours lives here; lua/prelude.lua lists the
-// keys. All times come from Redis, never from a process's own clock.
+// Every key and every Lua script of ours lives here; lua/prelude.lua and
+// lua/repeats.lua list the keys. All times come from Redis, never from a
+// process's own clock.
 //
 // Every change is one script that checks the job's state and who may change it
 // (the lease's token, or the fence of a submission), and that may run twice: a
@@ -85,20 +86,23 @@ type scripts struct {
 	look *redis.Script
 
 	accept, claim, begin, accepted, notSent, rejected, finish,
-	progress, ready, stored, claimPolls, renew, release, sweep, accounts, postpone, unsettled, cancel, canceled, archived, repeated *redis.Script
+	progress, ready, stored, claimPolls, renew, release, sweep, accounts, postpone, unsettled, cancel, canceled, archived,
+	earlier, left *redis.Script
 }
 
 func loadScripts() scripts {
 	prelude := luaFile("prelude")
 	load := func(name string) *redis.Script { return redis.NewScript(prelude + luaFile(name)) }
+	asks := func(name string) *redis.Script { return redis.NewScript(prelude + luaFile("repeats") + luaFile(name)) }
 	return scripts{
 		look:   load("look"),
-		accept: load("accept"), claim: load("claim"), begin: load("begin"), accepted: load("accepted"),
+		accept: asks("accept"), claim: load("claim"), begin: load("begin"), accepted: load("accepted"),
 		notSent: load("not_sent"), rejected: load("rejected"), finish: load("finish"), progress: load("progress"),
 		ready: load("ready"), stored: load("stored"), claimPolls: load("claim_polls"), renew: load("renew"),
 		release: load("release"), sweep: load("sweep"), accounts: load("accounts"),
 		postpone: load("defer"), unsettled: load("unsettled"),
-		cancel: load("cancel"), canceled: load("canceled"), archived: load("archived"), repeated: load("repeat"),
+		cancel: load("cancel"), canceled: load("canceled"), archived: load("archived"),
+		earlier: asks("earlier"), left: load("left"),
 	}
 }
 

@@ -34,9 +34,6 @@ var suite = []struct {
 	{"EveryFieldSurvives", testRoundTrip},
 	{"UnknownJobIsNotFound", testUnknown},
 	{"AcceptedTwiceIsOneJob", testAcceptTwice},
-	{"ARepeatFindsItsJob", testRepeat},
-	{"ARefusedRequestLeavesNoKey", testRepeatOfNothing},
-	{"OneOfManyIsAccepted", testRepeatedAtOnce},
 	{"NoAccountIsPoolExhausted", testNoAccount},
 	{"SlotsBoundWhatRuns", testSlots},
 	{"LeastRecentlyUsedAccountIsNext", testRotation},
@@ -89,6 +86,15 @@ var suite = []struct {
 	{"EventsHaveNoGaps", testEvents},
 	{"LostWritesAreNoticed", testMemory},
 	{"ForgottenIsNotLost", testOldMemory},
+	{"KeyFindsItsJob", testKey},
+	{"KeyOutlivesTheRecord", testKeyWithoutRecord},
+	{"RefusedLeavesNothingToFind", testRefusedRepeat},
+	{"OneKeyIsOneJob", testOneKey},
+	{"RetryIsAbsorbed", testAbsorb},
+	{"RetryOfALostRaceIsAbsorbed", testAbsorbAtAccept},
+	{"RetriesSpreadOverEqualJobs", testSpread},
+	{"OldAndCanceledJobsAbsorbNothing", testAbsorbEnds},
+	{"EqualJobsAreListedInPart", testListed},
 }
 
 func TestOnMiniredis(t *testing.T) {

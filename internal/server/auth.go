@@ -31,10 +31,6 @@ type Auth struct {
 	// TenantSecret keys the HMAC that stands for a caller's own credential
 	// wherever a name is needed. At least 16 bytes; the same in every process.
 	TenantSecret []byte
-
-	// DigestSecret keys the digests by which repeated requests are found. The same
-	// in every process; empty where no secret is configured.
-	DigestSecret []byte
 }
 
 // GatewayKey is one of our own credentials. We know only its digest.

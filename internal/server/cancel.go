@@ -93,14 +93,15 @@ func (s *Server) cancel(ctx context.Context, j *job.Job) (*job.Job, error) {
 	return s.cfg.Store.Get(ctx, j.ID)
 }
 
-// cancelIfLeft cancels a job whose caller wanted that, should its answer have
-// ended because it went away, or no longer read. Who is let go because this
-// server stops has not gone away.
-func (s *Server) cancelIfLeft(ctx context.Context, j *job.Job, err error) {
+// hasLeft tells whether an answer has ended because its caller went away, or no
+// longer read. Who is let go because this server stops has not gone away.
+func hasLeft(ctx context.Context, err error) bool {
 	left := ctx.Err() != nil || errors.Is(err, context.Canceled)
-	if !left || errors.Is(context.Cause(ctx), errStopping) {
-		return
-	}
+	return left && !errors.Is(context.Cause(ctx), errStopping)
+}
+
+// cancelLeft cancels a job whose caller wanted that, should it go away.
+func (s *Server) cancelLeft(ctx context.Context, j *job.Job) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storePatience)
 	defer cancel()
 	if _, err := s.cancel(ctx, j); err != nil {

@@ -49,6 +49,7 @@ type Config struct {
 	Wait     Wait
 	Limits   Limits
 	Jobs     JobTimes
+	Repeats  Repeats
 	Shutdown Shutdown
 	Delivery Delivery
 
@@ -70,7 +71,8 @@ type Config struct {
 	Version string               // told by /healthz
 }
 
-// WaitMode is how a blocking call is kept alive.
+// WaitMode is how a blocking call is kept alive. Window needs Repeats.Absorb, or
+// callers that send idempotency keys: by these the repeats find their job.
 type WaitMode string
 
 // The modes.
@@ -120,8 +122,17 @@ type JobTimes struct {
 	ImageHarvest  time.Duration // 1 h, from the deadline: late media is still taken
 	VideoHarvest  time.Duration // 6 h, from the deadline
 	Retention     time.Duration // 7 days, from the final state
-	KeyRetention  time.Duration // 24 h: a repeat with the same Idempotency-Key finds its job
-	Absorb        time.Duration // 10 min: a retry without a key does, if it says that it is one; negative: never
+}
+
+// Repeats says how requests that come again are known. Zero values mean the
+// defaults.
+type Repeats struct {
+	KeyFor time.Duration // 24 h: how long an idempotency key finds its job
+	Absorb time.Duration // 10 min: how long after its end a job absorbs retries; negative: never
+
+	// Secret keys the digests by which requests are known, the same in every
+	// process. Empty: they are plain, and who reads the store can try prompts.
+	Secret []byte
 }
 
 // Shutdown says how Run ends.
@@ -180,9 +191,9 @@ func (c Config) withDefaults() Config {
 		ImageHarvest:  cmp.Or(c.Jobs.ImageHarvest, time.Hour),
 		VideoHarvest:  cmp.Or(c.Jobs.VideoHarvest, 6*time.Hour),
 		Retention:     cmp.Or(c.Jobs.Retention, 7*24*time.Hour),
-		KeyRetention:  cmp.Or(c.Jobs.KeyRetention, 24*time.Hour),
-		Absorb:        cmp.Or(c.Jobs.Absorb, 10*time.Minute),
 	}
+	c.Repeats.KeyFor = cmp.Or(c.Repeats.KeyFor, 24*time.Hour)
+	c.Repeats.Absorb = cmp.Or(c.Repeats.Absorb, 10*time.Minute)
 	c.Delivery.Mode = cmp.Or(c.Delivery.Mode, Proxy)
 	c.Delivery.TTL = cmp.Or(c.Delivery.TTL, 15*time.Minute)
 	if c.Log == nil {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -30,19 +31,19 @@ func (s *Server) create(kind job.Kind) echo.HandlerFunc {
 		if !wish.async && s.crowded() {
 			return errCrowded()
 		}
-		j, req, err := s.submit(c, who, kind)
+		call, err := s.submit(c, who, kind)
 		if err != nil {
 			return err
 		}
-		markAccepted(c, j.ID)
-		if req.replayed {
-			c.Response().Header().Set(headerReplayed, "true")
-		} else {
+		markAccepted(c, call.job.ID)
+		if !call.attached {
 			s.metrics.accepted.WithLabelValues(string(kind)).Inc()
 		}
-		err = s.answerCreate(c, j, who.mode, wish, req)
-		if req.cancelIfLeft {
-			s.cancelIfLeft(c.Request().Context(), j, err)
+		err = s.answerCreate(c, call.job, who.mode, wish, call.style)
+		// Looked at now: whoever goes once it has its answer has not left early.
+		cancels := call.style.cancelIfLeft && hasLeft(c.Request().Context(), err)
+		if alone := s.leave(c, call, err, cancels); alone && cancels {
+			s.cancelLeft(c.Request().Context(), call.job)
 		}
 		return err
 	}
@@ -78,47 +79,86 @@ type answerStyle struct {
 	stream       bool
 	format       tintype.ResponseFormat
 	cancelIfLeft bool // the caller wants no job that it does not wait for
-	replayed     bool // the job is that of an earlier request
 }
 
-// submit turns a request into a job. Whatever is wrong with the request shows
-// here, before anything is queued or paid.
-func (s *Server) submit(c echo.Context, who caller, kind job.Kind) (*job.Job, answerStyle, error) {
-	var none answerStyle
+// readStyle reads what of a request is about its answer.
+func readStyle(kind job.Kind, f fields) (a answerStyle, err error) {
+	if a.format, err = responseFormat(kind, f); err != nil {
+		return a, err
+	}
+	if a.cancelIfLeft, err = onDisconnect(f); err != nil {
+		return a, err
+	}
+	a.stream, err = f.flag("stream")
+	return a, err
+}
+
+// callJob is the job of a call that is to be answered.
+type callJob struct {
+	job      *job.Job
+	style    answerStyle
+	attached bool  // an earlier call made it
+	turn     int64 // of this call among the job's callers
+	noted    bool  // the caller may retry by itself: how the call ends is to be noted
+}
+
+// submit turns a request into a job, or finds the one that it has. Whatever is
+// wrong with the request shows here, before anything is queued or paid.
+func (s *Server) submit(c echo.Context, who caller, kind job.Kind) (*callJob, error) {
+	repeat, err := readAgain(c.Request().Header)
+	if err != nil {
+		return nil, err
+	}
 	cancelAfter, err := readCancelAfter(c.Request().Header)
 	if err != nil {
-		return nil, none, err
+		return nil, err
 	}
 	body, free, err := s.readObject(c)
 	defer free()
 	if err != nil {
-		return nil, none, err
+		return nil, err
+	}
+	style, err := readStyle(kind, body)
+	if err != nil {
+		return nil, err
+	}
+	n := redisstore.NewJob{
+		ID: job.NewID(time.Now()), Tenant: who.tenant, Secret: job.NewSecret(),
+		Deadline: s.cfg.Jobs.deadline(kind), Harvest: s.cfg.Jobs.harvest(kind), Retention: s.cfg.Jobs.Retention,
+		CancelAfter: cancelAfter, Repeat: s.repeatOf(c, who, repeat, body),
+	}
+	call, err := s.findOrMake(c, who, kind, n, body)
+	if err != nil {
+		return nil, err
+	}
+	call.style, call.noted = style, repeat.counts && repeat.key == "" && n.Repeat.Absorb > 0
+	return call, nil
+}
+
+// findOrMake looks for the request's job first: a repeat must not depend on a
+// link that has expired since, nor on a model that is no longer served.
+func (s *Server) findOrMake(c echo.Context, who caller, kind job.Kind, n redisstore.NewJob, body fields) (*callJob, error) {
+	if call, err := s.attach(c, who, n.Repeat); call != nil || err != nil {
+		return call, err
 	}
 	req, err := s.readMediaRequest(kind, body)
 	if err != nil {
-		return nil, none, err
+		return nil, err
 	}
-	once, err := s.once(c, who, body)
-	if err != nil {
-		return nil, none, err
-	}
-	style := answerStyle{req.stream, req.format, req.cancelIfLeft, true}
+	n.Spec, n.Own = req.spec, s.ownAccount(who, req.spec.Upstream)
 	ctx := c.Request().Context()
-	if j, err := s.attach(ctx, once); j != nil || err != nil {
-		return j, style, err
-	}
-	own := s.ownAccount(who, req.spec.Upstream)
-	if err := s.checkCredential(ctx, own); err != nil {
-		return nil, none, err
-	}
-	n := redisstore.NewJob{
-		ID: job.NewID(time.Now()), Tenant: who.tenant, Spec: req.spec, Secret: job.NewSecret(),
-		Deadline: s.cfg.Jobs.deadline(kind), Harvest: s.cfg.Jobs.harvest(kind), Retention: s.cfg.Jobs.Retention,
-		CancelAfter: cancelAfter, Own: own, Once: once,
+	if err := s.checkCredential(ctx, n.Own); err != nil {
+		return nil, err
 	}
 	j, err := s.accept(ctx, n, req.image)
-	style.replayed = j != nil && j.ID != n.ID
-	return j, style, err
+	if !errors.Is(err, redisstore.ErrEarlier) {
+		return &callJob{job: j}, err
+	}
+	call, err := s.attach(c, who, n.Repeat) // another process was quicker
+	if call == nil && err == nil {
+		err = errLostRace
+	}
+	return call, err
 }
 
 // accept stores the input image, then the job, and rings the bells.
@@ -146,9 +186,9 @@ func (s *Server) accept(ctx context.Context, n redisstore.NewJob, image string) 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storePatience)
 	defer cancel()
 	j, bells, err := s.cfg.Store.Accept(ctx, n)
-	if taken := takenIn(err); taken != nil { // the same request was quicker, perhaps elsewhere
+	if errors.Is(err, redisstore.ErrEarlier) {
 		s.dropImage(ctx, n)
-		return s.takenJob(ctx, n.Once, taken)
+		return nil, err
 	}
 	if err != nil {
 		if j = s.acceptedAfterAll(ctx, n); j == nil {

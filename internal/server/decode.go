@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"mime"
 	"net/http"
 	"strings"
@@ -77,9 +78,7 @@ func decodeObject(body []byte) (fields, error) {
 		return nil, fault.New(fault.Invalid, "The request body must be a JSON object.")
 	}
 	f := fields{}
-	for name, value := range members(body) {
-		f[name] = value
-	}
+	maps.Insert(f, members(body))
 	return f, nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"hash"
 	"net/http"
 	"net/url"
 	"time"
@@ -44,6 +43,9 @@ func Decode(models *upstream.Registry, body []byte) (job.Spec, error) {
 	s := &Server{cfg: Config{Models: models}.withDefaults()}
 	f, err := decodeObject(body)
 	if err != nil {
+		return job.Spec{}, err
+	}
+	if _, err := readStyle(job.Image, f); err != nil {
 		return job.Spec{}, err
 	}
 	r, err := s.readMediaRequest(job.Image, f)
@@ -94,7 +96,7 @@ func Preference(header string) (async bool, wait time.Duration, applied string, 
 
 // IdempotencyKey reads an Idempotency-Key header.
 func IdempotencyKey(header string) (string, error) {
-	return readKey(http.Header{headerIdempotencyKey: {header}})
+	return idempotencyKey([]string{header})
 }
 
 // CancelAfter reads a Cancel-After header.
@@ -115,8 +117,9 @@ func Bearer(header string) (string, error) { return bearer([]string{header}) }
 
 // BodyDigest is what a body is known again by.
 func BodyDigest(body map[string]json.RawMessage) string {
-	s := &Server{}
-	return s.digest("body", caller{}, "/", func(h hash.Hash) { writeObject(h, body, deliveryFields) })
+	s := &Server{cfg: Config{}.withDefaults()}
+	c := echo.New().NewContext(&http.Request{URL: &url.URL{}}, nil)
+	return s.repeatOf(c, caller{}, again{}, body).Digest
 }
 
 // FreshFor tells whether an If-None-Match header names a tag.
@@ -132,3 +135,7 @@ func SplitChunk(chunk string) (out []string) {
 	}
 	return out
 }
+
+// Canonical gives what all spellings of a JSON value share, if there are left
+// bytes for taking values apart.
+func Canonical(text string, left int) string { return string(canonical([]byte(text), &left)) }

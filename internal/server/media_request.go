@@ -17,12 +17,8 @@ const maxStyleRunes = 64
 // mediaRequest is a request for an image or a video, checked as far as that
 // costs nothing.
 type mediaRequest struct {
-	spec   job.Spec // without Input
-	image  string   // the input image as the caller wrote it; empty: none
-	stream bool
-	format tintype.ResponseFormat
-
-	cancelIfLeft bool
+	spec  job.Spec // without Input
+	image string   // the input image as the caller wrote it; empty: none
 }
 
 // readMediaRequest checks the fields one by one; the first that is wrong is
@@ -50,16 +46,7 @@ func (s *Server) readMediaRequest(kind job.Kind, f fields) (mediaRequest, error)
 	if r.spec.Ratio, err = ratio(model, f, r.image != ""); err != nil {
 		return r, err
 	}
-	if r.spec.Style, err = style(kind, f); err != nil {
-		return r, err
-	}
-	if r.format, err = responseFormat(kind, f); err != nil {
-		return r, err
-	}
-	if r.cancelIfLeft, err = onDisconnect(f); err != nil {
-		return r, err
-	}
-	r.stream, err = f.flag("stream")
+	r.spec.Style, err = style(kind, f)
 	return r, err
 }
 

@@ -1,14 +1,10 @@
 package server
 
 import (
-	"bytes"
-	"context"
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
-	"errors"
+	"fmt"
 	"hash"
 	"maps"
 	"net/http"
@@ -19,185 +15,100 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/tintypehq/tintype/internal/fault"
-	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/redisstore"
 )
 
-// Headers by which callers say that a request is one they have sent before.
+// Headers of requests that come again.
 const (
 	headerIdempotencyKey = "Idempotency-Key"
-	headerReplayed       = "Idempotency-Replayed"
-
-	// headerRetryCount is what the SDKs of OpenAI send with their own retries,
-	// from 1; with a first try they send 0.
-	headerRetryCount = "X-Stainless-Retry-Count"
+	headerRetryCount     = "X-Stainless-Retry-Count" // OpenAI's SDKs send it with every try, from 0
 )
 
-// maxKeyBytes is how long an idempotency key may be.
-const maxKeyBytes = 255
+// maxIdempotencyKey is the longest key, in bytes.
+const maxIdempotencyKey = 255
 
-// readKey reads the idempotency key, with or without the quotes that the draft
-// standard has around it; "" if there is none.
-func readKey(h http.Header) (string, error) {
-	values := h.Values(headerIdempotencyKey)
+// again is what a request says of itself in case it came before.
+type again struct {
+	key    string // the idempotency key; empty: none
+	counts bool   // its library counts its tries, and comes back with the next number
+	retry  bool   // this is not the first
+}
+
+// readAgain reads the headers that are about repeats. A count that is no number
+// is none: the header is a library's, and its caller does not know of it.
+func readAgain(h http.Header) (again, error) {
+	count := h.Get(headerRetryCount)
+	n, err := strconv.Atoi(count)
+	a := again{counts: count != "" && err == nil, retry: err == nil && n > 0}
+	a.key, err = idempotencyKey(h.Values(headerIdempotencyKey))
+	return a, err
+}
+
+// idempotencyKey reads the key, bare or as a string of RFC 8941.
+func idempotencyKey(values []string) (string, error) {
 	if len(values) == 0 {
 		return "", nil
 	}
-	key := strings.TrimSpace(values[0])
-	if inner, quoted := strings.CutPrefix(key, `"`); quoted {
-		inner, quoted = strings.CutSuffix(inner, `"`)
-		if !quoted {
-			return "", badKey("has a quote at its beginning and none at its end.")
-		}
-		key = strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(inner)
-	}
-	switch {
-	case len(values) > 1:
-		return "", badKey("sent more than once.")
-	case key == "":
-		return "", badKey("is empty. Send a fresh random value with each new request, or leave the header out.")
-	case len(key) > maxKeyBytes:
-		return "", badKey("is longer than " + strconv.Itoa(maxKeyBytes) + " bytes.")
-	case strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' }):
-		return "", badKey("must be of printable ASCII characters.")
+	key, ok := unquote(values[0])
+	if len(values) > 1 || !ok || key == "" || len(key) > maxIdempotencyKey || strings.ContainsFunc(key, notVisible) {
+		return "", fault.Newf(fault.Invalid, "Idempotency-Key: must be one key of 1 to %d visible ASCII characters, with or without double quotes around it.", maxIdempotencyKey).WithParam(headerIdempotencyKey)
 	}
 	return key, nil
 }
 
-func badKey(what string) error {
-	return fault.New(fault.Invalid, headerIdempotencyKey+": "+what).WithParam(headerIdempotencyKey)
+// unquote takes a quoted string out of its quotes; one that is not quoted stays
+// as it is.
+func unquote(s string) (string, bool) {
+	inner, quoted := strings.CutPrefix(s, `"`)
+	if !quoted {
+		return s, true
+	}
+	var b strings.Builder
+	for i := 0; i < len(inner); i++ {
+		switch c := inner[i]; c {
+		case '"':
+			return b.String(), i == len(inner)-1
+		case '\\':
+			if i++; i == len(inner) || inner[i] != '"' && inner[i] != '\\' {
+				return "", false
+			}
+			b.WriteByte(inner[i])
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return "", false // it does not end
 }
 
-// once tells a repeated request from a new one.
-func (s *Server) once(c echo.Context, who caller, body fields) (redisstore.Once, error) {
-	h := c.Request().Header
-	key, err := readKey(h)
-	if err != nil {
-		return redisstore.Once{}, err
+// repeatOf is what a request is known by when it comes again: digests, so that
+// neither keys nor prompts can be read or guessed from the store.
+func (s *Server) repeatOf(c echo.Context, who caller, a again, body fields) redisstore.Repeat {
+	r := redisstore.Repeat{KeyFor: s.cfg.Repeats.KeyFor, Retry: a.retry, Absorb: max(0, s.cfg.Repeats.Absorb)}
+	if a.key != "" {
+		r.Key = sum(s.scoped(c, who, "idempotency key", a.key))
 	}
-	count, _ := strconv.Atoi(h.Get(headerRetryCount)) // anything else is no retry
-	o := redisstore.Once{Repeats: count > 0, KeyFor: s.cfg.Jobs.KeyRetention, BodyFor: max(0, s.cfg.Jobs.Absorb)}
-	if key != "" {
-		o.Key = s.digest("key", who, c.Path(), func(h hash.Hash) { writeText(h, key) })
+	if a.key == "" && r.Absorb == 0 {
+		return r // nothing will ask for it
 	}
-	if key != "" || o.BodyFor > 0 {
-		o.Body = s.digest("body", who, c.Path(), func(h hash.Hash) { writeObject(h, body, deliveryFields) })
-	}
-	return o, nil
-}
-
-// deliveryFields are those of a request that only choose how its answer comes:
-// who repeats a request may have it in another way.
-var deliveryFields = []string{"stream", "response_format", "on_disconnect"}
-
-// digest stands for a part of a tenant's request to a path. Where there is a
-// secret, nobody can tell from it what it is of.
-func (s *Server) digest(purpose string, who caller, path string, write func(hash.Hash)) string {
-	mac := hmac.New(sha256.New, s.cfg.Auth.DigestSecret)
-	for _, part := range []string{purpose, who.tenant, path} {
-		writeText(mac, part)
-	}
-	write(mac)
-	return hex.EncodeToString(mac.Sum(nil)[:16])
-}
-
-// The following write JSON so that two texts of the same value write the same:
-// whatever their order, white space, escapes and spelling of numbers.
-
-// writeText writes a string that cannot run into what follows it.
-func writeText(h hash.Hash, s string) {
-	_, _ = h.Write(binary.AppendUvarint([]byte{'s'}, uint64(len(s)))) // a hash never fails
-	_, _ = h.Write([]byte(s))
-}
-
-// writeObject writes an object but for some of its fields; null is as good as
-// absent.
-func writeObject(h hash.Hash, object fields, without []string) {
-	_, _ = h.Write([]byte{'{'})
-	for _, name := range slices.Sorted(maps.Keys(object)) {
-		if object.missing(name) || slices.Contains(without, name) {
+	mac, left := s.scoped(c, who, "request", ""), spelledBytes
+	for _, name := range slices.Sorted(maps.Keys(body)) {
+		if deliveryOnly(name) || body.missing(name) {
 			continue
 		}
-		writeText(h, name)
-		writeValue(h, object[name])
+		value := canonical(body[name], &left)
+		_, _ = fmt.Fprintf(mac, "%d %s %d ", len(name), name, len(value)) // a hash takes all
+		_, _ = mac.Write(value)
 	}
-	_, _ = h.Write([]byte{'}'})
+	r.Digest = sum(mac)
+	return r
 }
 
-// writeValue builds nothing of a list and copies no text that has no escapes: a
-// body of millions of tiny values, or of a picture, costs no more than its bytes.
-func writeValue(h hash.Hash, raw json.RawMessage) {
-	switch raw[0] {
-	case '{':
-		object := fields{}
-		for name, value := range members(raw) {
-			object[name] = value
-		}
-		writeObject(h, object, nil)
-	case '[':
-		_, _ = h.Write([]byte{'['})
-		for v := range elements(raw) {
-			writeValue(h, v)
-		}
-		_, _ = h.Write([]byte{']'})
-	case '"':
-		if bytes.IndexByte(raw, '\\') >= 0 {
-			writeText(h, spelled(raw))
-			return
-		}
-		_, _ = h.Write(binary.AppendUvarint([]byte{'s'}, uint64(len(raw)-2)))
-		_, _ = h.Write(raw[1 : len(raw)-1])
-	case 't', 'f', 'n':
-		_, _ = h.Write(raw[:1])
-	default:
-		writeNumber(h, string(raw))
-	}
+// scoped begins a digest that only the same caller on the same path can come to.
+// A caller's own credential is in the name of its tenant.
+func (s *Server) scoped(c echo.Context, who caller, purpose, text string) hash.Hash {
+	mac := hmac.New(sha256.New, s.cfg.Repeats.Secret)
+	_, _ = fmt.Fprintf(mac, "%s\x00%s\x00%s\x00%s", purpose, who.tenant, c.Path(), text)
+	return mac
 }
 
-func writeNumber(h hash.Hash, s string) {
-	if f, err := strconv.ParseFloat(s, 64); err == nil {
-		s = strconv.FormatFloat(f, 'g', -1, 64)
-	}
-	_, _ = h.Write([]byte{'#'})
-	writeText(h, s)
-}
-
-// attach finds the job of the request that this one repeats; nil if it is new.
-// It comes before everything that a repeat must not depend on: an image's link
-// may have expired meanwhile, a credential have died.
-func (s *Server) attach(ctx context.Context, once redisstore.Once) (*job.Job, error) {
-	taken, err := s.cfg.Store.Repeated(ctx, once)
-	if taken == nil {
-		return nil, err
-	}
-	return s.takenJob(ctx, once, taken)
-}
-
-// takenJob gives the job of an earlier request.
-func (s *Server) takenJob(ctx context.Context, once redisstore.Once, taken *redisstore.Taken) (*job.Job, error) {
-	if !taken.Same {
-		return nil, fault.New(fault.KeyReuse, "Idempotency-Key: this key was sent before with another request. Send a fresh one with each new request.").WithParam(headerIdempotencyKey)
-	}
-	j, err := s.load(ctx, taken.Job)
-	if fault.Is(err, fault.NotFound) {
-		// The key outlives the job, or the store has lost it. Making another one
-		// could be the second time that it is paid for.
-		return nil, fault.Newf(fault.NotFound, "This request was made before, as job %s, which is no longer kept. Send a fresh Idempotency-Key to make it again.", taken.Job).WithParam(headerIdempotencyKey)
-	}
-	if err != nil {
-		return nil, err
-	}
-	by := "retry"
-	if once.Key != "" {
-		by = "key"
-	}
-	s.metrics.attached.WithLabelValues(by).Inc()
-	return j, nil
-}
-
-// takenIn gives the earlier request that Accept has met; nil if its error is
-// another.
-func takenIn(err error) *redisstore.Taken {
-	taken, _ := errors.AsType[*redisstore.Taken](err)
-	return taken
-}
+func sum(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)[:16]) }

@@ -1,196 +1,286 @@
 package server_test
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/server"
 )
 
-// ask posts and gives the job and whether it was that of an earlier request.
-func (h *house) ask(path, body string, headers ...string) (job.ID, bool) {
+const (
+	idemKey    = "Idempotency-Key"
+	retryCount = "X-Stainless-Retry-Count"
+	replayed   = "Idempotency-Replayed"
+)
+
+// jobs counts the jobs that were made.
+func (h *house) jobs() int {
 	h.Helper()
-	a := h.call(http.MethodPost, path, body, append([]string{"Prefer", "respond-async"}, headers...)...)
-	if a.status != http.StatusAccepted {
-		h.Fatalf("%d %s", a.status, a.body)
-	}
-	return job.ID(a.header.Get("X-Job-Id")), a.header.Get("Idempotency-Replayed") == "true"
+	names, err := h.rdb.Keys(context.Background(), "{tt}:job:*").Result()
+	h.must(err)
+	return len(names)
 }
 
-// TestSameRequest: what counts as the same, and what does not.
-func TestSameRequest(t *testing.T) {
+func TestIdempotencyKeyForms(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	const body = `{"prompt":"a \"fox\" 海","ratio":"16:9","x":[1,{"a":1.0,"b":null}]}`
-	first, replayed := h.ask(images, body, "Idempotency-Key", "k")
-	if replayed {
-		t.Error("the first is a replay")
-	}
-	for name, same := range map[string]string{
-		"as it was":           body,
-		"other order":         `{"ratio":"16:9","x":[1,{"b":null,"a":1.0}],"prompt":"a \"fox\" 海"}`,
-		"other space":         "{ \"prompt\" : \"a \\\"fox\\\" 海\",\n\"ratio\":\"16:9\",\"x\":[1, {\"a\":1.0,\"b\":null}]}",
-		"other escapes":       `{"prompt":"a \u0022fox\u0022 \u6d77","ratio":"16:9","x":[1,{"a":1.0,"b":null}]}`,
-		"other numbers":       `{"prompt":"a \"fox\" 海","ratio":"16:9","x":[1e0,{"a":1,"b":null}]}`,
-		"null is absent":      `{"prompt":"a \"fox\" 海","ratio":"16:9","style":null,"x":[1,{"a":1.0,"b":null}]}`,
-		"delivered otherwise": `{"prompt":"a \"fox\" 海","ratio":"16:9","x":[1,{"a":1.0,"b":null}],"stream":false,"response_format":"b64_json","on_disconnect":"continue"}`,
+	want := h.create(images, `{"prompt":"x"}`, idemKey, `a"b\c`)
+	for name, tt := range map[string]struct {
+		key  string
+		same bool
+	}{
+		"bare": {`a"b\c`, true}, "quoted": {`"a\"b\\c"`, true}, "white space around": {"  a\"b\\c ", true},
+		"another": {"abc", false}, "longest": {strings.Repeat("k", 255), false}, "longest quoted": {`"` + strings.Repeat(`\"`, 255) + `"`, false},
 	} {
-		if id, replayed := h.ask(images, same, "Idempotency-Key", "k"); id != first || !replayed {
-			t.Errorf("%s: job %s, replayed %v, want %s", name, id, replayed, first)
+		if got := h.create(images, `{"prompt":"x"}`, idemKey, tt.key); (got == want) != tt.same {
+			t.Errorf("%s: job %s, and the first was %s", name, got, want)
 		}
 	}
-	for name, other := range map[string]string{
-		"another prompt": `{"prompt":"a \"fox\"","ratio":"16:9","x":[1,{"a":1.0,"b":null}]}`,
-		"another ratio":  `{"prompt":"a \"fox\" 海","ratio":"1:1","x":[1,{"a":1.0,"b":null}]}`,
-		"another number": `{"prompt":"a \"fox\" 海","ratio":"16:9","x":[1,{"a":1.5,"b":null}]}`,
-		"another list":   `{"prompt":"a \"fox\" 海","ratio":"16:9","x":[{"a":1.0,"b":null},1]}`,
-		"a field more":   `{"prompt":"a \"fox\" 海","ratio":"16:9","x":[1,{"a":1.0,"b":null}],"y":1}`,
+	made := h.jobs()
+	for _, bad := range []string{
+		`""`, `"a`, `"a"b`, `"a";q=1`, `"a\b"`, `"a\`, "a b", `"a b"`, "schlüssel", strings.Repeat("k", 256), `"` + strings.Repeat("k", 256) + `"`,
 	} {
-		a := h.call(http.MethodPost, images, other, "Idempotency-Key", "k", "Prefer", "respond-async")
-		if code, param, _ := errorOf(t, a.body); a.status != 422 || code != "idempotency_key_reuse" || param != "Idempotency-Key" || a.header.Get("X-Should-Retry") != "false" {
-			t.Errorf("%s: %d %s", name, a.status, a.body)
-		}
-	}
-	for name, again := range map[string][]string{
-		"another key":    {images, "Idempotency-Key", "l"},
-		"another path":   {videos, "Idempotency-Key", "k"},
-		"another tenant": {images, "Idempotency-Key", "k", "Authorization", "Bearer " + otherKey},
-		"no key":         {images},
-	} {
-		if id, replayed := h.ask(again[0], `{"prompt":"a \"fox\" 海","ratio":"16:9"}`, again[1:]...); id == first || replayed {
-			t.Errorf("%s: job %s, replayed %v", name, id, replayed)
-		}
-	}
-	if n := len(h.rdb.Keys(t.Context(), "{tt}:job:*").Val()); n != 5 {
-		t.Errorf("%d jobs", n)
-	}
-	for _, k := range h.rdb.Keys(t.Context(), "{tt}:*").Val() {
-		if strings.HasPrefix(k, "{tt}:once:") && len(k) != len("{tt}:once:")+32 {
-			t.Errorf("the key stands in Redis as %s", k)
-		}
-	}
-}
-
-func TestIdempotencyKeySpellings(t *testing.T) {
-	t.Parallel()
-	h := open(t)
-	first, _ := h.ask(images, `{"prompt":"x"}`, "Idempotency-Key", `a "b"`)
-	if id, replayed := h.ask(images, `{"prompt":"x"}`, "Idempotency-Key", `"a \"b\""`); id != first || !replayed {
-		t.Error("quoted and not quoted are two keys")
-	}
-	for _, bad := range []string{`"`, `"a`, `""`, strings.Repeat("k", 256), "schlüssel"} {
-		a := h.call(http.MethodPost, images, `{"prompt":"x"}`, "Idempotency-Key", bad)
-		if code, param, _ := errorOf(t, a.body); a.status != 400 || code != "invalid_request" || param != "Idempotency-Key" {
+		a := h.call(http.MethodPost, images, `{"prompt":"x"}`, "Prefer", "respond-async", idemKey, bad)
+		if code, param, _ := errorOf(t, a.body); a.status != http.StatusBadRequest || code != "invalid_request" || param != idemKey {
 			t.Errorf("%q: %d %s", bad, a.status, a.body)
 		}
 	}
-	a := h.call(http.MethodPost, images, `{"prompt":"x"}`, "Idempotency-Key", strings.Repeat("k", 255), "Prefer", "respond-async")
-	if a.status != 202 {
-		t.Errorf("255 bytes: %d %s", a.status, a.body)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, h.url+images, strings.NewReader(`{"prompt":"x"}`))
+	h.must(err)
+	req.Header = http.Header{"Authorization": {"Bearer " + gatewayKey}, idemKey: {"a", "a"}, "Prefer": {"respond-async"}}
+	resp, err := client.Do(req)
+	h.must(err)
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusBadRequest || h.jobs() != made {
+		t.Errorf("two keys: %d; %d jobs after %d", resp.StatusCode, h.jobs(), made)
 	}
 }
 
-// TestRetryIsAbsorbed: an SDK that repeats by itself gets the job of its first
-// try; a person who asks again gets another one.
-func TestRetryIsAbsorbed(t *testing.T) {
+// TestSameBody: the same wish in other words has the same job, any other wish
+// none under that key.
+func TestSameBody(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	const retry = "X-Stainless-Retry-Count"
-	first, _ := h.ask(images, `{"prompt":"x"}`, retry, "0")
-	if id, replayed := h.ask(images, `{"prompt":"x"}`, retry, "1"); id != first || !replayed {
-		t.Errorf("retried: job %s, want %s", id, first)
-	}
-	second, replayed := h.ask(images, `{"prompt":"x"}`, retry, "0")
-	if second == first || replayed {
-		t.Error("a deliberate second request is no second job")
-	}
-	if id, _ := h.ask(images, `{"prompt":"x"}`, retry, "2"); id != second {
-		t.Errorf("retried: job %s, want the newest, %s", id, second)
-	}
-	for name, other := range map[string][]string{
-		"another tenant": {`{"prompt":"x"}`, "Authorization", "Bearer " + otherKey},
-		"another prompt": {`{"prompt":"y"}`},
-		"no number":      {`{"prompt":"x"}`, retry, "many"},
+	const body = `{"prompt":"a cat","ratio":"16:9","seed":7,"meta":{"a":1,"b":[true]}}`
+	want := h.create(images, body, idemKey, "k")
+	for _, tt := range []struct {
+		body   string
+		status int
+	}{
+		{body, http.StatusAccepted},
+		{"\ufeff" + ` { "ratio" : "16:9" , "meta":{"b":[true],"a":1.0}, "seed":70e-1, "prompt":"\u0061 cat" } `, http.StatusAccepted},
+		{`{"prompt":"a dog","prompt":"a cat","ratio":"16:9","seed":7,"meta":{"a":1,"b":[true]},"style":null}`, http.StatusAccepted},
+		{`{"prompt":"a cat","ratio":"16:9","seed":7,"meta":{"a":1,"b":[true]},"response_format":"b64_json","stream":false}`, http.StatusAccepted},
+		{`{"prompt":"a cat","ratio":"16:9","seed":8,"meta":{"a":1,"b":[true]}}`, http.StatusUnprocessableEntity},
+		{`{"prompt":"a cat","ratio":"9:16","seed":7,"meta":{"a":1,"b":[true]}}`, http.StatusUnprocessableEntity},
+		{`{"prompt":"a cat ","ratio":"16:9","seed":7,"meta":{"a":1,"b":[true]}}`, http.StatusUnprocessableEntity},
+		{`{"prompt":"a cat","ratio":"16:9","seed":"7","meta":{"a":1,"b":[true]}}`, http.StatusUnprocessableEntity},
+		{`{"prompt":"a cat","ratio":"16:9","seed":7,"meta":{"a":1,"b":[true]},"user":"u"}`, http.StatusUnprocessableEntity},
+		{`{"prompt":""}`, http.StatusUnprocessableEntity}, // that it is wrong besides is not the point
+		{`{"prompt":"a cat","stream":"yes"}`, http.StatusBadRequest},
 	} {
-		if id, replayed := h.ask(images, other[0], append([]string{retry, "1"}, other[1:]...)...); id == first || id == second || replayed {
-			t.Errorf("%s: job %s", name, id)
+		a := h.call(http.MethodPost, images, tt.body, "Prefer", "respond-async", idemKey, "k")
+		if a.status != tt.status {
+			t.Errorf("%s: %d %s", tt.body, a.status, a.body)
+		}
+		switch a.status {
+		case http.StatusAccepted:
+			if a.header.Get("X-Job-Id") != string(want) || a.header.Get(replayed) != "true" {
+				t.Errorf("%s: %v", tt.body, a.header)
+			}
+		case http.StatusUnprocessableEntity:
+			code, param, _ := errorOf(t, a.body)
+			if code != "idempotency_key_reuse" || param != idemKey || a.header.Get("X-Should-Retry") != "false" || a.header.Get(replayed) != "" {
+				t.Errorf("%s: %v %s", tt.body, a.header, a.body)
+			}
 		}
 	}
-	off := open(t, configure(func(c *server.Config) { c.Jobs.Absorb = -1 }))
-	first, _ = off.ask(images, `{"prompt":"x"}`)
-	if id, replayed := off.ask(images, `{"prompt":"x"}`, retry, "1"); id == first || replayed {
-		t.Error("switched off, and absorbed")
+	if n := h.jobs(); n != 1 {
+		t.Errorf("%d jobs", n)
 	}
 }
 
-// TestReplayOfAnEnd: a repeat reads what the first caller did, in its own way,
-// and depends on nothing that the first request needed.
-func TestReplayOfAnEnd(t *testing.T) {
+// TestKeyScope: a key is its tenant's, and counts on one path.
+func TestKeyScope(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(picture(t, 32, 32)) }))
-	body := `{"prompt":"x","image":"` + site.URL + `/a.png"}`
-	made, _ := h.ask(images, body, "Idempotency-Key", "made")
-	h.makeImage(made, picture(t, 8, 6))
-	failed, _ := h.ask(images, `{"prompt":"y"}`, "Idempotency-Key", "failed")
-	h.fail(failed, fault.New(fault.ContentPolicy, "No."))
-	canceled, _ := h.ask(images, `{"prompt":"z"}`, "Idempotency-Key", "canceled")
-	h.cancelJob(canceled, 200)
-
-	site.Close()
-	for _, headers := range [][]string{{}, {"Prefer", "wait=5"}} {
-		a := h.call(http.MethodPost, images, body, append(headers, "Idempotency-Key", "made")...)
-		if a.status != 200 || a.header.Get("Idempotency-Replayed") != "true" || a.header.Get("X-Job-Id") != string(made) || !strings.Contains(a.body, string(made)) {
-			t.Errorf("%v: %d %v %s", headers, a.status, a.header, a.body)
+	seen := map[job.ID]string{}
+	for name, call := range map[string][]string{
+		"one":           {images, gatewayKey},
+		"other path":    {videos, gatewayKey},
+		"other tenant":  {images, otherKey},
+		"pooled":        {images, "pooled"},
+		"own":           {images, "sim-own-1"},
+		"another's own": {images, "sim-own-2"},
+	} {
+		for range 2 {
+			id := h.create(call[0], `{"prompt":"x"}`, "Authorization", "Bearer "+call[1], idemKey, "k")
+			if other, ok := seen[id]; ok && other != name {
+				t.Errorf("%s and %s share job %s", name, other, id)
+			}
+			seen[id] = name
 		}
 	}
-	_, fs := h.stream(http.MethodPost, images, strings.TrimSuffix(body, "}")+`,"stream":true}`, "Idempotency-Key", "made")
-	if all := fs.rest(); len(all) < 4 || all[len(all)-1].field("data") != "[DONE]" {
-		t.Errorf("the whole log as a stream: %q", all)
-	}
-	for key, want := range map[string]struct {
-		body, code string
-		status     int
-	}{"failed": {`{"prompt":"y"}`, "content_policy_violation", 400}, "canceled": {`{"prompt":"z"}`, "canceled", 409}} {
-		a := h.call(http.MethodPost, images, want.body, "Idempotency-Key", key)
-		if code, _, _ := errorOf(t, a.body); a.status != want.status || code != want.code || a.header.Get("X-Should-Retry") != "false" || a.header.Get("Idempotency-Replayed") != "true" {
-			t.Errorf("%s: %d %v %s", key, a.status, a.header, a.body)
-		}
-	}
-	if n := h.metric(`tintype_requests_attached_total{by="key"}`); n != "5" {
-		t.Errorf("attached %s times", n)
+	if len(seen) != 6 || h.jobs() != 6 {
+		t.Errorf("%d jobs told, %d made", len(seen), h.jobs())
 	}
 }
 
-// TestReplayOfALostJob: the key is there, the job is nowhere. It is not made
-// again.
-func TestReplayOfALostJob(t *testing.T) {
+// TestAttach: whoever comes to a running job, at any process, is answered just
+// as it asked.
+func TestAttach(t *testing.T) {
+	t.Parallel()
+	h := open(t, waiting(server.Wait{Silence: 20 * ms, Space: 20 * ms, Window: 50 * ms}))
+	twin := h.twin()
+	const body = `{"prompt":"x"}`
+	id := h.create(videos, body, idemKey, "k")
+	if a := twin.call(http.MethodPost, videos, body, idemKey, "k", "Prefer", "respond-async"); a.status != http.StatusAccepted || job.ID(a.header.Get("X-Job-Id")) != id {
+		t.Errorf("respond-async: %d %s", a.status, a.body)
+	}
+	answers := make(chan string, 3)
+	for name, call := range map[string][]string{
+		"blocking": {body}, "waiting": {body, "Prefer", "wait=30"}, "stream": {`{"prompt":"x","stream":true}`},
+	} {
+		headers := append([]string{idemKey, "k"}, call[1:]...)
+		go func() {
+			a := twin.call(http.MethodPost, videos, call[0], headers...)
+			answers <- fmt.Sprint(name, " ", a.status, " ", a.header.Get(replayed), " ", a.header.Get("X-Job-Id"), " ", a.body)
+		}()
+	}
+	h.eventually(func() bool { return twin.metric(`tintype_requests_attached_total{by="key"}`) == "4" })
+	h.makeVideo(id)
+	for range cap(answers) {
+		got := <-answers
+		name, rest, _ := strings.Cut(got, " ")
+		if !strings.HasPrefix(rest, "200 true "+string(id)) || !strings.Contains(rest, "/video-0.mp4") {
+			t.Errorf("%s", got)
+		}
+		if name == "stream" && (!strings.Contains(rest, `"role":"assistant"`) || !strings.Contains(rest, "id: 1\n") || !strings.HasSuffix(rest, "[DONE]\n\n")) {
+			t.Errorf("not the whole log: %s", got)
+		}
+	}
+	if n := h.jobs(); n != 1 {
+		t.Errorf("%d jobs", n)
+	}
+}
+
+// TestReplay: a job that is final answers as it did the first time, however it
+// is asked.
+func TestReplay(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	id, _ := h.ask(images, `{"prompt":"x"}`, "Idempotency-Key", "k")
-	h.rdb.Del(t.Context(), "{tt}:job:"+string(id))
-	a := h.call(http.MethodPost, images, `{"prompt":"x"}`, "Idempotency-Key", "k")
-	if code, param, _ := errorOf(t, a.body); a.status != 404 || code != "not_found" || param != "Idempotency-Key" || a.header.Get("X-Should-Retry") != "false" {
-		t.Errorf("%d %s", a.status, a.body)
+	twin := h.twin()
+	const body = `{"prompt":"x"}`
+	h.meanwhile(func() { h.makeImage(h.waitForJob(), picture(t, 300, 200)) })
+	first := h.call(http.MethodPost, images, body, idemKey, "k")
+	if first.status != http.StatusOK || first.header.Get(replayed) != "" {
+		t.Fatalf("%d %v", first.status, first.header)
+	}
+	for name, call := range map[string][]string{
+		"blocking": {body}, "wait": {body, "Prefer", "wait=5"},
+	} {
+		a := h.call(http.MethodPost, images, call[0], append([]string{idemKey, "k"}, call[1:]...)...)
+		if a.status != http.StatusOK || a.body != first.body || a.header.Get(replayed) != "true" {
+			t.Errorf("%s: %d %v %s", name, a.status, a.header, a.body)
+		}
+	}
+	if a := twin.call(http.MethodPost, images, `{"prompt":"x","response_format":"b64_json"}`, idemKey, "k"); a.status != http.StatusOK || !strings.Contains(a.body, `"b64_json":"`) {
+		t.Errorf("in base64: %d %.300s", a.status, a.body)
+	}
+	if a := twin.call(http.MethodPost, images, `{"prompt":"x","stream":true}`, idemKey, "k"); !strings.Contains(a.body, "id: 1\n") || !strings.HasSuffix(a.body, "[DONE]\n\n") {
+		t.Errorf("as a stream: %d %.300s", a.status, a.body)
+	}
+	if a := h.call(http.MethodPost, images, body, idemKey, "k", "Prefer", "respond-async"); a.status != http.StatusAccepted || !strings.Contains(a.body, `"succeeded"`) {
+		t.Errorf("as a job: %d %.300s", a.status, a.body)
 	}
 }
 
-// TestWindowAttaches: the SDK that comes back after a 409 waits for the same job.
-func TestWindowAttaches(t *testing.T) {
+// TestReplayedFailure: paid or not, a failure is not tried again under its key.
+func TestReplayedFailure(t *testing.T) {
 	t.Parallel()
-	h := open(t, waiting(server.Wait{Mode: server.Window, Window: 50 * ms}))
-	a := h.call(http.MethodPost, images, `{"prompt":"x"}`, "X-Stainless-Retry-Count", "0")
-	id := job.ID(a.header.Get("X-Job-Id"))
-	if a.status != 409 || a.header.Get("Retry-After-Ms") == "" {
-		t.Fatalf("%d %s", a.status, a.body)
+	h := open(t)
+	h.meanwhile(func() { h.fail(h.waitForJob(), fault.New(fault.OutcomeUnknown, "Nobody knows.")) })
+	first := h.call(http.MethodPost, images, `{"prompt":"x"}`, idemKey, "k")
+	again := h.call(http.MethodPost, images, `{"prompt":"x"}`, idemKey, "k")
+	if first.status != http.StatusBadGateway || again.status != first.status || again.body != first.body {
+		t.Errorf("%d %s\n%d %s", first.status, first.body, again.status, again.body)
 	}
-	h.makeImage(id, picture(t, 8, 6))
-	a = h.call(http.MethodPost, images, `{"prompt":"x"}`, "X-Stainless-Retry-Count", "1")
-	if a.status != 200 || a.header.Get("X-Job-Id") != string(id) {
-		t.Errorf("%d %v %s", a.status, a.header, a.body)
+	if again.header.Get("X-Should-Retry") != "false" || again.header.Get(replayed) != "true" {
+		t.Errorf("%v", again.header)
+	}
+	h.cancelJob(h.create(images, `{"prompt":"y"}`, idemKey, "l"), http.StatusOK)
+	a := h.call(http.MethodPost, images, `{"prompt":"y"}`, idemKey, "l")
+	if code, _, _ := errorOf(t, a.body); a.status != http.StatusConflict || code != "canceled" || a.header.Get(replayed) != "true" {
+		t.Errorf("canceled: %d %v %s", a.status, a.header, a.body)
+	}
+}
+
+// TestRefusedLeavesNoKey: what was refused at the door may be put right and sent
+// under the same key.
+func TestRefusedLeavesNoKey(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	for _, bad := range []string{`{`, `{"prompt":""}`, `{"prompt":"x","model":"none"}`, `{"prompt":"x","image":"%%%"}`} {
+		if a := h.call(http.MethodPost, images, bad, idemKey, "k"); a.status/100 != 4 {
+			t.Errorf("%s: %d", bad, a.status)
+		}
+	}
+	h.must(h.store.SyncAccounts(t.Context(), "ark", nil))
+	if a := h.call(http.MethodPost, images, `{"prompt":"x"}`, idemKey, "k"); a.status != http.StatusServiceUnavailable {
+		t.Errorf("without accounts: %d %s", a.status, a.body)
+	}
+	h.must(h.store.SyncAccounts(t.Context(), "ark", []account.Account{pooled("a1")}))
+	h.create(images, `{"prompt":"another"}`, idemKey, "k")
+}
+
+// TestReplayNeedsNothingElse: neither the image by its URL nor the credential at
+// the upstream nor the model is looked at for a job that is there.
+func TestReplayNeedsNothingElse(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	content := picture(t, 300, 200)
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(content) }))
+	t.Cleanup(web.Close)
+	own := []string{"Authorization", "Bearer sim-own", idemKey, "k"}
+	id := h.create(images, `{"prompt":"x","image":"`+web.URL+`"}`, own...)
+	asked := h.checked()
+	web.Close()
+	if got := h.create(images, `{"prompt":"x","image":"`+web.URL+`"}`, own...); got != id {
+		t.Errorf("job %s, not %s", got, id)
+	}
+	if h.checked() != asked {
+		t.Error("the upstream was asked about the credential again")
+	}
+}
+
+// TestLoserTakesItsImageBack: two calls with one key race; what the second has
+// stored for its job is deleted.
+func TestLoserTakesItsImageBack(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	body := `{"prompt":"x","image":"` + h.dataURI(picture(t, 300, 200)) + `"}`
+	const calls = 8
+	ids := make(chan job.ID, calls)
+	for range calls {
+		go func() { ids <- h.create(images, body, idemKey, "k") }()
+	}
+	first := <-ids
+	for range calls - 1 {
+		if id := <-ids; id != first {
+			t.Errorf("jobs %s and %s", first, id)
+		}
+	}
+	kept, err := filepath.Glob(filepath.Join(h.dir, "*", "jobs", "*", "input-*"))
+	h.must(err)
+	if len(kept) != 1 || !strings.Contains(kept[0], string(first)) || h.jobs() != 1 {
+		t.Errorf("%d jobs; kept: %v", h.jobs(), kept)
 	}
 }

@@ -6,6 +6,8 @@
 // (Redis and versitygw 10 ms, MinIO half a second), so a test that breaks
 // things need not share one.
 //
+// [Program] starts one of our own programs in the same way.
+//
 // [Redis], [Versity], [VersityTLS] and [MinIO] are for tests and benchmarks:
 // they fail the test when the server cannot be had, never skip it, end the
 // process when the test is over, and log what the server said if the test

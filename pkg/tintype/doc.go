@@ -77,5 +77,6 @@
 // blocking call commits to a status long before the outcome is known), or in
 // the middle of a stream. What broke off is an [*IncompleteError] with the
 // job's id. Requests that cost money are sent once and never again by
-// themselves.
+// themselves. Where a caller has no id, because the connection broke before it
+// came, an IdempotencyKey in the request makes it safe to send it again.
 package tintype

@@ -12,10 +12,11 @@ import (
 	"time"
 )
 
-// The headers of an answer that name things.
+// The headers of an answer that the client reads.
 const (
 	headerJobID     = "X-Job-Id"
 	headerRequestID = "X-Request-Id"
+	headerReplayed  = "Idempotency-Replayed"
 )
 
 // maxErrorBytes is how much of an answer with an error status is read. The
@@ -46,6 +47,10 @@ type APIError struct {
 
 	// RetryAfter is how long to wait before trying again. Zero: not said.
 	RetryAfter time.Duration
+
+	// Replayed tells that an earlier request with the same IdempotencyKey made
+	// the job, and this is how it ended. It is tried anew only under a new key.
+	Replayed bool
 }
 
 // Error tells what is known in one line.
@@ -133,6 +138,7 @@ func apiErrorFrom(resp *http.Response, detail ErrorDetail) *APIError {
 		RequestID:  resp.Header.Get(headerRequestID),
 		JobID:      resp.Header.Get(headerJobID),
 		RetryAfter: retryAfter(resp.Header),
+		Replayed:   resp.Header.Get(headerReplayed) == "true",
 	}
 	e.take(detail)
 	return e

@@ -19,7 +19,9 @@ const (
 // A failure that the server reports is an *APIError. If the answer breaks off,
 // or ctx ends, after the server named the job, the error is an
 // *IncompleteError: the job goes on, and [Client.Job] finds it. The request is
-// sent once, whatever happens.
+// sent once, whatever happens, unless it has an IdempotencyKey: then net/http
+// may send it again over a connection that broke, and so may the caller, for
+// the answer to the same job.
 func (c *Client) Image(ctx context.Context, r ImageRequest) (*MediaResponse, error) {
 	r.Stream = false
 	return c.generate(ctx, pathImages, r)

@@ -154,7 +154,7 @@ func checkRequest(t *testing.T, r *http.Request, want call) {
 	for name, value := range map[string]string{
 		"Authorization": "Bearer k-1", "User-Agent": "test/1", "Content-Type": contentType,
 		"Accept": want.accept, "Prefer": want.prefer,
-		"Idempotency-Key": "", // net/http would send such a POST twice by itself
+		"Idempotency-Key": "", // without one that the caller gave: net/http would send the POST twice by itself
 	} {
 		equal(t, name, r.Header.Get(name), value)
 	}

@@ -29,12 +29,10 @@ type ImageRequest struct {
 	// ResponseFormat is what "data" of the answer carries. Empty: links.
 	ResponseFormat ResponseFormat `json:"response_format,omitempty"`
 
-	// IdempotencyKey makes a repeat of the request safe: whoever sends the same key
-	// with the same request gets the same job, for 24 hours unless the server's
-	// operator chose another time. At most 255 printable ASCII characters, fresh
-	// for each new request. Empty: each request is a new job. It is sent as a
-	// header; net/http may send such a request again by itself when a connection
-	// turns out to be dead.
+	// IdempotencyKey has the request made once, however often it is sent: the
+	// same key with the same request means the same job, for a day. 1 to 255
+	// visible ASCII characters; a new one for each new wish. It goes into a
+	// header. Empty: every call is a job of its own.
 	IdempotencyKey string `json:"-"`
 }
 
@@ -70,12 +68,7 @@ type VideoRequest struct {
 	// it themselves, whatever it was.
 	Stream bool `json:"stream,omitempty"`
 
-	// IdempotencyKey makes a repeat of the request safe: whoever sends the same key
-	// with the same request gets the same job, for 24 hours unless the server's
-	// operator chose another time. At most 255 printable ASCII characters, fresh
-	// for each new request. Empty: each request is a new job. It is sent as a
-	// header; net/http may send such a request again by itself when a connection
-	// turns out to be dead.
+	// IdempotencyKey is that of [ImageRequest].
 	IdempotencyKey string `json:"-"`
 }
 

@@ -3,19 +3,18 @@
 -- ARGV: id, pool, model, tenant, spec, secret, deadline ms, retention ms,
 --       grace ms, kind, account ("" for the pool's own accounts), its limit,
 --       sealed credential ("" for none), upstream, harvest ms: how long after the
---       deadline late media is waited for, cancel after ms (0: never), digest of
---       the idempotency key ("" for none), of the body ("" for none), "1" if the
---       caller says that it repeats, how long a repeat finds the job by its key
---       and by its body in ms (0: never)
+--       deadline late media is waited for, cancel after ms (0: never);
+--       of repeats.lua: idempotency key ("" for none), digest of the request, ms
+--       for which the key is kept, ms for which retries find the job (0: never),
+--       absorb ms (0: this is no retry)
 -- Returns {"ok", bells, now ms, account ("" while it waits)}, {"unusable"} when
--- no account could ever serve the job, {"exists"} when the id is taken: the reply
--- of an earlier try was lost, or {"taken", {}, job, body's digest} when another
--- request was this one before.
+-- no account could ever serve the job, {"exists"} when the id is taken: the
+-- reply of an earlier try was lost, or {"earlier"} when the request has its job:
+-- then nothing is written.
 local id, pool, model = ARGV[1], ARGV[2], ARGV[3]
 local grace = tonumber(ARGV[9])
 if redis.call('EXISTS', job_key(id)) == 1 then return { 'exists', {} } end
-local taken = repeated(ARGV[17], ARGV[18], ARGV[19] == '1')
-if taken then return taken end
+if keyed(ARGV[17]) or ARGV[17] == '' and absorbing(ARGV[18], tonumber(ARGV[21])) then return { 'earlier', {} } end
 if ARGV[11] ~= '' then
   local keep = tonumber(ARGV[7]) + tonumber(ARGV[8]) + tonumber(ARGV[15])
   local acct = P .. 'acct:' .. ARGV[11]
@@ -36,9 +35,8 @@ redis.call('HSET', job_key(id), 'id', id, 'tenant', ARGV[4], 'spec', ARGV[5], 's
   'pool', pool, 'model', model, 'kind', ARGV[10], 'upstream', ARGV[14], 'own', ARGV[11] ~= '' and 1 or 0, 'state', 'queued', 'phase', '',
   'ticket', ticket, 'ver', acct and 2 or 0, 'fence', 0, 'bell', acct and 1 or 0, 'tries', 0, 'account', acct or '', 'owner', '',
   'created', now, 'deadline', deadline, 'harvest_by', deadline + tonumber(ARGV[15]), 'retention', ARGV[8], 'expires', deadline + tonumber(ARGV[8]))
+remember(id, ARGV[17], ARGV[18], ARGV[19], tonumber(ARGV[20]))
 redis.call('ZADD', P .. 'deadlines', deadline, id)
-if ARGV[17] ~= '' then redis.call('SET', P .. 'once:' .. ARGV[17], id .. ' ' .. ARGV[18], 'PX', ARGV[20]) end
-if ARGV[18] ~= '' and ARGV[21] ~= '0' then redis.call('SET', P .. 'same:' .. ARGV[18], id, 'PX', ARGV[21]) end
 if ARGV[16] ~= '0' then redis.call('ZADD', P .. 'cancels', now + tonumber(ARGV[16]), id) end
 if not acct then
   event(id, 'job.queued')

@@ -5,8 +5,6 @@
 --   job:<id>        hash    the record
 --   ev:<id>         stream  the event log; the entry "7-0" is event 7
 --   cred:<id>       string  the caller's sealed credential
---   once:<digest>   string  "<id> <body's digest>": the job of an idempotency key
---   same:<digest>   string  the newest job of a body
 --   line:<line>     zset    waiting jobs of one pool and model, by ticket
 --   lines:<pool>    zset    lines with waiting jobs, least recently served first
 --   pools           set     pools that have lines
@@ -336,16 +334,4 @@ local function may_settle(id, token, fence)
   if fence ~= nil and j[3] ~= fence then return false end
   if stage == 'blind' then return j[4] == token end
   return stage == 'submitting' and (j[4] == token or j[5] == token)
-end
-
--- repeated finds the job of an earlier request with the same idempotency key or,
--- for a caller that says that it repeats, with the same body. It returns the
--- reply of a script, or nil.
-local function repeated(key, body, says_so)
-  if key ~= '' then
-    local id, of = string.match(redis.call('GET', P .. 'once:' .. key) or '', '^(%S+) (%S+)$')
-    return id and { 'taken', {}, id, of }
-  end
-  local id = says_so and redis.call('GET', P .. 'same:' .. body)
-  return id and { 'taken', {}, id, body } or nil
 end

@@ -1,0 +1,135 @@
+//go:build chaos
+
+package e2e_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/tintypehq/tintype/internal/e2e/wire"
+	"github.com/tintypehq/tintype/internal/upstream/sim"
+	"github.com/tintypehq/tintype/internal/upstream/sim/faults"
+)
+
+const (
+	soakJobs = 2000
+	soakPace = 300 * time.Millisecond // so that they take ten minutes to come
+	soakRest = 3 * time.Second        // between two faults, on average
+)
+
+// soak is F16: two thousand jobs in ten minutes, and something breaks every few
+// seconds, whatever the dice say.
+func soak(r *row) {
+	c := plan{limit: crashLimit, wired: true, settings: hurry(), sim: []string{"--visibility-lag", "500ms"}}.start(r.T)
+	dice := rand.New(rand.NewPCG(r.seed, 16))
+	sent := make(chan []posted, 1)
+	go func() { sent <- c.pour(soakJobs) }()
+	broke := map[string]int{}
+	var all []posted
+	for all == nil {
+		select {
+		case all = <-sent:
+		case <-time.After(soakRest/2 + time.Duration(dice.Int64N(int64(soakRest)))):
+			broke[c.breakSomething(dice)]++
+		}
+	}
+	c.heal()
+	accepted := 0
+	for _, s := range all {
+		if s.id != "" {
+			accepted++
+		}
+	}
+	jobs, charges := c.settle(r)
+	if len(jobs) < accepted {
+		c.Errorf("%d jobs were accepted, %d are there", accepted, len(jobs))
+	}
+	ends := map[string]int{}
+	for _, j := range jobs {
+		unknown := j.state == "failed" && j.failure == "submit_outcome_unknown" && !j.lookup()
+		ends[strings.TrimSpace(j.state+" "+j.failure)]++
+		if !unknown && (j.state != "succeeded" || charges[j.id] != 1) {
+			c.Errorf("%q: job %s is %s (%s) with %d charges", j.spec.Prompt, j.id, j.state, j.failure, charges[j.id])
+		}
+		r.recovered(j.finished.Sub(j.created))
+	}
+	c.Logf("faults %v, ends %v", broke, ends)
+	broken := 0
+	for _, n := range broke {
+		broken += n
+	}
+	r.remark("%d faults; ends %v", broken, ends)
+	if ends["succeeded"] < len(jobs)*3/4 {
+		c.Errorf("only %v of %d jobs", ends, len(jobs))
+	}
+}
+
+// pour posts jobs of all kinds at a steady pace.
+func (c *cluster) pour(n int) (out []posted) {
+	tick := time.NewTicker(soakPace)
+	defer tick.Stop()
+	for i := range n {
+		w := works()[i%3]
+		auth := []string{gatewayKey, pooled, holdKey}[i/3%3]
+		out = append(out, c.submit(request{url: w.path, key: auth, body: encode(fields{"model": w.model, "prompt": c.prompt("waves")})}))
+		<-tick.C
+	}
+	return out
+}
+
+// breakSomething breaks one thing and says what.
+func (c *cluster) breakSomething(dice *rand.Rand) string {
+	c.Helper()
+	door := c.doors.sim
+	if i := dice.IntN(5); i < 4 {
+		door = c.doors.redis[[]string{"api-1", "api-2", "worker-1", "worker-2"}[i]]
+	}
+	switch n := dice.IntN(12); n {
+	case 0, 1, 2, 3, 4, 5:
+		c.killOne(n)
+		return "kill"
+	case 6, 7:
+		door.Cut()
+		return "cut"
+	case 8:
+		c.must(door.Set(wire.Hole))
+		<-time.After(2 * time.Second) // how long nothing comes through
+		c.must(door.Set(wire.Pass))
+		return "hole"
+	case 9:
+		door.DropReply(func([]byte) bool { return true }, nil)
+		return "lost reply"
+	default:
+		op := []faults.Op{faults.Create, faults.Get, faults.Media}[dice.IntN(3)]
+		c.rule(sim.Rule{Match: "*", Op: op, Fault: string(faults.Internal), Times: 2, Accepted: op == faults.Create && dice.IntN(2) == 0})
+		return "5xx"
+	}
+}
+
+// heal takes back what waits to go wrong.
+func (c *cluster) heal() {
+	c.Helper()
+	c.allRedis(wire.Pass)
+	c.must(c.doors.sim.Set(wire.Pass))
+	a := c.call(request{method: "DELETE", url: c.sim.base() + "/_sim/faults"})
+	if a.status/100 != 2 {
+		c.Fatalf("the simulator keeps its rules: %d", a.status)
+	}
+}
+
+func (c *cluster) must(err error) {
+	c.Helper()
+	if err != nil {
+		c.Fatal(err)
+	}
+}
+
+// rule gives the simulator a rule of faults.
+func (c *cluster) rule(rule sim.Rule) {
+	c.Helper()
+	if a := c.call(request{url: c.sim.base() + "/_sim/faults", body: encode(rule)}); a.status/100 != 2 {
+		c.Fatal(fmt.Errorf("the simulator does not take the rule: %d %s", a.status, a.body))
+	}
+}

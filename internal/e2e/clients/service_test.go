@@ -1,0 +1,156 @@
+package clients_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/tintypehq/tintype/internal/testserver"
+)
+
+// bin is where TestMain has put the built programs.
+var bin string
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "tt-clients-")
+	if err == nil {
+		defer func() { _ = os.RemoveAll(dir) }()
+		err = build(dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	bin = dir
+	code := m.Run()
+	http.DefaultClient.CloseIdleConnections()
+	if err := goleak.Find(); code == 0 && err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+func build(dir string) error {
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", dir+string(filepath.Separator), "./cmd/api", "./cmd/worker", "./cmd/tintype")
+	cmd.Dir = filepath.Join("..", "..", "..")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the programs: %w\n%s", err, said)
+	}
+	return nil
+}
+
+// The tenants.
+const (
+	patient = "tt_clients_patient_0c61" // its calls are silent until the status is known
+	second  = "tt_clients_second_77ab"  // as the first
+	website = "tt_clients_website_5b7e" // its calls have their head early
+	window  = "tt_clients_window_e09d"  // its calls are sent away by 409 now and then
+)
+
+// service is two API processes and a worker on a Redis of their own, with the
+// simulator as upstream.
+type service struct {
+	apis [2]*testserver.OwnProgram
+	sim  *testserver.OwnProgram
+	data string
+}
+
+func start(t *testing.T) *service {
+	t.Helper()
+	s := &service{data: t.TempDir()}
+	s.sim = testserver.Program(t, filepath.Join(bin, "tintype"), []string{"sim", "--addr", "127.0.0.1:0", "--image-time", "100ms", "--video-time", "300ms"}, nil, testserver.SimAddress)
+	settings := map[string]string{
+		"REDIS_URL": testserver.Redis(t).URL, "STORAGE_DRIVER": "file", "STORAGE_FILE_DIR": s.data,
+		"SERVER_ADDR": "127.0.0.1:0", "WORKER_ADDR": "127.0.0.1:0", "AUTH_PASS_THROUGH": "false",
+		"WAIT_SILENCE": "300ms", "WAIT_INTERVAL": "1s", "WAIT_WINDOW": "1s",
+		"VIDEO_POLL_FIRST": "200ms", "VIDEO_POLL_INTERVAL": "200ms", "VIDEO_POLL_MAX_INTERVAL": "200ms",
+		"UPSTREAMS_0_NAME": "ark", "UPSTREAMS_0_BASE_URL": s.sim.URL() + "/api/v3", "UPSTREAMS_0_ALLOW_PRIVATE": "true",
+		"UPSTREAMS_0_ACCOUNTS_0_ID": "ark-1", "UPSTREAMS_0_ACCOUNTS_0_KEY": "sim-clients", "UPSTREAMS_0_ACCOUNTS_0_MAX_IN_FLIGHT": "40",
+		"MODELS_0_NAME": "Seedream 4.0", "MODELS_0_KIND": "image", "MODELS_0_ID": "doubao-seedream-4-0-250828", "MODELS_0_RESOLUTION": "1K",
+		"MODELS_1_NAME": "doubao-video", "MODELS_1_KIND": "video", "MODELS_1_ID": "doubao-seedance-1-0-pro-250528", "MODELS_1_RESOLUTION": "480p",
+	}
+	for i, k := range []struct{ name, key, mode string }{
+		{"patient", patient, "hold"}, {"second", second, "hold"}, {"website", website, "keepalive"}, {"window", window, "window"},
+	} {
+		at := fmt.Sprintf("AUTH_KEYS_%d_", i)
+		settings[at+"NAME"], settings[at+"KEY"], settings[at+"WAIT_MODE"] = k.name, k.key, k.mode
+	}
+	var env []string
+	for name, value := range settings {
+		env = append(env, "TINTYPE_"+name+"="+value)
+	}
+	for i := range s.apis {
+		s.apis[i] = testserver.Program(t, filepath.Join(bin, "api"), nil, env, loggedAddress)
+	}
+	testserver.Program(t, filepath.Join(bin, "worker"), nil, env, loggedAddress)
+	return s
+}
+
+// loggedAddress finds where an API, or a worker's health, listens.
+func loggedAddress(line string) string {
+	var l struct{ Addr string }
+	if json.Unmarshal([]byte(line), &l) != nil || l.Addr == "" {
+		return ""
+	}
+	return "http://" + l.Addr
+}
+
+// charges counts what was paid for each prompt.
+func (s *service) charges(t *testing.T) map[string]int {
+	t.Helper()
+	var ledger struct {
+		Submissions []struct {
+			Prompt  string
+			Charged bool
+		}
+		Totals struct{ Dropped int }
+	}
+	if err := json.Unmarshal(get(t, s.sim.URL()+"/_sim/ledger"), &ledger); err != nil || ledger.Totals.Dropped > 0 {
+		t.Fatalf("ledger: %v, %d dropped", err, ledger.Totals.Dropped)
+	}
+	charged := map[string]int{}
+	for _, sub := range ledger.Submissions {
+		if sub.Charged {
+			charged[sub.Prompt]++
+		}
+	}
+	return charged
+}
+
+// made gives the prompt that a job was made of, from its record in the archive.
+func (s *service) made(t *testing.T, id string) string {
+	t.Helper()
+	var j struct{ Spec struct{ Prompt string } }
+	b, err := os.ReadFile(filepath.Join(s.data, "jobs", filepath.Base(id), "job.json"))
+	if err == nil {
+		err = json.Unmarshal(b, &j)
+	}
+	if err != nil {
+		t.Errorf("record of job %s: %v", id, err)
+	}
+	return j.Spec.Prompt
+}
+
+func get(t *testing.T, url string) []byte {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("GET %s: %s, %v", url, resp.Status, err)
+	}
+	return b
+}
