@@ -203,7 +203,7 @@ func TestRedirects(t *testing.T) {
 	if len(reached) != 0 {
 		t.Error("the private address was reached")
 	}
-	if b, err := c.GetAll(t.Context(), s.URL+"/relative?signature=x", 10); err != nil || string(b) != "here" {
+	if b, err := getAll(t, c, s.URL+"/relative?signature=x", 10); err != nil || string(b) != "here" {
 		t.Errorf("a good redirect: %q, %v", b, err)
 	}
 	none := newClient(t, func(cfg *fetch.Config) { cfg.MaxRedirects = -1 })
@@ -217,7 +217,7 @@ func TestNoProxyFromEnvironment(t *testing.T) { // not parallel: it sets the env
 	t.Setenv("HTTP_PROXY", proxy.URL)
 	s := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("direct")) })
 	c := newClient(t, func(cfg *fetch.Config) { cfg.Resolver = resolver(t, []string{"127.0.0.1"}) })
-	b, err := c.GetAll(t.Context(), "http://media.example:"+portOf(t, s.URL)+"/", 10)
+	b, err := getAll(t, c, "http://media.example:"+portOf(t, s.URL)+"/", 10)
 	if err != nil || string(b) != "direct" {
 		t.Errorf("%q, %v", b, err)
 	}

@@ -136,20 +136,6 @@ func (c *Client) Get(ctx context.Context, rawURL string, opts Options) (*Respons
 	return out, nil
 }
 
-// GetAll fetches a whole file of at most maxBytes into memory.
-func (c *Client) GetAll(ctx context.Context, rawURL string, maxBytes int64) ([]byte, error) {
-	resp, err := c.Get(ctx, rawURL, Options{MaxBytes: maxBytes})
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
 // CheckHost checks a URL as Get would, up to the connection: it resolves the
 // name and refuses if any of its addresses is not allowed. It proves nothing
 // about later, since names change; Get checks by itself.

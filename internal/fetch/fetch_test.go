@@ -174,7 +174,7 @@ func TestTooLarge(t *testing.T) {
 	if _, err := c.Get(t.Context(), s.URL+"/announced", fetch.Options{Offset: 60001}); !errors.Is(err, fetch.ErrTooLarge) {
 		t.Errorf("announced, the rest: %v", err)
 	}
-	if _, err := c.GetAll(t.Context(), s.URL+"/endless", 100000); !errors.Is(err, fetch.ErrTooLarge) {
+	if _, err := getAll(t, c, s.URL+"/endless", 100000); !errors.Is(err, fetch.ErrTooLarge) {
 		t.Errorf("endless: %v", err)
 	}
 	resp, err := c.Get(t.Context(), s.URL+"/endless", fetch.Options{})

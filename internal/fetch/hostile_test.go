@@ -119,7 +119,7 @@ func TestNothingIsUnpacked(t *testing.T) {
 			w.Header().Set("Content-Encoding", encoding)
 			_, _ = w.Write(bomb.Bytes())
 		})
-		got, err := newClient(t, nil).GetAll(t.Context(), s.URL, 1<<20)
+		got, err := getAll(t, newClient(t, nil), s.URL, 1<<20)
 		if err != nil || !bytes.Equal(got, bomb.Bytes()) {
 			t.Errorf("%s: %d bytes of %d, %v", encoding, len(got), bomb.Len(), err)
 		}

@@ -1,6 +1,7 @@
 package fetch_test
 
 import (
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -46,6 +47,17 @@ func serve(t *testing.T, h http.HandlerFunc) *httptest.Server {
 		s.Close()
 	})
 	return s
+}
+
+// getAll fetches a whole file of at most so many bytes.
+func getAll(t *testing.T, c *fetch.Client, rawURL string, maxBytes int64) ([]byte, error) {
+	t.Helper()
+	resp, err := c.Get(t.Context(), rawURL, fetch.Options{MaxBytes: maxBytes})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	return io.ReadAll(resp.Body)
 }
 
 func portOf(t *testing.T, rawURL string) string {
