@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -85,17 +86,19 @@ func TestFetchedPicturesAreBudgeted(t *testing.T) {
 		_, _ = w.Write(pic[len(pic)-1:])
 	}))
 	t.Cleanup(web.Close)
+	release := sync.OnceFunc(func() { close(goOn) })
+	t.Cleanup(release)
 	ask := func(path string) answer {
 		return h.call(http.MethodPost, images, fmt.Sprintf(`{"prompt":"x","image":%q}`, web.URL+path), "Prefer", "respond-async")
 	}
-	slow := make(chan answer)
+	slow := make(chan answer, 1)
 	go func() { slow <- ask("/slow") }()
 	<-begun
 	h.eventually(func() bool { return ask("/quick").status == 503 })
 	if code, _, _ := errorOf(t, ask("/quick").body); code != "queue_full" {
 		t.Errorf("the code is %s", code)
 	}
-	close(goOn)
+	release()
 	if a := <-slow; a.status != 202 {
 		t.Errorf("%d %s", a.status, a.body)
 	}
