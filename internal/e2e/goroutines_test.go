@@ -12,8 +12,9 @@ const (
 	// there is nothing to do: two for each connection that it keeps for the next call.
 	spareGoroutines = 60
 
-	// callsBack is how long it may take until a program is back at that.
-	callsBack = 10 * time.Second
+	// callsBack is how long it may take until a program is back at that: somewhat
+	// longer than idle connections are kept, of which a thousand jobs leave many.
+	callsBack = 40 * time.Second
 )
 
 // goroutines are how many each program has, by its own metrics.
