@@ -101,11 +101,11 @@ func (s *service) check(t *testing.T, calls []call, results []result) {
 // of them are cut.
 func TestEqualCalls(t *testing.T) {
 	t.Parallel()
-	s := start(t)
 	for name, make := range sdks {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			base := (&cutter{T: t, choose: func(*http.Request, uint) cut { return waiting }}).listen(s)
+			s := start(t)
+			base := (&cutter{T: t, choose: func(*http.Request, uint) cut { return settled }}).listen(s)
 			one := call{Kind: "image", Prompt: "twins by " + name, Key: patient}
 			another := call{Kind: "image", Prompt: "twins by " + name, Key: second}
 			film := call{Kind: "video", Prompt: "twins in motion by " + name, Key: patient}
