@@ -11,7 +11,7 @@ SHELL := bash
 # make run ARGS='--addr 127.0.0.1:9000'
 ARGS ?=
 # How long `make fuzz` spends on each target.
-FUZZTIME ?= 20s
+FUZZTIME ?= 60s
 # Narrow a test run down: make test PKG=./internal/queue/... TESTFLAGS='-run Retry -v'
 PKG ?= ./...
 TESTFLAGS ?=
@@ -62,7 +62,7 @@ test-clients: setup-clients ## OpenAI's SDKs for Node and Go, cut off again and 
 
 .PHONY: chaos
 chaos: setup-test ## The table of faults: crashes, cuts and lies at every step (CHAOS='F1|F7' for some rows, SEED=1)
-	CHAOS='$(CHAOS)' SEED='$(SEED)' go test -tags chaos -run TestChaos -count=1 -parallel 3 -timeout 60m -v ./internal/e2e | grep -v '^=== '
+	CHAOS='$(CHAOS)' SEED='$(SEED)' go test -tags chaos -run 'TestChaos$(if $(CHAOS),,|TestCanaries)' -count=1 -parallel 3 -timeout 60m -v ./internal/e2e | grep -v '^=== '
 
 .PHONY: test-minio
 test-minio: setup-minio ## The object store's tests on MinIO as a second S3 server
@@ -73,7 +73,7 @@ bench: setup-bench ## Measure speed and memory against floors of the same run
 	go run ./internal/bench $(ARGS)
 
 .PHONY: fuzz
-fuzz: setup-test ## Fuzz each fuzz target for FUZZTIME (20s)
+fuzz: setup-test ## Fuzz each fuzz target for FUZZTIME (60s)
 	@grep -rlE '^func Fuzz' --include='*_test.go' --exclude-dir=tools internal pkg | while read -r file; do \
 		for target in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*).*/\1/p' "$$file"); do \
 			echo "== $$target ($$file)"; \

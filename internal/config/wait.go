@@ -53,7 +53,7 @@ type Limits struct {
 
 	// BodyBudget is how much memory one API process sets aside for request bodies
 	// at once; whoever comes then is told to come back. With what it takes to take
-	// them apart it may be three times that. At least twice Body.
+	// them apart it may be four times that. At least twice Body.
 	BodyBudget Size `yaml:"body_budget" default:"512MiB" range:"64KiB..64GiB"`
 
 	// HeaderBytes is the largest request head.

@@ -56,6 +56,14 @@ func (c *cluster) wishCall(i int, w wish) request {
 	default:
 		r.headers = []string{"Prefer", "respond-async"}
 	}
+	switch i % 5 {
+	case 0:
+		r.headers = append(r.headers, "Idempotency-Key", fmt.Sprintf("wish-%d", i))
+	case 1:
+		r.headers = append(r.headers, "X-Stainless-Retry-Count", "1")
+	case 2:
+		body["on_disconnect"] = "cancel"
+	}
 	r.body = encode(body)
 	return r
 }
@@ -95,7 +103,8 @@ func (c *cluster) misplaced() (out []request) {
 // looks through does hold what belongs there, or its silence would mean nothing.
 func TestCanaries(t *testing.T) {
 	t.Parallel()
-	c := start(t, "TINTYPE_LOG_LEVEL=debug", "TINTYPE_IMAGE_SUBMIT_TIMEOUT=5s", "TINTYPE_VIDEO_SUBMIT_TIMEOUT=5s", "TINTYPE_VIDEO_UNKNOWN_HOLD=1s")
+	c := start(t, "TINTYPE_LOG_LEVEL=debug", "TINTYPE_IMAGE_SUBMIT_TIMEOUT=5s", "TINTYPE_VIDEO_SUBMIT_TIMEOUT=5s", "TINTYPE_VIDEO_UNKNOWN_HOLD=1s",
+		"TINTYPE_WORKER_SUBMIT_FENCE=redis+s3")
 	all := wishes()
 	began := time.Now()
 	jobs := c.postWishes(all)
@@ -106,6 +115,11 @@ func TestCanaries(t *testing.T) {
 		}
 	}
 	ends := map[string]int{}
+	for i, id := range jobs {
+		if i%13 == 0 {
+			c.call(request{method: http.MethodPost, url: c.apis[i%2].base() + "/v1/jobs/" + id + "/cancel", key: ownCanary(i)})
+		}
+	}
 	for i, id := range jobs { // what the job says of itself goes through the checker's hands, too
 		j := c.awaitJob(c.apis[i%2], ownCanary(i), id, jobView.final)
 		code := j.Status

@@ -75,7 +75,7 @@ func wrongClock(t *testing.T, r *row) {
 	skews := map[string]time.Duration{
 		"api-1": 10 * time.Minute, "api-2": -10 * time.Minute, "worker-1": 10 * time.Minute, "worker-2": -10 * time.Minute,
 	}
-	c := plan{limit: crashLimit, skews: skews, settings: hurry()}.start(t)
+	c := plan{limit: crashLimit, skews: skews, settings: patient()}.start(t)
 	for i := range 24 {
 		c.postAs(works()[i%3], "waves sim:ready=1500ms")
 	}
@@ -148,7 +148,7 @@ func clocksCancelsCrowds(r *row) {
 // cancelRace cancels jobs at about the time at which they are done.
 func cancelRace(t *testing.T, r *row) {
 	t.Helper()
-	c := plan{limit: crashLimit, settings: hurry()}.start(t)
+	c := plan{limit: crashLimit, settings: patient()}.start(t)
 	dice := rand.New(rand.NewPCG(r.seed, 15))
 	ids := make([]string, 60)
 	var all sync.WaitGroup

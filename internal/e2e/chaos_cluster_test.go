@@ -4,10 +4,7 @@ package e2e_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -133,67 +130,14 @@ func (c *cluster) revive(ctx context.Context, p *program) {
 	c.Errorf("%s crashed %d times", p.name, restartsMost)
 }
 
-// posted is what became of the call that posts a job.
-type posted struct {
-	id  string // "" unless the call was answered
-	err error  // the call was sent and not answered: there may be a job
-}
-
-// submit posts a job to the APIs in turn until one has taken the call.
-func (c *cluster) submit(r request) posted {
-	ctx, cancel := context.WithTimeout(c.ctx(), 30*time.Second)
-	defer cancel()
-	r.headers = append(r.headers, "Prefer", "respond-async")
-	path := r.url
-	var out posted
-	turn := int(c.named.Add(1))
-	err := until(ctx, func() error {
-		turn++
-		r.url = c.apis[turn%len(c.apis)].base() + path
-		a, err := c.try(r)
-		var dial *net.OpError
-		switch {
-		case errors.As(err, &dial) && dial.Op == "dial":
-			return err
-		case err != nil:
-			out = posted{err: err}
-		case a.status == http.StatusServiceUnavailable:
-			return fmt.Errorf("%d %s", a.status, a.body)
-		case a.status != http.StatusAccepted:
-			out = posted{err: fmt.Errorf("POST %s: %d %s", path, a.status, a.body)}
-		default:
-			out = posted{id: a.jobID()}
-		}
-		return nil
-	})
-	if err != nil {
-		out = posted{err: err}
-	}
-	return out
-}
-
-// settle waits until nothing goes on any more and gives all jobs and what was
-// paid for each.
+// settle is atRest for a row, which counts.
 func (c *cluster) settle(r *row) (jobs []record, charges map[string]int) {
 	c.Helper()
-	ctx, cancel := context.WithTimeout(c.ctx(), 2*time.Minute)
-	defer cancel()
-	if err := until(ctx, func() error { return c.settled(ctx) }); err != nil {
-		c.Fatal(err)
+	jobs, charges = c.atRest()
+	total := 0
+	for _, n := range charges {
+		total += n
 	}
-	s, err := c.look(ctx)
-	if err != nil {
-		c.Fatal(err)
-	}
-	charges, total := map[string]int{}, 0
-	for _, j := range s.jobs {
-		for _, sub := range s.submissions(j) {
-			if sub.Charged {
-				charges[j.id]++
-				total++
-			}
-		}
-	}
-	r.count(len(s.jobs), total)
-	return s.jobs, charges
+	r.count(len(jobs), total)
+	return jobs, charges
 }

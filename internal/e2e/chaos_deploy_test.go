@@ -107,7 +107,7 @@ func (c *cluster) longestGap(word string, over <-chan struct{}) (longest time.Du
 func mediaSpoilt(r *row) {
 	r.Run("source", func(t *testing.T) {
 		t.Parallel()
-		c := plan{limit: crashLimit, settings: []string{"TINTYPE_VIDEO_DEADLINE=60s", "TINTYPE_IMAGE_DEADLINE=60s"}}.start(t)
+		c := plan{limit: crashLimit, settings: []string{"TINTYPE_VIDEO_DEADLINE=4m", "TINTYPE_IMAGE_DEADLINE=4m"}}.start(t)
 		seen := c.watchBucket()
 		fails := map[string]bool{}
 		for _, w := range works() {

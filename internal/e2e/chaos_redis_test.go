@@ -4,14 +4,9 @@ package e2e_test
 
 import (
 	"bytes"
-	"crypto/sha1"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
-	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
@@ -30,7 +25,7 @@ func redisAwayAtReturn(r *row) {
 			r.Run(fmt.Sprintf("%s at %s", w.name, p), func(t *testing.T) {
 				t.Parallel()
 				a, armed := arm(t, p, crash.Hold)
-				c := plan{environ: armed, settings: hurry(), wired: true}.start(t)
+				c := plan{environ: armed, settings: patient(), wired: true}.start(t)
 				id := c.postAs(w, "waves")
 				c.awaitMark(a)
 				c.allRedis(wire.Refuse)
@@ -101,101 +96,13 @@ func cutOff(r *row) {
 		c.postAs(works()[1], "waves sim:ready=40s")
 	}
 	c.postAs(works()[1], "waves sim:size=2MB sim:stall,times=1")
-	c.awaitAll(func(j record) bool { return j.state == "running" && j.account != "" || j.state == "mirroring" })
-	dead := c.workers[0]
-	if n, err := c.gauge(dead, "leases_held"); err != nil || n == 0 {
-		dead = c.workers[1]
-	}
-	heir := other(dead, c.workers)
-	had, err := c.gauge(dead, "leases_held")
-	if err != nil || had == 0 {
-		c.Fatalf("%s holds %v leases: %v", dead.name, had, err)
-	}
-	if err := c.doors.redis[dead.name].Set(wire.Hole); err != nil {
-		c.Fatal(err)
-	}
-	cut := time.Now()
-	c.awaitGauge(dead, "leases_held", func(v float64) bool { return v == 0 })
-	stopped := time.Since(cut)
-	c.awaitGauge(heir, "leases_held", func(v float64) bool { return v >= 7 })
-	taken := time.Since(cut)
+	stopped, taken := c.cutWorkerOff(time.Minute)
 	r.recovered(taken)
-	r.remark("%s: acts no more after %s, taken over after %s", "cut off with a lease of 15s", stopped.Round(100*time.Millisecond), taken.Round(100*time.Millisecond))
+	r.remark("acts no more %s after the cut, taken over %s after it", stopped.Round(100*time.Millisecond), taken.Round(100*time.Millisecond))
 	if stopped > usual || taken > usual+2*time.Second {
-		c.Errorf("%s gave up after %s, %s took over after %s", dead.name, stopped, heir.name, taken)
+		c.Errorf("it gave up after %s and was taken over after %s", stopped, taken)
 	}
-	jobs, charges := c.settle(r)
-	<-time.After(time.Until(cut.Add(time.Minute))) // how long it is cut off
-	before := c.fingerprint(jobs)
-	if err := c.doors.redis[dead.name].Set(wire.Pass); err != nil {
-		c.Fatal(err)
-	}
-	if err := until(c.ctx(), func() error { return dead.ready(c.ctx()) }); err != nil {
-		c.Fatal(err)
-	}
-	<-time.After(2 * time.Second) // time to do harm
-	if after := c.fingerprint(jobs); !maps.Equal(before, after) {
-		c.Errorf("the worker that came back has changed something:\n%v\n%v", before, after)
-	}
-	for _, j := range jobs {
-		if j.state != "succeeded" || charges[j.id] != 1 {
-			c.Errorf("job %s is %s (%s) with %d charges", j.id, j.state, j.failure, charges[j.id])
-		}
-	}
-}
-
-// fingerprint is the whole of all records and logs.
-func (c *cluster) fingerprint(jobs []record) map[string]string {
-	c.Helper()
-	out := map[string]string{}
-	for _, j := range jobs {
-		m, err := c.rdb.HGetAll(c.ctx(), key("job:"+j.id)).Result()
-		if err != nil {
-			c.Fatal(err)
-		}
-		log, err := c.rdb.XRange(c.ctx(), key("ev:"+j.id), "-", "+").Result()
-		if err != nil {
-			c.Fatal(err)
-		}
-		out[j.id] = fmt.Sprint(m, log) // maps print in order
-	}
-	return out
-}
-
-// awaitAll waits until all jobs are as wanted.
-func (c *cluster) awaitAll(wanted func(record) bool) {
-	c.Helper()
-	deadline := time.Now().Add(60 * time.Second)
-	for {
-		jobs, err := c.records(c.ctx())
-		if err != nil {
-			c.Fatal(err)
-		}
-		i := slices.IndexFunc(jobs, func(j record) bool { return !wanted(j) })
-		if len(jobs) > 0 && i < 0 {
-			return
-		}
-		if time.Now().After(deadline) {
-			c.Fatalf("job %s is %s", jobs[i].id, jobs[i].state)
-		}
-		<-time.After(20 * time.Millisecond)
-	}
-}
-
-// awaitGauge waits until a worker's gauge is as wanted.
-func (c *cluster) awaitGauge(p *program, name string, wanted func(float64) bool) {
-	c.Helper()
-	deadline := time.Now().Add(60 * time.Second)
-	for {
-		v, err := c.gauge(p, name)
-		if err == nil && wanted(v) {
-			return
-		}
-		if time.Now().After(deadline) {
-			c.Fatalf("%s of %s is %v, %v", name, p.name, v, err)
-		}
-		<-time.After(20 * time.Millisecond)
-	}
+	c.settle(r)
 }
 
 // redisKilled is F9: Redis dies and comes back with its file, or without
@@ -203,7 +110,7 @@ func (c *cluster) awaitGauge(p *program, name string, wanted func(float64) bool)
 func redisKilled(r *row) {
 	r.Run("with its file", func(t *testing.T) {
 		t.Parallel()
-		c := plan{limit: crashLimit, settings: hurry()}.start(t)
+		c := plan{limit: crashLimit, settings: patient()}.start(t)
 		stop := make(chan struct{})
 		posting := make(chan int, 1)
 		go func() { posting <- len(c.keepPosting(stop)) }()
@@ -229,87 +136,11 @@ func redisKilled(r *row) {
 	})
 	r.Run("emptied", func(t *testing.T) {
 		t.Parallel()
-		redisEmptied(t, r)
+		c := plan{limit: crashLimit, unchecked: true, settings: patient()}.start(t)
+		took, jobs, charges := c.emptied()
+		r.recovered(took)
+		r.count(jobs, charges)
 	})
-}
-
-func redisEmptied(t *testing.T, r *row) {
-	t.Helper()
-	c := plan{limit: crashLimit, unchecked: true, settings: hurry()}.start(t)
-	done := c.postAs(works()[1], "waves")
-	jobs, _ := c.settle(r)
-	running := c.postAs(works()[1], "waves sim:ready=3s")
-	waiting := c.postAs(works()[0], "a cat sim:ready=3s")
-	c.awaitRecord(running, func(j record) error {
-		if j.state != "running" {
-			return errNotYet
-		}
-		return nil
-	})
-	if err := c.rdb.FlushAll(t.Context()).Err(); err != nil {
-		t.Fatal(err)
-	}
-	emptied := time.Now()
-	for id, want := range map[string][]int{done: {200}, running: {404, 503}, waiting: {404, 503}} {
-		a := c.call(request{url: c.apis[0].base() + "/v1/jobs/" + id, key: gatewayKey})
-		if !slices.Contains(want, a.status) {
-			t.Errorf("after the loss job %s gives %d %s", id, a.status, a.body)
-		}
-		if id == done {
-			var j jobView
-			c.into(a, &j)
-			if j.Status != "succeeded" || len(j.Media) == 0 || j.Media[0].SHA256 != jobs[0].media[0].SHA256 {
-				t.Errorf("the finished job reads %s", a.body)
-			}
-			for _, m := range j.Media {
-				for _, f := range c.checkLink(m.URL, gatewayKey, c.apis[1], m) {
-					t.Error(f)
-				}
-			}
-		}
-	}
-	fresh := c.postAs(works()[1], "waves")
-	j := c.awaitRecord(fresh, func(j record) error {
-		if !j.final() {
-			return fmt.Errorf("the first job after the loss is %s", j.state)
-		}
-		return nil
-	})
-	r.recovered(j.finished.Sub(emptied))
-	if j.state != "succeeded" {
-		t.Errorf("the first job after the loss is %s (%s)", j.state, j.failure)
-	}
-	l, err := c.ledger()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if l.Totals.Submissions != 4 {
-		t.Errorf("the upstream had %d requests for 4 jobs", l.Totals.Submissions)
-	}
-	r.count(3, l.Totals.Charged-1)
-}
-
-// scriptHash is how Redis names one of our scripts.
-func scriptHash(t *testing.T, name string) string {
-	t.Helper()
-	var text []byte
-	for _, part := range []string{"prelude", name} {
-		b, err := os.ReadFile(filepath.Join("..", "redisstore", "lua", part+".lua"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		text = append(text, b...)
-	}
-	sum := sha1.Sum(text) //nolint:gosec // Redis's own name for it
-	return hex.EncodeToString(sum[:])
-}
-
-// lostReply is a step whose answer from Redis never comes.
-type lostReply struct {
-	name   string
-	by     string // "api" or "worker"
-	says   []string
-	answer string // what the answer holds; "" for any
 }
 
 // repliesLost is F11: one reply is lost after the command was carried out.
@@ -340,40 +171,24 @@ func repliesLost(r *row) {
 
 func loseReply(t *testing.T, r *row, s lostReply) {
 	t.Helper()
-	c := plan{wired: true, settings: hurry(), limit: crashLimit}.start(t)
+	c := plan{wired: true, settings: patient(), limit: crashLimit}.start(t)
 	for _, w := range works() {
 		c.postAs(w, "waves") // so that all scripts are known to Redis, and called by their hashes
 	}
 	c.awaitAll(record.final)
-	programs := c.workers
-	if s.by == "api" {
-		programs = c.apis
-	}
-	lost := make([]<-chan struct{}, 0, 2)
-	for _, p := range programs {
-		lost = append(lost, c.doors.redis[p.name].DropReply(func(b []byte) bool {
-			return !slices.ContainsFunc(s.says, func(word string) bool { return !bytes.Contains(b, []byte(word)) })
-		}, func(b []byte) bool { return bytes.Contains(b, []byte(s.answer)) }))
-	}
+	lost := c.lose(s)
 	began := time.Now()
 	for range 4 {
 		for _, w := range works() {
 			c.postAs(w, "waves sim:ready=1500ms")
 		}
 	}
-	select {
-	case <-lost[0]:
-	case <-lost[1]:
-	case <-time.After(20 * time.Second):
-		t.Errorf("no reply to %s was lost", s.name)
-	}
+	lost()
 	jobs, charges := c.settle(r)
 	for _, j := range jobs {
 		r.recovered(j.finished.Sub(began))
-		if j.state != "succeeded" || charges[j.id] != 1 || len(c.submissionsOf(j)) != 1 {
-			t.Errorf("job %s is %s (%s) with %d charges", j.id, j.state, j.failure, charges[j.id])
-		}
 	}
+	c.wantOnce(jobs, charges)
 }
 
 // queueDamaged is F12: what Asynq keeps of its tasks is lost or damaged. The
@@ -407,7 +222,7 @@ func queueDamaged(r *row) {
 	} {
 		r.Run(d.name, func(t *testing.T) {
 			t.Parallel()
-			c := plan{limit: crashLimit, settings: hurry()}.start(t)
+			c := plan{limit: crashLimit, settings: patient()}.start(t)
 			ids := make([]string, 0, 21)
 			for i := range 21 {
 				ids = append(ids, c.postAs(works()[i%3], "waves"))
@@ -422,7 +237,7 @@ func queueDamaged(r *row) {
 	}
 	r.Run("the next bell's task id is taken", func(t *testing.T) {
 		t.Parallel()
-		c := plan{limit: 1, settings: hurry()}.start(t)
+		c := plan{limit: 1, settings: patient()}.start(t)
 		for range 2 {
 			c.postAs(works()[1], "waves sim:ready=2s")
 		}
@@ -463,4 +278,14 @@ func (c *cluster) healed(r *row, n int, rings bool) {
 	if rings && rung == 0 {
 		c.Error("the sweeper did not ring again, or no metric tells")
 	}
+}
+
+// everyRedis does something to the ways of all programs to Redis.
+func (d doors) everyRedis(do func(*wire.Proxy) error) error {
+	for _, p := range d.redis {
+		if err := do(p); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -3,9 +3,11 @@
 package e2e_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/tintypehq/tintype/internal/crash"
 )
@@ -44,12 +46,13 @@ func rollBack(t *testing.T, r *row, w work, fenced, killed bool) {
 	if err := os.WriteFile(crash.Released(a.dir, id), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	j := c.awaitRecord(id, func(j record) error {
+	c.awaitRecord(id, func(j record) error {
 		if len(c.submissionsOf(j)) == 0 {
 			return errNotYet
 		}
 		return nil
 	})
+	c.awaitLooks()
 	if killed {
 		for _, p := range c.workers {
 			p.kill9(t)
@@ -62,7 +65,7 @@ func rollBack(t *testing.T, r *row, w work, fenced, killed bool) {
 		c.run(c.workers...)
 	}
 	jobs, charges := c.settle(r)
-	j = jobs[0]
+	j := jobs[0]
 	t.Logf("the job is %s (%s) with %d charges", j.state, j.failure, charges[id])
 	unknown := j.state == "failed" && j.failure == "submit_outcome_unknown"
 	switch {
@@ -74,6 +77,28 @@ func rollBack(t *testing.T, r *row, w work, fenced, killed bool) {
 	}
 	if !killed && c.total("store_rollbacks_total") == 0 {
 		t.Error("no worker has counted that Redis went back in time")
+	}
+}
+
+// awaitLooks waits until both workers have looked at Redis twice more and know
+// it: what is lost between two looks is not noticed.
+func (c *cluster) awaitLooks() {
+	c.Helper()
+	ctx, cancel := context.WithTimeout(c.ctx(), 30*time.Second)
+	defer cancel()
+	first := 0
+	err := until(ctx, func() error {
+		n, err := c.rdb.Get(ctx, key("mark")).Int()
+		if first == 0 {
+			first = n
+		}
+		if err == nil && n < first+6 {
+			err = errNotYet
+		}
+		return err
+	})
+	if err != nil {
+		c.Fatal(err)
 	}
 }
 

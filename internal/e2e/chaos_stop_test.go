@@ -5,21 +5,12 @@ package e2e_test
 import (
 	"context"
 	"fmt"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/tintypehq/tintype/internal/crash"
 )
-
-// hurry are short times for whatever a lost submission waits for.
-func hurry() []string {
-	return []string{
-		"TINTYPE_IMAGE_SUBMIT_TIMEOUT=5s", "TINTYPE_VIDEO_SUBMIT_TIMEOUT=5s", "TINTYPE_VIDEO_UNKNOWN_HOLD=3s",
-		"TINTYPE_UPSTREAMS_0_VISIBILITY_LAG=1s",
-	}
-}
 
 // wakes is when a stopped worker goes on.
 type wakes string
@@ -51,7 +42,8 @@ func stopAt(t *testing.T, r *row, p crash.Point, w work, when wakes) {
 	t.Helper()
 	a, armed := arm(t, p, crash.Stop)
 	c := plan{environ: armed, settings: hurry(), sim: []string{"--visibility-lag", "500ms"}}.start(t)
-	id := c.postAs(w, "waves")
+	// The answer takes longer than it takes until all threads stand still.
+	id := c.postAs(w, "waves sim:slow=500ms")
 	m := c.awaitMark(a)
 	asleep := c.byPID(m.pid)
 	c.awaitRecord(id, func(j record) error {
@@ -106,16 +98,6 @@ func (c *cluster) awaitSubmitEnd(p *program, from int) string {
 	return how
 }
 
-// postAs posts a job of a kind.
-func (c *cluster) postAs(w work, prompt string) (id string) {
-	c.Helper()
-	out := c.submit(request{url: w.path, key: gatewayKey, body: encode(fields{"model": w.model, "prompt": c.prompt(prompt)})})
-	if out.err != nil {
-		c.Fatal(out.err)
-	}
-	return out.id
-}
-
 // byPID finds a program by its process.
 func (c *cluster) byPID(pid int) *program {
 	c.Helper()
@@ -126,37 +108,4 @@ func (c *cluster) byPID(pid int) *program {
 	}
 	c.Fatalf("no program is process %d", pid)
 	return nil
-}
-
-// awaitRecord waits until a job's record is as wanted.
-func (c *cluster) awaitRecord(id string, wanted func(record) error) record {
-	c.Helper()
-	ctx, cancel := context.WithTimeout(c.ctx(), 60*time.Second)
-	defer cancel()
-	var j record
-	err := until(ctx, func() (err error) {
-		if j, err = c.record(ctx, id); err == nil {
-			err = wanted(j)
-		}
-		return err
-	})
-	if err != nil {
-		c.Fatal(err)
-	}
-	return j
-}
-
-// submissionsOf are the requests of a job that reached the upstream.
-func (c *cluster) submissionsOf(j record) (keys []string) {
-	c.Helper()
-	l, err := c.ledger()
-	if err != nil {
-		c.Fatal(err)
-	}
-	for _, sub := range l.Submissions {
-		if strings.Contains(sub.Prompt, j.spec.Prompt) {
-			keys = append(keys, sub.KeyHash)
-		}
-	}
-	return keys
 }

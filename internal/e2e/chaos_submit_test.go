@@ -3,14 +3,11 @@
 package e2e_test
 
 import (
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/tintypehq/tintype/internal/e2e/wire"
 )
 
 // lie is how an upstream answers a submission, and what must come of it where
@@ -32,8 +29,14 @@ func liesToSubmit(r *row) {
 	var all []sent
 	for _, w := range works() {
 		for _, l := range []lie{
-			{"sim:drop", 1}, {"sim:hang", 1}, {"sim:500,accepted", 1}, {"sim:truncate", 1}, {"sim:empty", 1},
-			{"sim:500,times=1", 0}, {"sim:502,times=1", 0}, {"sim:redirect,times=1", 0},
+			{"sim:drop", 1},
+			{"sim:hang", 1},
+			{"sim:500,accepted", 1},
+			{"sim:truncate", 1},
+			{"sim:empty", 1},
+			{"sim:500,times=1", 0},
+			{"sim:502,times=1", 0},
+			{"sim:redirect,times=1", 0},
 		} {
 			all = append(all, sent{l, w, c.postAs(w, "waves "+l.tags)})
 		}
@@ -59,28 +62,8 @@ func unreachable(r *row) {
 	r.Run("refused", func(t *testing.T) {
 		t.Parallel()
 		c := plan{wired: true, limit: 1}.start(t)
-		if err := c.doors.sim.Set(wire.Refuse); err != nil {
-			t.Fatal(err)
-		}
-		id := c.postAs(works()[1], "waves")
-		j := c.awaitRecord(id, func(j record) error {
-			if j.fence < 3 {
-				return fmt.Errorf("only %d tries", j.fence)
-			}
-			return nil
-		})
-		if j.final() {
-			t.Errorf("the job is %s", j.state)
-		}
-		if err := c.doors.sim.Set(wire.Pass); err != nil {
-			t.Fatal(err)
-		}
-		back := time.Now()
-		jobs, charges := c.settle(r)
-		r.recovered(jobs[0].finished.Sub(back))
-		if jobs[0].state != "succeeded" || charges[id] != 1 {
-			t.Errorf("the job is %s (%s) with %d charges", jobs[0].state, jobs[0].failure, charges[id])
-		}
+		r.recovered(c.refused())
+		c.settle(r)
 	})
 	tls := httptest.NewTLSServer(http.NotFoundHandler()) // of a certificate that nobody trusts
 	r.Cleanup(tls.Close)
@@ -103,20 +86,6 @@ func unreachable(r *row) {
 	}
 }
 
-// accountsTried are the accounts of a job's submissions that were not accepted,
-// as the workers said.
-func (c *cluster) accountsTried(id string) map[string]bool {
-	out := map[string]bool{}
-	for _, w := range c.workers {
-		for _, line := range w.log.all() {
-			if l := parseLine(line); l.Job == id && l.Account != "" && l.Msg == "a submission was not accepted" {
-				out[l.Account] = true
-			}
-		}
-	}
-	return out
-}
-
 // turnedAway is F6: an account is refused when it is to submit. Nothing is paid,
 // another account takes the job, and it keeps its place in the line.
 func turnedAway(r *row) {
@@ -129,23 +98,14 @@ func turnedAway(r *row) {
 				c.postAs(works()[1], "waves")
 			}
 			jobs, charges := c.settle(r)
-			order := map[string]int{}
 			for _, j := range jobs {
 				r.recovered(j.finished.Sub(j.created))
 				if j.state != "succeeded" || charges[j.id] != 1 {
 					t.Errorf("job %s is %s (%s) with %d charges", j.id, j.state, j.failure, charges[j.id])
 				}
 			}
-			c.chargeOrder(jobs, order)
-			// Two ran at once, so that the second may pass the first.
-			if order[first] > 2 {
-				t.Errorf("the job that was turned away came as number %d of %d", order[first], len(jobs))
-			}
-			for _, j := range jobs {
-				if keys := c.submissionsOf(j); j.id == first && (len(keys) < 2 || keys[0] == keys[len(keys)-1] && !strings.Contains(tags, "429")) {
-					t.Errorf("it was submitted on %v", keys)
-				}
-			}
+			c.checkMove(first)
+			c.checkPlace(first, jobs)
 			if len(c.accountsTried(first)) == 0 {
 				t.Error("no account was refused")
 			}
@@ -153,18 +113,54 @@ func turnedAway(r *row) {
 	}
 }
 
-// chargeOrder numbers jobs by when they were paid for, from 1.
-func (c *cluster) chargeOrder(jobs []record, order map[string]int) {
+// checkMove: a job that was turned away goes to another account, or comes back
+// when the first one has cooled, should the other be taken for that long.
+func (c *cluster) checkMove(id string) {
 	c.Helper()
+	j := c.awaitRecord(id, func(record) error { return nil })
 	l, err := c.ledger()
 	if err != nil {
 		c.Fatal(err)
 	}
-	for _, sub := range l.Submissions {
-		for _, j := range jobs {
-			if sub.Charged && strings.Contains(sub.Prompt, j.spec.Prompt) && order[j.id] == 0 {
-				order[j.id] = len(order) + 1
+	subs := (&state{ledger: l}).submissions(j)
+	if len(subs) < 2 {
+		c.Fatalf("it was submitted only %d times", len(subs))
+	}
+	away, back := subs[0], subs[len(subs)-1]
+	if cooled := back.At.Sub(away.At); away.KeyHash == back.KeyHash && cooled < coolsAtLeast {
+		c.Errorf("it was submitted to the same account again %s after it was turned away", cooled)
+	}
+}
+
+// coolsAtLeast is how long an account is left alone that gives no time itself.
+const coolsAtLeast = time.Second
+
+// checkPlace: a job that was turned away is admitted again before the others that
+// wait. Those that were admitted beside it, when it first was, have not waited.
+func (c *cluster) checkPlace(id string, jobs []record) {
+	c.Helper()
+	turns := map[string][]int64{}
+	for _, j := range jobs {
+		for _, e := range j.log {
+			if e.kind == "job.admitted" {
+				turns[j.id] = append(turns[j.id], e.at)
 			}
 		}
 	}
+	own, refused := turns[id], c.awaitRecord(id, func(record) error { return nil }).turnedAway()
+	for other, at := range turns {
+		if other != id && at[0] > refused && at[0] < own[len(own)-1] {
+			c.Errorf("job %s was admitted %d ms before the one that was turned away", other, own[len(own)-1]-at[0])
+		}
+	}
+}
+
+// turnedAway is when a job first went back to its place in the line, in ms.
+func (j record) turnedAway() int64 {
+	for i, e := range j.log {
+		if i > 0 && e.state == "queued" && j.log[i-1].state == "submitting" {
+			return e.at
+		}
+	}
+	return 0
 }

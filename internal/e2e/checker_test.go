@@ -157,12 +157,13 @@ func (s *state) checkAccounts() (found []string) {
 }
 
 // checkMade: what was made is stored. The exceptions: a job of which nobody could
-// know that it was accepted, media that is unusable, a task that the upstream
-// denies, and a credential that nobody can open any more. That success comes with its media is checkMedia's rule.
+// know that it was accepted, one whose credential is lost, media that is unusable,
+// and a task that the upstream denies. That success comes with its media is
+// checkMedia's rule.
 func (s *state) checkMade(j record) (found []string) {
-	blind := j.failure == "submit_outcome_unknown" && !j.lookup()
+	blind := j.failure == "submit_outcome_unknown" && !j.lookup() || j.failure == "credential_unavailable"
 	denied := strings.Contains(j.spec.Prompt, "sim:lost")
-	if blind || denied || j.failure == "media_invalid" || j.failure == "credential_unavailable" || len(j.media) > 0 || j.state == "succeeded" {
+	if blind || denied || j.failure == "media_invalid" || len(j.media) > 0 || j.state == "succeeded" {
 		return nil
 	}
 	for _, sub := range s.submissions(j) {

@@ -11,4 +11,11 @@
 // with what others saw: the simulator's ledger, the event logs in Redis, the
 // objects in the bucket. Its rules are the promises of the service: paid once,
 // never lost, always deliverable.
+//
+// Between the programs may stand proxies (doors_test.go, package wire) that
+// refuse, swallow, delay, cut, and lose replies. The files chaos_*_test.go are
+// the fault suite, `make chaos`: a table of faults (chaos_test.go) on programs
+// that are built with crash points (package crash). A row says what goes wrong
+// and what must come of its jobs; what came of them all is printed and kept in
+// CHAOS.md. Short forms of the rows are ordinary tests.
 package e2e

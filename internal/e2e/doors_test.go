@@ -50,13 +50,3 @@ func (d doors) variables(program string) []string {
 		"REDIS_URL=redis://" + d.redis[program].Addr() + "/0", "SIM_URL=http://" + d.sim.Addr(), "S3_ENDPOINT=" + d.s3.URL,
 	}
 }
-
-// everyRedis does something to the ways of all programs to Redis.
-func (d doors) everyRedis(do func(*wire.Proxy) error) error {
-	for _, p := range d.redis {
-		if err := do(p); err != nil {
-			return err
-		}
-	}
-	return nil
-}

@@ -86,7 +86,7 @@ func TestKeyGone(t *testing.T) {
 		}
 	}
 	for _, call := range <-waits {
-		if text := string(call.answer.body); call.err != nil || strings.Count(text, `"credential_unavailable"`) != 1 || strings.Contains(call.request.body, "cat") && call.answer.status != http.StatusBadGateway {
+		if text := string(call.answer.body); call.err != nil || strings.Count(text, `"credential_unavailable"`) != 1 || strings.Contains(call.body, "cat") && call.answer.status != http.StatusBadGateway {
 			t.Errorf("a caller that waits: %d %s %v", call.answer.status, text, call.err)
 		}
 	}

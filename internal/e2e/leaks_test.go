@@ -161,9 +161,11 @@ func TestLeaksAreFound(t *testing.T) {
 	key := `sim-"a\b<&+=%/` + canary + "-0007"
 	backwards := []byte(key)
 	slices.Reverse(backwards)
+	numbers := fmt.Sprintf("%v", []byte(key))
 	for name, text := range map[string]string{
 		"as it is": key, "within a word": "x" + canary + "x", "quoted": fmt.Sprintf("%q", key), "JSON": encode(key), "cut off": key[:len(key)-15], "without its beginning": key[26:],
-		"hex": hex.EncodeToString([]byte(key)), "upper-case hex": fmt.Sprintf("%X", key), "bytes": fmt.Sprint([]byte(key)), "JSON bytes": strings.ReplaceAll(fmt.Sprint([]byte(key)), " ", ","),
+		"hex": hex.EncodeToString([]byte(key)), "upper-case hex": fmt.Sprintf("%X", key),
+		"bytes": numbers, "JSON bytes": strings.ReplaceAll(numbers, " ", ","),
 		"base64": base64.StdEncoding.EncodeToString([]byte(key)), "base64, shifted": base64.StdEncoding.EncodeToString([]byte("u" + key)),
 		"base64, shifted twice": base64.RawURLEncoding.EncodeToString([]byte("uv" + key)), "backwards": string(backwards),
 		"basic": base64.StdEncoding.EncodeToString([]byte("user:" + key)), "escaped": fmt.Sprintf(`\u%04x`, canary[0]) + escaped(canary[1:]),

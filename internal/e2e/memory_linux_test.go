@@ -20,7 +20,7 @@ import (
 const (
 	bodyLimit   = 32 << 20
 	bodyBudget  = 128 << 20
-	memoryLimit = 128<<20 + 3*bodyBudget
+	memoryLimit = 128<<20 + 4*bodyBudget
 	connections = 400
 )
 
@@ -161,7 +161,8 @@ func TestMemoryUnderAttack(t *testing.T) {
 			c.slowBodies(a, got)
 		}},
 		{"idle connections", c.idleConnections},
-		{"shapes of JSON", c.shapesOfJSON}, {"readers that do not read", func(a *attacker, got *tally) { c.slowReaders(a, got, film.Media[0].URL) }},
+		{"shapes of JSON", c.shapesOfJSON},
+		{"readers that do not read", func(a *attacker, got *tally) { c.slowReaders(a, got, film.Media[0].URL) }},
 	} {
 		began := time.Now()
 		a, got := &attacker{T: t, addr: strings.TrimPrefix(api.base(), "http://")}, &tally{}

@@ -43,8 +43,9 @@ func ParseID(s string) (ID, bool) {
 	if len(s) != idLen {
 		return "", false
 	}
-	_, err := encoding.DecodeString(s)
-	return ID(s), err == nil
+	b, err := encoding.DecodeString(s)
+	// Line ends and bits too many at the end are passed over by that.
+	return ID(s), err == nil && encoding.EncodeToString(b) == s
 }
 
 // NewSecret makes 130 random bits in the alphabet of an ID: the unguessable

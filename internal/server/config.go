@@ -100,7 +100,7 @@ type Wait struct {
 // Limits bound what comes from outside. Zero values mean the defaults.
 type Limits struct {
 	BodyBytes   int64         // 32 MiB: of a request's body
-	BodyBudget  int64         // 512 MiB: for all bodies held at once; with what it takes to take them apart it may be three times that
+	BodyBudget  int64         // 512 MiB: for all bodies held at once; with what it takes to take them apart it may be four times that
 	PromptRunes int           // 4000: of a prompt; runes, so that Chinese has the same room
 	ImageBytes  int64         // 10 MiB: of an input image, decoded
 	ImagePixels int           // 36 million: of an input image, width × height

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"mime"
 	"net/http"
 	"strings"
@@ -19,8 +20,8 @@ import (
 // reach about 20.
 const maxDepth = 100
 
-// maxFields bounds how many fields a request's object has. Those that are known
-// number fewer than 50.
+// maxFields bounds how many fields a request's object has, or one within it.
+// Those that are known number fewer than 50.
 const maxFields = 1000
 
 // fields is a request's JSON object, one level of it taken apart into pieces of
@@ -68,7 +69,7 @@ func decodeObject(body []byte) (fields, error) {
 	case deep > maxDepth:
 		return nil, fault.Newf(fault.Invalid, "The request body nests more than %d levels deep.", maxDepth)
 	case wide > maxFields:
-		return nil, fault.Newf(fault.Invalid, "The request body has more than %d fields.", maxFields)
+		return nil, fault.Newf(fault.Invalid, "The request body has an object of more than %d fields.", maxFields)
 	}
 	if at, ok := errors.AsType[*json.SyntaxError](json.Unmarshal(body, &struct{}{})); ok {
 		return nil, fault.Newf(fault.Invalid, "The request body is not valid JSON: %s, at %s.", at.Error(), position(body, at.Offset))
@@ -77,35 +78,40 @@ func decodeObject(body []byte) (fields, error) {
 		return nil, fault.New(fault.Invalid, "The request body must be a JSON object.")
 	}
 	f := fields{}
-	for name, value := range members(body) {
-		f[name] = value
-	}
+	maps.Insert(f, members(body))
 	return f, nil
 }
 
-// size tells how deep brackets nest and how many members or elements the
-// outermost one holds, both no further than is needed to see that it is too
-// much. It takes text that is no JSON at all.
-func size(body []byte) (deepest, wide int) {
+// size tells how deep brackets nest and how many members the widest object has,
+// both no further than is needed to see that it is too much. Arrays may be as long
+// as they like: nobody builds them. It takes text that is no JSON at all.
+func size(body []byte) (deepest, widest int) {
+	var open [maxDepth + 1]struct {
+		object  bool
+		members int
+	}
 	depth := 0
-	wide = 1
 	for _, b := range marks(body) {
 		switch b {
 		case '{', '[':
-			depth++
+			if depth++; depth > maxDepth {
+				return depth, widest
+			}
 			deepest = max(deepest, depth)
+			open[depth].object, open[depth].members = b == '{', 1
+			widest = max(widest, 1)
 		case '}', ']':
-			depth--
+			depth = max(0, depth-1)
 		case ',':
-			if depth == 1 {
-				wide++
+			if open[depth].members++; open[depth].object {
+				widest = max(widest, open[depth].members)
 			}
 		}
-		if deepest > maxDepth || wide > maxFields {
+		if widest > maxFields {
 			break
 		}
 	}
-	return deepest, wide
+	return deepest, widest
 }
 
 // position tells a person where in the body a byte stands.

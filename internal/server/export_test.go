@@ -5,6 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/labstack/echo/v4"
 
 	"github.com/tintypehq/tintype/internal/fetch"
 	"github.com/tintypehq/tintype/internal/job"
@@ -83,6 +87,43 @@ func Elements(text string) (out []string) {
 
 // Member gives a member of an object.
 func Member(text, name string) string { return string(member([]byte(text), name)) }
+
+// Preference reads a Prefer header, and gives what is confirmed of it.
+func Preference(header string) (async bool, wait time.Duration, applied string, err error) {
+	p, err := readPreference(http.Header{"Prefer": {header}}, 300*time.Second)
+	return p.async, p.wait, p.applied(), err
+}
+
+// IdempotencyKey reads an Idempotency-Key header.
+func IdempotencyKey(header string) (string, error) {
+	return idempotencyKey([]string{header})
+}
+
+// CancelAfter reads a Cancel-After header.
+func CancelAfter(header string) (time.Duration, error) {
+	return readCancelAfter(http.Header{headerCancelAfter: {header}})
+}
+
+// Cursor reads where a log is followed from.
+func Cursor(lastEventID, after string) (int64, error) {
+	r := &http.Request{Header: http.Header{}, URL: &url.URL{RawQuery: "after=" + after}}
+	r.Header.Set("Last-Event-ID", lastEventID)
+	at, err := readCursor(echo.New().NewContext(r, nil))
+	return at.after, err
+}
+
+// Bearer reads an Authorization header.
+func Bearer(header string) (string, error) { return bearer([]string{header}) }
+
+// BodyDigest is what a body is known again by.
+func BodyDigest(body map[string]json.RawMessage) string {
+	s := &Server{cfg: Config{}.withDefaults()}
+	c := echo.New().NewContext(&http.Request{URL: &url.URL{}}, nil)
+	return s.repeatOf(c, caller{}, again{}, body).Digest
+}
+
+// FreshFor tells whether an If-None-Match header names a tag.
+var FreshFor = matchesETag
 
 // Goodbye is what remains for handing over of what is left of a grace.
 var Goodbye = goodbye

@@ -47,6 +47,7 @@ func (h *house) strangers() []stranger {
 		{"a path", "../" + string(film), "pooled"},
 		{"a key of Redis", string(film) + "}:x", "pooled"},
 		{"a line end", string(film) + "\r\n", "pooled"},
+		{"line ends in place of letters", string(film)[:24] + "\r\n", "pooled"},
 		{"endless", strings.Repeat("0", 4<<10), gatewayKey},
 	}
 }

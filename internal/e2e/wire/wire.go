@@ -116,7 +116,12 @@ func (p *Proxy) Close() {
 
 // listen opens the port if it is closed.
 func (p *Proxy) listen() error {
-	if p.ln != nil || p.life.Err() != nil {
+	select {
+	case <-p.life.Done():
+		return nil
+	default:
+	}
+	if p.ln != nil {
 		return nil
 	}
 	ln, err := new(net.ListenConfig).Listen(p.life, "tcp", p.addr)

@@ -1,0 +1,7 @@
+package fetch
+
+// What the fuzz targets need.
+var (
+	ContentRange = contentRange
+	RetryAfter   = retryAfter
+)
