@@ -382,7 +382,7 @@ func testRenew(t *testing.T, b bench) {
 }
 
 func testDeadline(t *testing.T, b bench) {
-	short := func(n *redisstore.NewJob) { n.Deadline = 100 * time.Millisecond }
+	short := func(n *redisstore.NewJob) { n.Deadline = time.Second }
 	first, _ := b.accept(t, short)
 	b.begin(t, first, "w1")
 	second, _ := b.accept(t, short)

@@ -26,9 +26,15 @@ type Repeat struct {
 	// with Absorb.
 	Digest string
 
-	// Retry tells that the caller's library sends the request again by itself.
-	// It is absorbed by an equal one's job, unless there is a Key.
-	Retry bool
+	// Try is how often the caller's library has sent the request before, by
+	// itself. Unless there is a Key, such a retry is absorbed by an equal one's
+	// job. Zero: this is the first.
+	Try int
+
+	// Came is when the request came, by this process's clock, if its tries are
+	// counted. A retry that has made a job since then is most likely one of this
+	// request, which was slow, and so is that job. Zero: they are not counted.
+	Came time.Time
 
 	// Absorb is how long after its end a job absorbs retries. Zero: never.
 	Absorb time.Duration
@@ -36,11 +42,24 @@ type Repeat struct {
 
 // absorb is for how long an ended job may absorb this request, in ms.
 func (r Repeat) absorb() int64 {
-	if !r.Retry {
+	if r.Try == 0 {
 		return 0
 	}
 	return r.Absorb.Milliseconds()
 }
+
+// late is how long ago this request came, in ms, if it may turn out to be a late
+// try of a job that is there by now; else zero.
+func (r Repeat) late() int64 {
+	if r.Try > 0 || r.Absorb <= 0 || r.Came.IsZero() {
+		return 0
+	}
+	return max(1, time.Since(r.Came).Milliseconds())
+}
+
+// Asks tells whether the request says of itself that it may have come before.
+// One that does not may still have: Accept finds out.
+func (r Repeat) Asks() bool { return r.Key != "" || r.absorb() > 0 }
 
 // listed is how long a new job is listed for retries, in ms: until it is final
 // at the latest, and as long again as it absorbs them.
@@ -53,7 +72,7 @@ func (r Repeat) listed(deadline time.Duration) int64 {
 
 // args are the arguments of accept.lua.
 func (r Repeat) args(deadline time.Duration) []any {
-	return []any{r.Key, r.Digest, max(r.KeyFor, deadline).Milliseconds(), r.listed(deadline), r.absorb()}
+	return []any{r.Key, r.Digest, max(r.KeyFor, deadline).Milliseconds(), r.listed(deadline), r.absorb(), r.Try, r.late()}
 }
 
 // Earlier is the job that a request has made before.
@@ -62,14 +81,15 @@ type Earlier struct {
 	Same bool // false: the key was used for another request
 
 	// Turn counts the callers that the job has had since the one that made it;
-	// [Store.Left] wants it back. Zero if the job's record has gone.
+	// [Store.Left] wants it back. Zero if the job's record has gone; negative for
+	// a late try, whose caller has come back before.
 	Turn int64
 }
 
 // Earlier finds the job that a request has made before, and notes that there is
 // a further caller for it. Nil: the request is new.
 func (s *Store) Earlier(ctx context.Context, r Repeat) (*Earlier, error) {
-	parts, err := s.run(ctx, s.lua.earlier, r.Key, r.Digest, r.absorb()).Slice()
+	parts, err := s.run(ctx, s.lua.earlier, r.Key, r.Digest, r.absorb(), r.late()).Slice()
 	switch {
 	case err != nil:
 		return nil, unavailable(err)

@@ -26,7 +26,7 @@ func first(digest string) redisstore.Repeat {
 
 func retry(digest string) redisstore.Repeat {
 	r := first(digest)
-	r.Retry = true
+	r.Try = 1
 	return r
 }
 
@@ -158,8 +158,8 @@ func testAbsorb(t *testing.T, b bench) {
 	id, _ := b.accept(t, repeats(first("d")))
 	b.earlier(t, first("d"), "") // a repeat that is no retry is a request of its own
 	b.earlier(t, retry("another request"), "")
-	b.earlier(t, redisstore.Repeat{Digest: "d", Retry: true}, "") // switched off
-	b.earlier(t, redisstore.Repeat{Digest: "d", Retry: true, Absorb: time.Minute, Key: "new"}, "")
+	b.earlier(t, redisstore.Repeat{Digest: "d", Try: 1}, "") // switched off
+	b.earlier(t, redisstore.Repeat{Digest: "d", Try: 1, Absorb: time.Minute, Key: "new"}, "")
 	if e := b.earlier(t, retry("d"), id); !e.Same || e.Turn != 1 {
 		t.Errorf("found %+v", e)
 	}
@@ -209,6 +209,51 @@ func testSpread(t *testing.T, b bench) {
 	b.earlier(t, retry("d"), two)
 	b.left(t, two, turn+1, redisstore.Told)
 	b.earlier(t, retry("d"), withKey) // all were delivered: fewest callers, then the oldest
+}
+
+// testLate: a retry was quicker than the first try. One job is made, and each of
+// the tries that the retry says came before it finds it once.
+func testLate(t *testing.T, b bench) {
+	pool(t, b.Store, acct("a", 9))
+	made := func(digest string) job.ID { // by the third try
+		r := retry(digest)
+		r.Try = 2
+		id, _ := b.accept(t, repeats(r))
+		return id
+	}
+	counted := func(digest string, ago time.Duration) redisstore.Repeat {
+		r := first(digest)
+		r.Came = time.Now().Add(-ago)
+		return r
+	}
+	ago := func(id job.ID, d time.Duration) {
+		if err := b.rdb.HIncrBy(t.Context(), "{tt}:job:"+string(id), "created", -d.Milliseconds()).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	id := made("d")
+	b.earlier(t, first("d"), "") // its tries are not counted: a call on purpose
+	n := newJob()
+	n.Repeat = counted("d", time.Minute)
+	if _, _, err := b.Accept(t.Context(), n); !errors.Is(err, redisstore.ErrEarlier) {
+		t.Fatalf("a late try made a job: %v", err)
+	}
+	e := b.earlier(t, n.Repeat, id)
+	if newest, err := b.Left(t.Context(), id, e.Turn, redisstore.Gone); newest || err != nil {
+		t.Errorf("the end of a late try was noted: %v, %v", newest, err)
+	}
+	ago(id, 3*time.Second)
+	b.earlier(t, counted("d", time.Second), id) // not heard until its retry had made the job
+	b.earlier(t, counted("d", time.Minute), "") // there were two
+
+	id = made("e")
+	ago(id, 3*time.Second)
+	b.left(t, id, 0, redisstore.Told)
+	b.earlier(t, counted("e", time.Second), "") // the next call on purpose
+	b.earlier(t, counted("e", time.Minute), id)
+	b.left(t, id, 0, redisstore.Gone)
+	ago(id, 20*time.Second)
+	b.earlier(t, counted("e", time.Second), "")
 }
 
 func testAbsorbEnds(t *testing.T, b bench) {

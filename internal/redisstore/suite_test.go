@@ -93,6 +93,7 @@ var suite = []struct {
 	{"RetryIsAbsorbed", testAbsorb},
 	{"RetryOfALostRaceIsAbsorbed", testAbsorbAtAccept},
 	{"RetriesSpreadOverEqualJobs", testSpread},
+	{"FirstTryThatComesLate", testLate},
 	{"OldAndCanceledJobsAbsorbNothing", testAbsorbEnds},
 	{"EqualJobsAreListedInPart", testListed},
 }

@@ -3,7 +3,9 @@ package server_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -120,6 +122,38 @@ func TestCutCallsGetTheirOwnJobs(t *testing.T) {
 func (h *house) caller(id job.ID) string {
 	h.Helper()
 	return h.rdb.HGet(context.Background(), "{tt}:job:"+string(id), "caller").Val()
+}
+
+// TestLateFirstTry: a first try is so slow that its own retry makes the job. It
+// makes no second one.
+func TestLateFirstTry(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	twin := h.twin()
+	asked, release := make(chan struct{}), make(chan struct{})
+	content := picture(t, 300, 200)
+	var fetches atomic.Int64
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if fetches.Add(1) == 1 {
+			close(asked)
+			<-release
+		}
+		_, _ = w.Write(content)
+	}))
+	t.Cleanup(web.Close)
+	body := `{"prompt":"x","image":"` + web.URL + `"}`
+	first := make(chan job.ID, 1)
+	go func() { first <- h.create(images, body, retryCount, "0") }()
+	<-asked
+	<-time.After(300 * ms) // the caller's patience: the retry comes so much later
+	second := twin.create(images, body, retryCount, "1")
+	close(release)
+	if id := <-first; id != second || h.jobs() != 1 {
+		t.Errorf("the late try has job %s, its retry %s; %d jobs", id, second, h.jobs())
+	}
+	if id := h.create(images, body, retryCount, "0"); id == second {
+		t.Error("a call on purpose has the job of the one before")
+	}
 }
 
 // TestWindow: a 409 brings an SDK back to its own job, at any process, until

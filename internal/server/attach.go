@@ -17,9 +17,6 @@ const headerReplayed = "Idempotency-Replayed"
 // attach gives the job that the request has made before; nil if it is new. A
 // key is not free because its job has gone: that job may have been paid for.
 func (s *Server) attach(c echo.Context, who caller, r redisstore.Repeat) (*callJob, error) {
-	if r.Key == "" && (!r.Retry || r.Absorb == 0) {
-		return nil, nil //nolint:nilnil // a new request is an answer, not an error
-	}
 	e, err := s.cfg.Store.Earlier(c.Request().Context(), r)
 	switch {
 	case err != nil || e == nil:

@@ -105,6 +105,7 @@ type callJob struct {
 // submit turns a request into a job, or finds the one that it has. Whatever is
 // wrong with the request shows here, before anything is queued or paid.
 func (s *Server) submit(c echo.Context, who caller, kind job.Kind) (*callJob, error) {
+	came := time.Now()
 	repeat, err := readAgain(c.Request().Header)
 	if err != nil {
 		return nil, err
@@ -127,6 +128,9 @@ func (s *Server) submit(c echo.Context, who caller, kind job.Kind) (*callJob, er
 		Deadline: s.cfg.Jobs.deadline(kind), Harvest: s.cfg.Jobs.harvest(kind), Retention: s.cfg.Jobs.Retention,
 		CancelAfter: cancelAfter, Repeat: s.repeatOf(c, who, repeat, body),
 	}
+	if repeat.counts {
+		n.Repeat.Came = came
+	}
 	call, err := s.findOrMake(c, who, kind, n, body)
 	if err != nil {
 		return nil, err
@@ -138,8 +142,10 @@ func (s *Server) submit(c echo.Context, who caller, kind job.Kind) (*callJob, er
 // findOrMake looks for the request's job first: a repeat must not depend on a
 // link that has expired since, nor on a model that is no longer served.
 func (s *Server) findOrMake(c echo.Context, who caller, kind job.Kind, n redisstore.NewJob, body fields) (*callJob, error) {
-	if call, err := s.attach(c, who, n.Repeat); call != nil || err != nil {
-		return call, err
+	if n.Repeat.Asks() {
+		if call, err := s.attach(c, who, n.Repeat); call != nil || err != nil {
+			return call, err
+		}
 	}
 	req, err := s.readMediaRequest(kind, body)
 	if err != nil {
@@ -154,7 +160,7 @@ func (s *Server) findOrMake(c echo.Context, who caller, kind job.Kind, n redisst
 	if !errors.Is(err, redisstore.ErrEarlier) {
 		return &callJob{job: j}, err
 	}
-	call, err := s.attach(c, who, n.Repeat) // another process was quicker
+	call, err := s.attach(c, who, n.Repeat) // another call was quicker
 	if call == nil && err == nil {
 		err = errLostRace
 	}

@@ -27,11 +27,14 @@ const (
 // maxIdempotencyKey is the longest key, in bytes.
 const maxIdempotencyKey = 255
 
+// mostTries is more than any library makes.
+const mostTries = 1000
+
 // again is what a request says of itself in case it came before.
 type again struct {
 	key    string // the idempotency key; empty: none
 	counts bool   // its library counts its tries, and comes back with the next number
-	retry  bool   // this is not the first
+	try    int    // how many came before this one
 }
 
 // readAgain reads the headers that are about repeats. A count that is no number
@@ -39,7 +42,7 @@ type again struct {
 func readAgain(h http.Header) (again, error) {
 	count := h.Get(headerRetryCount)
 	n, err := strconv.Atoi(count)
-	a := again{counts: count != "" && err == nil, retry: err == nil && n > 0}
+	a := again{counts: err == nil, try: min(max(n, 0), mostTries)}
 	a.key, err = idempotencyKey(h.Values(headerIdempotencyKey))
 	return a, err
 }
@@ -83,7 +86,7 @@ func unquote(s string) (string, bool) {
 // repeatOf is what a request is known by when it comes again: digests, so that
 // neither keys nor prompts can be read or guessed from the store.
 func (s *Server) repeatOf(c echo.Context, who caller, a again, body fields) redisstore.Repeat {
-	r := redisstore.Repeat{KeyFor: s.cfg.Repeats.KeyFor, Retry: a.retry, Absorb: max(0, s.cfg.Repeats.Absorb)}
+	r := redisstore.Repeat{KeyFor: s.cfg.Repeats.KeyFor, Try: a.try, Absorb: max(0, s.cfg.Repeats.Absorb)}
 	if a.key != "" {
 		r.Key = sum(s.scoped(c, who, "idempotency key", a.key))
 	}

@@ -47,6 +47,7 @@ func start(t *testing.T, role stand.Role, flags ...string) string {
 		}
 		select {
 		case err := <-ended:
+			ended <- nil // the cleanup waits for it, too
 			t.Fatalf("%s ended: %v", role, err)
 		case <-time.After(time.Millisecond): // until it listens
 		}

@@ -22,10 +22,11 @@ import (
 type cut string
 
 const (
-	atOnce    cut = "at once"        // whether the API still makes the job is a matter of luck
-	waiting   cut = "while it waits" // for the head of the answer; its job is there
-	inHead    cut = "in the head"    // the job is done, and the caller does not know
-	afterHead cut = "after the head" // before the rest
+	atOnce    cut = "at once"            // whether the API still makes the job is a matter of luck
+	waiting   cut = "while it waits"     // for the head of the answer; its job is there
+	settled   cut = "when all have jobs" // as waiting, but surely; for when nothing else is cut
+	inHead    cut = "in the head"        // the job is done, and the caller does not know
+	afterHead cut = "after the head"     // before the rest
 	never     cut = "never"
 )
 
@@ -34,6 +35,7 @@ const (
 type cutter struct {
 	*testing.T
 
+	s      *service
 	apis   []string                             // host:port
 	choose func(r *http.Request, luck uint) cut // for the first two connections
 
@@ -46,6 +48,7 @@ type cutter struct {
 // listen starts the proxy and gives its origin.
 func (c *cutter) listen(s *service) string {
 	c.Helper()
+	c.s = s
 	c.tries, c.cuts = map[string]int{}, map[cut]int{}
 	for _, api := range s.apis {
 		c.apis = append(c.apis, strings.TrimPrefix(api.URL(), "http://"))
@@ -98,13 +101,19 @@ func (c *cutter) serve(ctx context.Context, in net.Conn) {
 		c.Errorf("the request does not reach the API: %v", err)
 		return
 	}
+	if r.Method == http.MethodPost {
+		c.s.posted.Add(1)
+	}
+	if how == settled {
+		c.s.settle(c.T)
+	}
 	c.answer(in, out, how)
 }
 
 // answer hands the answer back, until the connection is cut.
 func (c *cutter) answer(in, out net.Conn, how cut) {
 	switch how {
-	case atOnce:
+	case atOnce, settled:
 	case waiting:
 		time.Sleep(200*time.Millisecond + rand.N(200*time.Millisecond))
 	case inHead:

@@ -8,7 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -63,6 +67,53 @@ type service struct {
 	apis [2]*testserver.OwnProgram
 	sim  *testserver.OwnProgram
 	data string
+
+	posted atomic.Int64 // requests that the proxies have handed on
+}
+
+// settle waits until every request that was handed on has its job: a new one, or
+// that of a try before.
+func (s *service) settle(t *testing.T) {
+	t.Helper()
+	for until := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+		want, taken := s.posted.Load(), 0
+		for _, api := range s.apis {
+			taken += s.taken(t, api)
+		}
+		if int64(taken) >= want {
+			return
+		}
+		if time.Now().After(until) {
+			t.Errorf("%d of %d requests have jobs", taken, want)
+			return
+		}
+	}
+}
+
+// taken counts the requests of an API that have a job.
+func (s *service) taken(t *testing.T, api *testserver.OwnProgram) (sum int) {
+	t.Helper()
+	resp, err := http.Get(api.URL() + "/metrics")
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	defer func() { _ = resp.Body.Close() }()
+	page, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Error(err)
+	}
+	for line := range strings.Lines(string(page)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if strings.HasPrefix(name, "tintype_jobs_accepted_total{") || strings.HasPrefix(name, "tintype_requests_attached_total{") {
+			n, err := strconv.Atoi(value)
+			if err != nil {
+				t.Error(err)
+			}
+			sum += n
+		}
+	}
+	return sum
 }
 
 func start(t *testing.T) *service {

@@ -6,7 +6,8 @@
 --       deadline late media is waited for, cancel after ms (0: never);
 --       of repeats.lua: idempotency key ("" for none), digest of the request, ms
 --       for which the key is kept, ms for which retries find the job (0: never),
---       absorb ms (0: this is no retry)
+--       absorb ms (0: this is no retry), how many tries came before this one, how
+--       long ago a first try came in ms (0: it is none, or is not counted)
 -- Returns {"ok", bells, now ms, account ("" while it waits)}, {"unusable"} when
 -- no account could ever serve the job, {"exists"} when the id is taken: the
 -- reply of an earlier try was lost, or {"earlier"} when the request has its job:
@@ -14,7 +15,7 @@
 local id, pool, model = ARGV[1], ARGV[2], ARGV[3]
 local grace = tonumber(ARGV[9])
 if redis.call('EXISTS', job_key(id)) == 1 then return { 'exists', {} } end
-if keyed(ARGV[17]) or ARGV[17] == '' and absorbing(ARGV[18], tonumber(ARGV[21])) then return { 'earlier', {} } end
+if before(ARGV[17], ARGV[18], tonumber(ARGV[21]), tonumber(ARGV[23])) then return { 'earlier', {} } end
 if ARGV[11] ~= '' then
   local keep = tonumber(ARGV[7]) + tonumber(ARGV[8]) + tonumber(ARGV[15])
   local acct = P .. 'acct:' .. ARGV[11]
@@ -35,7 +36,7 @@ redis.call('HSET', job_key(id), 'id', id, 'tenant', ARGV[4], 'spec', ARGV[5], 's
   'pool', pool, 'model', model, 'kind', ARGV[10], 'upstream', ARGV[14], 'own', ARGV[11] ~= '' and 1 or 0, 'state', 'queued', 'phase', '',
   'ticket', ticket, 'ver', acct and 2 or 0, 'fence', 0, 'bell', acct and 1 or 0, 'tries', 0, 'account', acct or '', 'owner', '',
   'created', now, 'deadline', deadline, 'harvest_by', deadline + tonumber(ARGV[15]), 'retention', ARGV[8], 'expires', deadline + tonumber(ARGV[8]))
-remember(id, ARGV[17], ARGV[18], ARGV[19], tonumber(ARGV[20]))
+remember(id, ARGV[17], ARGV[18], ARGV[19], tonumber(ARGV[20]), tonumber(ARGV[22]))
 redis.call('ZADD', P .. 'deadlines', deadline, id)
 if ARGV[16] ~= '0' then redis.call('ZADD', P .. 'cancels', now + tonumber(ARGV[16]), id) end
 if not acct then
