@@ -10,7 +10,8 @@
 // After every test the checker (checker_test.go) compares what the service says
 // with what others saw: the simulator's ledger, the event logs in Redis, the
 // objects in the bucket. Its rules are the promises of the service: paid once,
-// never lost, always deliverable.
+// never lost, always deliverable. It also looks for the tests' credentials wherever
+// anything is written down (leaks_test.go).
 //
 // Between the programs may stand proxies (doors_test.go, package wire) that
 // refuse, swallow, delay, cut, and lose replies. The files chaos_*_test.go are
