@@ -328,6 +328,29 @@ func TestRefusalIsRead(t *testing.T) {
 	}
 }
 
+// TestRefusalOfASteadyCaller: nor is it reset because sending all of it takes
+// longer than the server would wait for one that has stopped.
+func TestRefusalOfASteadyCaller(t *testing.T) {
+	t.Parallel()
+	h := open(t, configure(func(c *server.Config) { c.Limits.ReadStall = 500 * ms }))
+	const pieces = 60
+	piece := bytes.Repeat([]byte(" "), 32<<10)
+	conn := h.dial()
+	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", images, pieces*len(piece))
+	for range pieces {
+		_, err := conn.Write(piece)
+		h.must(err)
+		time.Sleep(20 * ms) // the caller's own pace
+	}
+	h.must(conn.SetReadDeadline(time.Now().Add(10 * time.Second)))
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	h.must(err)
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != 401 {
+		t.Errorf("%s", resp.Status)
+	}
+}
+
 // TestPromisedBody: a body that is announced too large is not read at all.
 func TestPromisedBody(t *testing.T) {
 	t.Parallel()

@@ -135,8 +135,8 @@ func maybeBilled(err error) bool {
 
 // refuse answers an error, and then takes in what is left of the request's body:
 // a caller that sends all of it before it reads would otherwise meet a reset
-// connection instead of the answer. It tells whether the connection must be cut
-// because the body did not end.
+// connection instead of the answer, however long that takes at a fair pace. It
+// tells whether the connection must be cut because the body did not end.
 func (s *Server) refuse(err error, c echo.Context) (cut bool) {
 	r := c.Request()
 	if r.Body == http.NoBody || c.Response().Committed {
@@ -151,8 +151,8 @@ func (s *Server) refuse(err error, c echo.Context) (cut bool) {
 		return true // the caller is gone
 	}
 	_ = ctl.Flush() // a caller that does not read is gone too
-	_ = ctl.SetReadDeadline(time.Now().Add(min(patience, s.cfg.Limits.ReadStall)))
-	_, err = io.CopyN(io.Discard, r.Body, 2*s.cfg.Limits.BodyBytes)
+	rest := &paced{body: r.Body, ctl: ctl, stall: min(patience, s.cfg.Limits.ReadStall), began: time.Now()}
+	_, err = io.CopyN(io.Discard, rest, 2*s.cfg.Limits.BodyBytes)
 	return !errors.Is(err, io.EOF)
 }
 
