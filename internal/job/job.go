@@ -70,6 +70,21 @@ type Spec struct {
 
 	// Input is the reference image, already fetched, checked and stored.
 	Input *Input `json:"input,omitempty"`
+
+	// References are the further reference images, and LastFrame the image that
+	// a video ends with. Stored like Input.
+	References []Input `json:"references,omitempty"`
+	LastFrame  *Input  `json:"last_frame,omitempty"`
+
+	// The rest is empty or zero where the caller said nothing: then the model's
+	// configured value counts, or else the upstream's own.
+
+	Size           string `json:"size,omitempty"`       // "1024x1024"; pixels, width first
+	Count          int    `json:"n,omitempty"`          // how many images
+	Seed           *int64 `json:"seed,omitempty"`       // of the upstream's dice
+	Resolution     string `json:"resolution,omitempty"` // "2K", "720p"
+	Seconds        int    `json:"seconds,omitempty"`    // length of a video
+	NegativePrompt string `json:"negative_prompt,omitempty"`
 }
 
 // Input is a reference image in our bucket.

@@ -38,6 +38,16 @@ type Model struct {
 	NeedsImage      bool
 	Input           InputLimits
 
+	// The rest is what else callers may ask for. Empty or zero: the model takes
+	// no such field, and a request with one is refused.
+	Sizes          []string // "1024x1024"
+	MaxCount       int      // images of one request
+	Resolutions    []string
+	Seconds        []int // lengths of videos
+	Seed           bool
+	NegativePrompt bool
+	LastFrame      bool
+
 	Thinking string // chat: see ChatRequest
 }
 

@@ -70,6 +70,11 @@ type Submission struct {
 	// Image is the reference image's bytes; nil without Spec.Input. Checked
 	// and sniffed at the door.
 	Image []byte
+
+	// References and LastFrame are the bytes of the images of the same name in
+	// Spec, References in its order.
+	References [][]byte
+	LastFrame  []byte
 }
 
 // Submitted is what an accepted submission gave.

@@ -1,6 +1,7 @@
 package upstreamtest
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -52,7 +53,7 @@ func (b *bench) lookup(t *testing.T, s upstream.Submission, want string) {
 func testRecovery(t *testing.T, b *bench) {
 	for _, spec := range b.specs() {
 		r := b.driver.Recovery(spec)
-		if (spec == b.Marked) != r.ByLookup || r.VisibleWithin < 0 || !r.ByLookup && r.VisibleWithin != 0 {
+		if reflect.DeepEqual(spec, b.Marked) != r.ByLookup || r.VisibleWithin < 0 || !r.ByLookup && r.VisibleWithin != 0 {
 			t.Errorf("%s of %s: %+v", spec.Kind, spec.UpstreamModel, r)
 		}
 		if r.ByLookup {
