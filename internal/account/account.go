@@ -61,9 +61,55 @@ type Account struct {
 	// means all.
 	Models []string
 
+	// Disabled accounts keep the jobs that they have and get no new ones.
+	Disabled bool
+
+	// Weight is the account's share of the work beside the others of its
+	// upstream. Zero counts as 1.
+	Weight int
+
+	// PerMinute is how many jobs may begin in any minute, Gap the least time
+	// between two. Zero: no limit.
+	PerMinute int
+	Gap       time.Duration
+
+	// Kinds are limits for the jobs of one kind ("image", "video").
+	Kinds map[string]KindLimits
+
+	// Reset is when the daily quotas begin anew.
+	Reset Reset
+
 	// Ephemeral accounts carry a caller's own credential: no other caller's
 	// job runs on them.
 	Ephemeral bool
+}
+
+// KindLimits bound an account's jobs of one kind. Zero: no limit.
+type KindLimits struct {
+	MaxInFlight int
+	Daily       int // jobs that may begin until the next reset
+}
+
+// Reset is the time of day at which a daily quota begins anew.
+type Reset struct {
+	At   time.Duration // since midnight, by the clock on the wall
+	Zone *time.Location
+}
+
+// Next gives the first reset after a time. A day on which the clock is changed
+// has the reset at the same time of the clock as any other.
+func (r Reset) Next(now time.Time) time.Time {
+	zone := r.Zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	y, m, d := now.In(zone).Date()
+	for day := d; ; day++ {
+		at := time.Date(y, m, day, int(r.At.Hours()), int(r.At.Minutes())%60, 0, 0, zone)
+		if at.After(now) {
+			return at
+		}
+	}
 }
 
 // ownPrefix begins the id of every ephemeral account, and of no pooled one.
@@ -100,5 +146,19 @@ type Cooldown struct {
 	Account string
 	Model   string // empty: the whole account
 	Cause   Cause
-	For     time.Duration // from now, by the store's clock; zero: until someone acts
+	For     time.Duration // from now, by the store's clock; zero: the store decides by how often it failed
+
+	// Evidence is what the upstream said, for the operator. It holds no secret.
+	Evidence string
+}
+
+// Alike tells whether a cause points at the upstream, or the way to it, when many
+// accounts meet it at once.
+func (c Cause) Alike() bool {
+	switch c {
+	case Auth, RiskControl, Overload:
+		return true
+	case RateLimit, Quota, NotServed:
+	}
+	return false
 }

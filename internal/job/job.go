@@ -55,6 +55,16 @@ func (s State) Final() bool {
 	return false
 }
 
+// Priority is a job's place among its like.
+type Priority string
+
+// The priorities.
+const (
+	High   Priority = "high"
+	Normal Priority = "normal"
+	Low    Priority = "low"
+)
+
 // Spec is what the caller asked for, validated and with every default filled
 // in. It never changes once the job is accepted.
 type Spec struct {

@@ -24,12 +24,46 @@ type NewJob struct {
 	// CancelAfter cancels the job if it is not final by then. Zero: never.
 	CancelAfter time.Duration
 
+	// Share is what the job means to the others that wait.
+	Share Share
+
 	// Own is the account of the caller's own credential. Nil: one of the
 	// upstream's pooled accounts is chosen.
 	Own *account.Account
 
 	// Repeat is what the request is known by when it comes again.
 	Repeat Repeat
+}
+
+// Share is what a job means to the others that wait for the same accounts.
+type Share struct {
+	// Cost is how much of its tenant's share the job takes: of two tenants that
+	// wait, the one whose jobs cost twice as much is served half as often. Zero
+	// counts as 1.
+	Cost int
+
+	// Priority moves the job before or behind its turn.
+	Priority job.Priority
+
+	// Limits of the tenant.
+	Limits TenantLimits
+}
+
+// TenantLimits bound what one tenant may have at once. Zero: no limit. Jobs over
+// Running and PerMinute wait; one over Waiting is refused.
+type TenantLimits struct {
+	Running   int // jobs that stand in front of the accounts or run on them
+	PerMinute int // jobs that get there in a minute
+	Waiting   int // jobs that wait
+}
+
+// head is how many turns a high priority is ahead of a normal one, and a low one
+// behind it. So none waits for ever: that many turns later it is first.
+const head = 16
+
+func (s Share) args() []any {
+	bias := map[job.Priority]int{job.High: -head, job.Low: head}[s.Priority]
+	return []any{max(s.Cost, 1), bias, s.Limits.Running, s.Limits.PerMinute, s.Limits.Waiting}
 }
 
 // pool names the accounts that a job may run on.
@@ -45,8 +79,8 @@ func poolOf(upstream string) string { return "up/" + upstream }
 // Accept saves a job with its first event, puts it into its line and admits
 // what can be admitted. The caller rings the bells, which may be those of other
 // jobs too; if it dies before, the sweeper does. A fault of PoolExhausted means
-// that no account could ever serve the job; then nothing is saved. [ErrEarlier]
-// means that an earlier request made the job, and nothing is saved either.
+// that no account can serve the job in time, one of QueueFull that its tenant has
+// as many waiting as it may; then nothing is saved. [ErrEarlier] means that an earlier request made the job, and nothing is saved either.
 func (s *Store) Accept(ctx context.Context, n NewJob) (*job.Job, []job.Bell, error) {
 	spec, err := json.Marshal(n.Spec)
 	if err != nil {
@@ -66,7 +100,8 @@ func (s *Store) Accept(ctx context.Context, n NewJob) (*job.Job, []job.Bell, err
 		n.Deadline.Milliseconds(), n.Retention.Milliseconds(), s.grace(), string(n.Spec.Kind), own, limit, sealed, n.Spec.Upstream,
 		n.Harvest.Milliseconds(), n.CancelAfter.Milliseconds(),
 	}
-	parts, err := s.run(ctx, s.lua.accept, append(args, n.Repeat.args(n.Deadline)...)...).Slice()
+	args = append(append(args, n.Repeat.args(n.Deadline)...), n.Share.args()...)
+	parts, err := s.run(ctx, s.lua.accept, args...).Slice()
 	if err != nil {
 		return nil, nil, unavailable(err)
 	}
@@ -81,7 +116,9 @@ func (s *Store) accepted(ctx context.Context, n NewJob, parts []any) (*job.Job, 
 	case err != nil:
 		return nil, nil, err
 	case r.word == "unusable":
-		return nil, nil, fault.New(fault.PoolExhausted, "No account of this service can serve the model at the moment.").WithParam("model")
+		return nil, nil, errUnusable(parts)
+	case r.word == "full":
+		return nil, nil, errLineFull
 	case r.word == "earlier":
 		return nil, nil, ErrEarlier
 	case r.word == "exists":
@@ -105,6 +142,23 @@ func (s *Store) accepted(ctx context.Context, n NewJob, parts []any) (*job.Job, 
 		CreatedAt: at, Deadline: at.Add(n.Deadline), ExpiresAt: at.Add(n.Deadline + n.Retention),
 		HarvestUntil: at.Add(n.Deadline + n.Harvest),
 	}, r.bells, nil
+}
+
+// lineFullFor is when a caller whose line is full may try again: a job of its has
+// ended by then, if things go as usual.
+const lineFullFor = 10 * time.Second
+
+var errLineFull = fault.New(fault.QueueFull, "This key has as many jobs waiting as it may have. Try again when some of them have ended.").WithRetryAfter(lineFullFor)
+
+// errUnusable tells until when no account can serve a job, if anybody knows.
+func errUnusable(parts []any) error {
+	f := fault.New(fault.PoolExhausted, "No account of this service can serve the model at the moment.").WithParam("model")
+	if len(parts) == 3 {
+		if ms, ok := parts[2].(int64); ok && ms >= 0 {
+			return f.WithRetryAfter(time.Duration(ms) * time.Millisecond)
+		}
+	}
+	return f
 }
 
 // grace is how long after a ring the sweeper waits before it rings again, in

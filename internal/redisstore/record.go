@@ -127,30 +127,24 @@ func readEvent(m redis.XMessage) (job.Event, error) {
 
 // Position is where a job stands in its line.
 type Position struct {
-	Ahead int64 // jobs that will be served before it
+	Ahead int64 // jobs that will be served before it, as far as is known now
 	Depth int64 // jobs in the line, itself included
+
+	// Risen: fewer were ahead when it was last asked for. Others, who have had
+	// less, came in between.
+	Risen bool
 }
 
 // Position tells where a job waits. Nil: it does not wait in a line.
 func (s *Store) Position(ctx context.Context, id job.ID) (*Position, error) {
-	m, err := s.rdb.HMGet(ctx, s.key("job:", string(id)), "pool", "model").Result()
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	pool, ok1 := m[0].(string)
-	model, ok2 := m[1].(string)
-	if !ok1 || !ok2 {
-		return nil, errNoJob
-	}
-	line := s.key("line:", pool+"|"+model)
-	pipe := s.rdb.Pipeline()
-	rank, depth := pipe.ZRank(ctx, line, string(id)), pipe.ZCard(ctx, line)
-	_, err = pipe.Exec(ctx)
+	at, err := s.run(ctx, s.lua.position, string(id)).Int64Slice()
 	switch {
 	case errors.Is(err, redis.Nil):
 		return nil, nil //nolint:nilnil // not in a line is an answer, not an error
 	case err != nil:
 		return nil, unavailable(err)
+	case len(at) != 3:
+		return nil, errReply
 	}
-	return &Position{Ahead: rank.Val(), Depth: depth.Val()}, nil
+	return &Position{Ahead: at[0], Depth: at[1], Risen: at[2] == 1}, nil
 }

@@ -81,17 +81,17 @@ func (s *Store) key(kind, name string) string { return s.prefix + kind + name }
 //go:embed lua/*.lua
 var luaFiles embed.FS
 
-// scripts are the Lua scripts, each with the prelude in front.
+// scripts are the Lua scripts, each with what they share in front.
 type scripts struct {
 	look *redis.Script
 
 	accept, claim, begin, accepted, notSent, rejected, finish,
 	progress, ready, stored, claimPolls, renew, release, sweep, accounts, postpone, unsettled, cancel, canceled, archived,
-	earlier, left *redis.Script
+	earlier, left, position *redis.Script
 }
 
 func loadScripts() scripts {
-	prelude := luaFile("prelude")
+	prelude := luaFile("prelude") + luaFile("pool") + luaFile("lines") + luaFile("life")
 	load := func(name string) *redis.Script { return redis.NewScript(prelude + luaFile(name)) }
 	asks := func(name string) *redis.Script { return redis.NewScript(prelude + luaFile("repeats") + luaFile(name)) }
 	return scripts{
@@ -102,7 +102,7 @@ func loadScripts() scripts {
 		release: load("release"), sweep: load("sweep"), accounts: load("accounts"),
 		postpone: load("defer"), unsettled: load("unsettled"),
 		cancel: load("cancel"), canceled: load("canceled"), archived: load("archived"),
-		earlier: asks("earlier"), left: load("left"),
+		earlier: asks("earlier"), left: load("left"), position: load("position"),
 	}
 }
 

@@ -118,7 +118,7 @@ func (s *Store) Rejected(ctx context.Context, id job.ID, token string, fence int
 	case account.RateLimit, account.Quota, account.Overload, account.NotServed:
 	}
 	rep, err := readReply(s.run(ctx, s.lua.rejected, string(id), token, fence, string(c.Cause), scope, cool,
-		r.Floor.Milliseconds(), r.Cap.Milliseconds(), r.Tries, s.grace()))
+		r.Floor.Milliseconds(), r.Cap.Milliseconds(), r.Tries, s.grace(), c.Evidence, flag(c.Cause.Alike())))
 	return settled(rep.word), rep.bells, err
 }
 

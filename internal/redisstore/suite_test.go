@@ -96,6 +96,23 @@ var suite = []struct {
 	{"FirstTryThatComesLate", testLate},
 	{"OldAndCanceledJobsAbsorbNothing", testAbsorbEnds},
 	{"EqualJobsAreListedInPart", testListed},
+	{"ATenantsManyJobsDelayOthersByOneTurn", testWhale},
+	{"TurnsAreWeighedByCost", testCost},
+	{"PrioritiesAge", testPriorities},
+	{"TenantsHaveLimits", testTenantLimits},
+	{"TenantsHaveARate", testTenantRate},
+	{"APositionThatRisesSaysSo", testRisen},
+	{"TenantsShareOverAllModels", testLanes},
+	{"UnusedTurnsAreNotSaved", testTurnsOfLongAgo},
+	{"AccountsHaveLimitsOfAKind", testKindLimits},
+	{"AccountsHaveAQuota", testQuota},
+	{"AccountsHaveAPace", testPace},
+	{"AccountsHaveAWeight", testWeights},
+	{"OneCanaryFindsOut", testCanary},
+	{"ACanaryMayBeCanceled", testCanaryCanceled},
+	{"ManyThatFailAlikeAreNotToBlame", testBreaker},
+	{"ANewCredentialIsTried", testNewCredential},
+	{"NobodyWaitsForWhatIsTooFar", testFarCooldown},
 }
 
 func TestOnMiniredis(t *testing.T) {

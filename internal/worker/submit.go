@@ -25,8 +25,8 @@ import (
 // pool is waited for as long as the deadline allows.
 var (
 	retryNotSent  = redisstore.Retry{Floor: time.Second, Cap: 30 * time.Second, Tries: 5}
-	retryRejected = redisstore.Retry{Floor: time.Second, Cap: 30 * time.Second, Tries: 8}
-	retryBusyPool = redisstore.Retry{Floor: time.Second, Cap: 30 * time.Second}
+	retryRejected = redisstore.Retry{Floor: 5 * time.Second, Cap: 45 * time.Second, Tries: 8}
+	retryBusyPool = redisstore.Retry{Floor: 5 * time.Second, Cap: 45 * time.Second}
 )
 
 // notServedFor is how long an account is not asked again for a model that it

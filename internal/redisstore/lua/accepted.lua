@@ -6,16 +6,16 @@
 -- and is harvested; {"stale", {}} when a newer fence exists.
 local id, fence, links = ARGV[1], ARGV[2], ARGV[4]
 local grace = tonumber(ARGV[6])
-local j = get(id, 'state', 'fence', 'account', 'answered', 'cancel_asked')
+local j = get(id, 'state', 'fence', 'account', 'answered', 'cancel_asked', 'kind', 'pool')
 if not j[1] or j[2] ~= fence then return { 'stale', {} } end
 if j[4] == fence then return { 'done', {} } end
 redis.call('HSET', job_key(id), 'upstream_id', ARGV[3], 'answered', fence, 'submitted', now, 'sources', links, 'usage', ARGV[5], 'owner', '')
-redis.call('HDEL', P .. 'acct:' .. j[3], 'strikes')
+recover(j[3], j[7])
 local late = final(j[1])
 local stage = links == '' and 'running' or 'mirroring'
 if late then
   harvest(id, stage, math.max(harvest_end(id, stage), now + 600000))
-  redis.call('SADD', P .. 'slots:' .. j[3], id) -- the upstream is at work for it, whatever we have thought
+  hold(j[3], id, j[6]) -- the upstream is at work for it, whatever we have thought
   redis.call('ZADD', P .. 'archive', now, id)
 else
   redis.call('HSET', job_key(id), 'state', stage)

@@ -1,16 +1,34 @@
--- accounts writes the configured accounts of a pool and takes the others out
--- of it. State (cooldowns, strikes) stays, but a changed credential or limit
--- counts at once and a changed credential ends every cooldown.
--- ARGV: pool, then id, limit, models ("\na\nb\n" or ""), credential's digest of each
+-- accounts writes the configured accounts of a pool and takes the others out of it.
+-- What is known of an account stays, but changed limits count at once, and a
+-- changed credential ends every cooldown.
+-- ARGV: pool, then of each account JSON: {"id", "digest" of the credential,
+--       "fields": {field of its hash: value}}
 -- Returns how many accounts the pool has.
-local pool = P .. 'pool:' .. ARGV[1]
-local keep = {}
-for i = 2, #ARGV, 4 do
-  local acct = P .. 'acct:' .. ARGV[i]
-  keep[ARGV[i]] = true
-  if redis.call('HGET', acct, 'digest') ~= ARGV[i + 3] then redis.call('DEL', acct) end
-  redis.call('HSET', acct, 'enabled', 1, 'max', ARGV[i + 1], 'models', ARGV[i + 2], 'digest', ARGV[i + 3])
-  redis.call('ZADD', pool, 'NX', 0, ARGV[i])
+local name = ARGV[1]
+local pool, keep = P .. 'pool:' .. name, {}
+
+-- revive ends every cooldown of an account.
+local function revive(id, why)
+  local acct, gone = P .. 'acct:' .. id, { 'strikes', 'half', 'canary', 'cool', 'cause', 'evidence', 'since' }
+  local cooled = redis.call('HEXISTS', acct, 'cool') == 1
+  for _, field in ipairs(redis.call('HKEYS', acct)) do
+    if string.sub(field, 1, 5) == 'cool:' then gone[#gone + 1], cooled = field, true end
+  end
+  redis.call('HDEL', acct, unpack(gone))
+  if cooled then remark(id, 'cleared', '', '', 0, why) end
+end
+
+for i = 2, #ARGV do
+  local a = cjson.decode(ARGV[i])
+  local acct = P .. 'acct:' .. a.id
+  keep[a.id] = true
+  local digest = redis.call('HGET', acct, 'digest')
+  if digest and digest ~= a.digest then revive(a.id, 'The credential was changed.') end
+  redis.call('HSET', acct, 'digest', a.digest, 'pool', name)
+  for field, value in pairs(a.fields) do redis.call('HSET', acct, field, value) end
+  if not redis.call('ZSCORE', pool, a.id) then
+    redis.call('ZADD', pool, redis.call('HGET', P .. 'state:' .. name, 'share') or 0, a.id)
+  end
 end
 for _, id in ipairs(redis.call('ZRANGE', pool, 0, -1)) do
   if not keep[id] then

@@ -1,0 +1,152 @@
+-- The end of a job: its final state, its cancel, and what the upstream may still
+-- be doing for it.
+
+-- expire lets the record and the log of a final job go with their retention. The
+-- archive has an hour at least.
+local function expire(id)
+  local at = string.format('%.0f', math.max(tonumber(get(id, 'expires')[1]), now + 3600000))
+  redis.call('PEXPIREAT', job_key(id), at)
+  redis.call('PEXPIREAT', P .. 'ev:' .. id, at)
+end
+
+-- over ends everything that was being done for a final job: its slot, lease,
+-- harvest and credential go, and its retention counts. It returns the pool in
+-- which a slot became free, or nil: the caller admits.
+local function over(id)
+  local pool = free(id) and get(id, 'pool')[1] or nil
+  for _, set in ipairs({ 'bells', 'polls', 'harvests' }) do redis.call('ZREM', P .. set, id) end
+  redis.call('DEL', P .. 'cred:' .. id)
+  if redis.call('EXISTS', job_key(id)) == 1 then
+    redis.call('HSET', job_key(id), 'owner', '', 'harvest', '', 'stop', '')
+    expire(id)
+  end
+  return pool
+end
+
+-- harvest_end is when a final job is given up that still has something coming.
+-- Where nobody can ask, that is blind ms after its submission: so long the
+-- upstream may be at work on it.
+local function harvest_end(id, stage, blind)
+  local j = get(id, 'harvest_by', 'submit_began')
+  local ends = tonumber(j[1])
+  if stage == 'blind' then ends = math.min(ends, (tonumber(j[2] or '0') or 0) + blind) end
+  return ends
+end
+
+-- harvest begins or changes what goes on for a final job, until a time. As long
+-- as it does, the record does not expire: it names the slot.
+local function harvest(id, stage, ends)
+  redis.call('HSET', job_key(id), 'harvest', stage, 'harvest_ends', ends)
+  redis.call('PERSIST', job_key(id))
+  redis.call('PERSIST', P .. 'ev:' .. id)
+  redis.call('ZADD', P .. 'harvests', ends, id)
+end
+
+-- unlease takes a job from whoever acts on it.
+local function unlease(id)
+  redis.call('HSET', job_key(id), 'owner', '')
+  redis.call('ZREM', P .. 'bells', id)
+  redis.call('ZREM', P .. 'polls', id)
+end
+
+-- finish ends a job for its caller: its log gets the last event, and its record
+-- waits for the archive. What the upstream may still be doing for it is named by
+-- rest ("" for nothing; see harvest_end for blind): then slot, lease and credential stay. Extra arguments
+-- are fields of the event. Retention begins now. It returns the pool in which a
+-- slot became free, or nil: the caller admits.
+local function finish(id, state, kind, grace, rest, blind, ...)
+  local j = get(id, 'retention')
+  wait_no_more(id)
+  redis.call('ZREM', P .. 'deadlines', id)
+  redis.call('ZREM', P .. 'cancels', id)
+  local expires = now + tonumber(j[1])
+  redis.call('HSET', job_key(id), 'state', state, 'phase', '', 'finished', now, 'expires', expires)
+  event(id, kind, ...)
+  redis.call('ZADD', P .. 'archive', now + grace, id)
+  local ends = rest ~= '' and harvest_end(id, rest, blind) or 0
+  if ends <= now then return over(id) end
+  harvest(id, rest, ends)
+  if rest == 'blind' then unlease(id) end
+  return nil
+end
+
+-- cancel_as notes how a cancel came out, unless that is known already.
+local function cancel_as(id, outcome, billing)
+  local c = get(id, 'cancel_asked', 'cancel_outcome')
+  if c[1] and not c[2] then redis.call('HSET', job_key(id), 'cancel_outcome', outcome, 'cancel_billing', billing) end
+end
+
+-- cancel_unsent cancels a job that is not to be submitted (again). Nothing of it is
+-- at the upstream, unless an earlier submission had an unknown outcome. It
+-- returns what finish does.
+local function cancel_unsent(id, grace)
+  local j = get(id, 'unsure', 'account', 'kind')
+  local unsure = j[1]
+  if not unsure and j[2] ~= '' then refund(j[2], j[3]) end
+  cancel_as(id, 'before_submit', unsure and 'possible' or 'none')
+  return finish(id, 'canceled', 'job.canceled', grace, unsure and 'blind' or '', tonumber(unsure or '0'))
+end
+
+-- cancel notes the wish to cancel a job and does what can be done at once. It
+-- returns "canceled", "asked" when the upstream must be asked or is at work,
+-- "final" or "gone", and the pool in which a slot became free, or nil.
+local function cancel(id, grace)
+  local j = get(id, 'state', 'cancel_asked')
+  if not j[1] then return 'gone' end
+  if final(j[1]) then return 'final' end
+  redis.call('ZREM', P .. 'cancels', id)
+  if j[2] then return 'asked' end
+  redis.call('HSET', job_key(id), 'cancel_asked', now)
+  if j[1] == 'queued' then return 'canceled', cancel_unsent(id, grace) end
+  if j[1] == 'mirroring' then
+    cancel_as(id, 'too_late', 'charged')
+  elseif j[1] == 'running' then -- whoever polls it must take it anew, and sees the wish
+    redis.call('HSET', job_key(id), 'owner', '', 'stop', 1)
+    redis.call('ZADD', P .. 'polls', 0, id)
+  end
+  event(id, 'job.progress')
+  return 'asked'
+end
+
+-- unsent ends a job whose submission has created nothing and that is not to be
+-- submitted again: it is final already, or to be canceled. It returns "over" or
+-- "canceled", and the pool in which a slot became free, or nil; nothing at all
+-- for every other job.
+local function unsent(id, grace)
+  local j = get(id, 'state', 'cancel_asked')
+  if final(j[1]) then
+    local unsure = get(id, 'unsure')[1]
+    local ends = unsure and harvest_end(id, 'blind', tonumber(unsure)) or 0
+    if ends > now then
+      harvest(id, 'blind', ends)
+      unlease(id)
+      return 'over', nil
+    end
+    if j[2] and not unsure then redis.call('HSET', job_key(id), 'cancel_billing', 'none') end
+    redis.call('ZADD', P .. 'archive', now + grace, id)
+    return 'over', over(id)
+  end
+  if j[2] then return 'canceled', cancel_unsent(id, grace) end
+end
+
+-- move gives a job the slot of another account of its pool, if one is free: its
+-- way to the upstream may be a better one.
+local function move(id)
+  local j = get(id, 'account', 'pool', 'model', 'kind')
+  local acct = first_free(j[2], j[3], j[4])
+  if not acct or acct == j[1] then return end
+  give_back(id)
+  refund(j[1], j[4])
+  use(j[2], acct, id, j[4])
+  redis.call('HSET', job_key(id), 'account', acct)
+end
+
+-- may_settle tells whether a token may say how the submission that is under way
+-- has ended: it wrote the fence, or it holds the lease by now.
+local function may_settle(id, token, fence)
+  local j = get(id, 'state', 'harvest', 'fence', 'fence_by', 'owner')
+  local stage = doing(j[1], j[2])
+  if fence ~= nil and j[3] ~= fence then return false end
+  if stage == 'blind' then return j[4] == token end
+  return stage == 'submitting' and (j[4] == token or j[5] == token)
+end
