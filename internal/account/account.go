@@ -79,6 +79,9 @@ type Account struct {
 	// Reset is when the daily quotas begin anew.
 	Reset Reset
 
+	// Note is the operator's own.
+	Note string
+
 	// Ephemeral accounts carry a caller's own credential: no other caller's
 	// job runs on them.
 	Ephemeral bool

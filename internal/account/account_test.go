@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tintypehq/tintype/internal/account"
 )
@@ -118,5 +119,32 @@ func TestOwnID(t *testing.T) {
 	t.Parallel()
 	if id := account.OwnID("abc"); !account.IsOwn(id) || account.IsOwn("abc") {
 		t.Errorf("OwnID = %q", id)
+	}
+}
+
+// TestReset: the daily reset is at the same time of the clock on every day, also
+// where the clock is changed.
+func TestReset(t *testing.T) {
+	t.Parallel()
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name      string
+		reset     account.Reset
+		now, want string
+	}{
+		{"later today", account.Reset{At: 8*time.Hour + 30*time.Minute}, "2026-03-01T08:29:59Z", "2026-03-01T08:30:00Z"},
+		{"tomorrow", account.Reset{At: 8*time.Hour + 30*time.Minute}, "2026-03-01T08:30:00Z", "2026-03-02T08:30:00Z"},
+		{"midnight elsewhere", account.Reset{Zone: time.FixedZone("x", 8*3600)}, "2026-03-01T15:00:00Z", "2026-03-01T16:00:00Z"},
+		{"a day of 23 hours", account.Reset{At: 6 * time.Hour, Zone: berlin}, "2026-03-28T05:00:00Z", "2026-03-29T04:00:00Z"},
+		{"a day of 25 hours", account.Reset{At: 6 * time.Hour, Zone: berlin}, "2026-10-24T04:00:00Z", "2026-10-25T05:00:00Z"},
+		{"month's end", account.Reset{At: time.Minute}, "2026-12-31T00:01:00Z", "2027-01-01T00:01:00Z"},
+	} {
+		now, _ := time.Parse(time.RFC3339, tt.now)
+		if got := tt.reset.Next(now).UTC().Format(time.RFC3339); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
 	}
 }

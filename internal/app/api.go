@@ -16,6 +16,7 @@ import (
 	"github.com/tintypehq/tintype/internal/config"
 	"github.com/tintypehq/tintype/internal/fetch"
 	"github.com/tintypehq/tintype/internal/job"
+	"github.com/tintypehq/tintype/internal/redisstore"
 	"github.com/tintypehq/tintype/internal/server"
 	"github.com/tintypehq/tintype/internal/upstream"
 )
@@ -88,6 +89,9 @@ func (p *parts) serverConfig() (server.Config, func(), error) {
 		Repeats: server.Repeats{
 			KeyFor: c.Retention.Idempotency, Absorb: orNone(c.Retention.Absorb), Secret: []byte(c.Auth.TenantSecret.Reveal()),
 		},
+		Fairness: server.Fairness{
+			ImageCost: c.Fairness.ImageCost, VideoCost: c.Fairness.VideoCost, Limits: tenantLimits(c.Fairness.Tenant),
+		},
 		Shutdown:    server.Shutdown{Delay: c.Server.ShutdownDelay},
 		Delivery:    server.Delivery{Mode: server.DeliveryMode(c.Media.Delivery), TTL: c.Media.PresignTTL},
 		CORSOrigins: c.Server.CORS.AllowedOrigins, PublicURL: c.Server.PublicURL, TrustForwarded: c.Server.TrustForwarded,
@@ -111,6 +115,10 @@ func orNone[T int | time.Duration](v T) T {
 	return v
 }
 
+func tenantLimits(l config.TenantLimits) redisstore.TenantLimits {
+	return redisstore.TenantLimits{Running: l.MaxRunning, PerMinute: l.RequestsPerMinute, Waiting: l.MaxWaiting}
+}
+
 func gatewayKeys(keys []config.GatewayKey) ([]server.GatewayKey, error) {
 	out := make([]server.GatewayKey, 0, len(keys))
 	for i, k := range keys {
@@ -118,7 +126,10 @@ func gatewayKeys(keys []config.GatewayKey) ([]server.GatewayKey, error) {
 		if err != nil || len(sum) != sha256.Size {
 			return nil, fmt.Errorf("auth.keys[%d].sha256: must be 64 hexadecimal digits", i)
 		}
-		gk := server.GatewayKey{Name: k.Name, Mode: server.WaitMode(k.WaitMode), SHA256: [sha256.Size]byte(sum)}
+		gk := server.GatewayKey{
+			Name: k.Name, Mode: server.WaitMode(k.WaitMode), SHA256: [sha256.Size]byte(sum), Priority: job.Priority(k.Priority),
+			Limits: redisstore.TenantLimits{Running: k.MaxRunning, PerMinute: k.RequestsPerMinute, Waiting: k.MaxWaiting},
+		}
 		for _, scope := range k.Scopes {
 			gk.Scopes = append(gk.Scopes, server.Scope(scope))
 		}

@@ -166,7 +166,7 @@ func (p *parts) syncAccounts(ctx context.Context) error {
 	defer cancel()
 	for name, srv := range p.services.byName {
 		for {
-			err := p.store.SyncAccounts(ctx, name, srv.accounts)
+			err := p.store.SyncAccounts(ctx, name, srv.all)
 			if err == nil {
 				break
 			}
@@ -198,11 +198,11 @@ func (p *parts) keepAccounts(ctx context.Context) error {
 		}
 		for name, srv := range p.services.byName {
 			known, err := p.store.KnowsAccounts(ctx, name)
-			if err != nil || known || len(srv.accounts) == 0 {
+			if err != nil || known || len(srv.all) == 0 {
 				continue
 			}
 			p.log.WarnContext(ctx, "Redis has lost the accounts; they are written again", "upstream", name)
-			if err := p.store.SyncAccounts(ctx, name, srv.accounts); err != nil {
+			if err := p.store.SyncAccounts(ctx, name, srv.all); err != nil {
 				p.log.WarnContext(ctx, "the accounts could not be written", "upstream", name, "err", err)
 			}
 		}

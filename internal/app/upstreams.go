@@ -42,7 +42,7 @@ func openServices(c *config.Config) (*services, error) {
 		}
 		srv := service{config: u, driver: driver, media: mediaClient(c.Media, u)}
 		for _, a := range u.Accounts {
-			acct := account.Account{ID: a.ID, Upstream: u.Name, Secret: a.Key, MaxInFlight: a.MaxInFlight, Models: a.Models}
+			acct := a.Account(u.Name)
 			srv.all = append(srv.all, acct)
 			if a.Enabled {
 				srv.accounts = append(srv.accounts, acct)

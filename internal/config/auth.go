@@ -56,6 +56,16 @@ type GatewayKey struct {
 
 	// WaitMode is wait.mode for this key. Empty: wait.mode.
 	WaitMode WaitMode `yaml:"wait_mode"`
+
+	// Priority is that of its jobs: high is served up to 16 turns earlier, low up
+	// to 16 later. A request may ask for a lower one.
+	Priority Priority `yaml:"priority" default:"normal"`
+
+	// MaxRunning, RequestsPerMinute and MaxWaiting are its own in place of
+	// fairness.tenant's. 0: those.
+	MaxRunning        int `yaml:"max_running" default:"0" range:"0..100000"`
+	RequestsPerMinute int `yaml:"requests_per_minute" default:"0" range:"0..100000"`
+	MaxWaiting        int `yaml:"max_waiting" default:"0" range:"0..1000000"`
 }
 
 // Scope is one thing that a gateway key may do.

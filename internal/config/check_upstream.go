@@ -1,5 +1,7 @@
 package config
 
+import "time"
+
 func (l *loader) checkUpstreams() {
 	c := l.cfg
 	if len(c.Upstreams) == 0 {
@@ -49,6 +51,12 @@ func (l *loader) checkAccount(path string, u Upstream, a Account) {
 	}
 	if l.require(path+".key", a.Key.IsZero(), "") && !printable(a.Key.Reveal()) {
 		l.report(path+".key", "must not hold spaces, line ends or characters outside of ASCII")
+	}
+	if _, err := time.Parse("15:04", a.QuotaReset); err != nil {
+		l.report(path+".quota_reset", "must be a time of day such as 08:30")
+	}
+	if _, err := time.LoadLocation(a.QuotaZone); err != nil {
+		l.report(path+".quota_zone", "is no time zone; write UTC or a name such as Asia/Shanghai")
 	}
 	served := l.modelIDs(u.Name)
 	known := unique{}

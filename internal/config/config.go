@@ -46,6 +46,7 @@ type Config struct {
 	Security  Security  `yaml:"security"`
 	Wait      Wait      `yaml:"wait"`
 	Limits    Limits    `yaml:"limits"`
+	Fairness  Fairness  `yaml:"fairness"`
 	Image     Image     `yaml:"image"`
 	Video     Video     `yaml:"video"`
 	Chat      Chat      `yaml:"chat"`

@@ -20,7 +20,7 @@ func TestProblems(t *testing.T) {
 			"a setting of another section", smallHead + smallUpstreams + "server: {bucket: x}\nredis_url: x\n", nil,
 			[]string{
 				"t.yaml:6: server.bucket: is no setting; did you mean storage.s3.bucket?",
-				"t.yaml:7: redis_url: is no setting; known here: log, server, worker, redis, storage, media, auth, security, wait, limits, image, video, chat, fetch, retention, upstreams, models, sim",
+				"t.yaml:7: redis_url: is no setting; known here: log, server, worker, redis, storage, media, auth, security, wait, limits, fairness, image, video, chat, fetch, retention, upstreams, models, sim",
 			},
 		},
 		{
@@ -56,7 +56,7 @@ fetch: {allow_private: [10.0.0.0]}
   - name: ark
     accounts:
       - {id: a, key: k}
-      - {id: b, key: k, max_in_flight: 0}
+      - {id: b, key: k, max_in_flight: 0, quota_reset: "24:00", quota_zone: Nowhere/Land}
 limits: {body: 1GiB}
 retention: {jobs: 366d}
 video: {poll: {jitter: 0.51, growth: NaN}}
@@ -68,6 +68,8 @@ video: {poll: {jitter: 0.51, growth: NaN}}
 				"t.yaml:11: retention.jobs: must be between 1h and 365d, is 366d",
 				"t.yaml:9: upstreams[0].accounts[1].max_in_flight: must be between 1 and 1000, is 0",
 				"t.yaml:10: limits.body_budget: must be at least twice limits.body, which is 1GiB; is 512MiB",
+				"t.yaml:9: upstreams[0].accounts[1].quota_reset: must be a time of day such as 08:30",
+				"t.yaml:9: upstreams[0].accounts[1].quota_zone: is no time zone; write UTC or a name such as Asia/Shanghai",
 			},
 		},
 		{

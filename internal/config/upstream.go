@@ -86,9 +86,63 @@ type Account struct {
 	// Models are the upstream's model ids that it may use. Empty: all.
 	Models []string `yaml:"models"`
 
+	// Image and Video are limits for its jobs of one kind.
+	Image KindLimits `yaml:"image"`
+	Video KindLimits `yaml:"video"`
+
+	// RequestsPerMinute is how many jobs may begin on it in a minute, spread over
+	// it. 0: no limit.
+	RequestsPerMinute int `yaml:"requests_per_minute" default:"0" range:"0..60000"`
+
+	// MinGap is the least time between the beginnings of two of its jobs.
+	MinGap time.Duration `yaml:"min_gap" default:"0s" range:"0s..10m"`
+
+	// QuotaReset is the time of day at which the daily quotas begin anew, as
+	// hours and minutes, in QuotaZone, the name of a time zone.
+	QuotaReset string `yaml:"quota_reset" default:"00:00"`
+	QuotaZone  string `yaml:"quota_zone" default:"UTC"`
+
+	// Weight is its share of the work beside the others of its upstream.
+	Weight int `yaml:"weight" default:"1" range:"1..100"`
+
+	// Note is the operator's own, shown beside the account.
+	Note string `yaml:"note"`
+
 	// Enabled false keeps the account for the jobs that it has and gives it no
 	// new ones.
 	Enabled bool `yaml:"enabled" default:"true"`
+}
+
+// KindLimits bound an account's jobs of one kind. 0: no limit.
+type KindLimits struct {
+	// MaxInFlight is how many of the account's max_in_flight they may be.
+	MaxInFlight int `yaml:"max_in_flight" default:"0" range:"0..1000"`
+
+	// Daily is how many may begin until the next reset.
+	Daily int `yaml:"daily" default:"0" range:"0..1000000"`
+}
+
+// reset reads QuotaReset and QuotaZone.
+func (a Account) reset() (account.Reset, error) {
+	at, err := time.Parse("15:04", a.QuotaReset)
+	if err != nil {
+		return account.Reset{}, err
+	}
+	zone, err := time.LoadLocation(a.QuotaZone)
+	return account.Reset{At: time.Duration(at.Hour())*time.Hour + time.Duration(at.Minute())*time.Minute, Zone: zone}, err
+}
+
+// Account gives the account as it is used.
+func (a Account) Account(upstream string) account.Account {
+	reset, _ := a.reset() // checked at the start
+	return account.Account{
+		ID: a.ID, Upstream: upstream, Secret: a.Key, MaxInFlight: a.MaxInFlight, Models: a.Models, Disabled: !a.Enabled,
+		Weight: a.Weight, PerMinute: a.RequestsPerMinute, Gap: a.MinGap, Reset: reset, Note: a.Note,
+		Kinds: map[string]account.KindLimits{
+			"image": {MaxInFlight: a.Image.MaxInFlight, Daily: a.Image.Daily},
+			"video": {MaxInFlight: a.Video.MaxInFlight, Daily: a.Video.Daily},
+		},
+	}
 }
 
 // Model is one public name and what stands behind it.

@@ -44,7 +44,7 @@ func configured(a account.Account, now time.Time) accountConfig {
 	fields := map[string]string{
 		"enabled": strconv.Itoa(flag(!a.Disabled)), "models": modelList(a.Models), "max": strconv.Itoa(a.MaxInFlight),
 		"weight": strconv.Itoa(max(a.Weight, 1)), "rate": strconv.Itoa(a.PerMinute),
-		"gap": strconv.FormatInt(a.Gap.Milliseconds(), 10), "reset": strconv.FormatInt(a.Reset.Next(now).UnixMilli(), 10),
+		"note": a.Note, "gap": strconv.FormatInt(a.Gap.Milliseconds(), 10), "reset": strconv.FormatInt(a.Reset.Next(now).UnixMilli(), 10),
 	}
 	for _, kind := range []job.Kind{job.Image, job.Video} {
 		limits := a.Kinds[string(kind)]

@@ -13,6 +13,8 @@ import (
 
 	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/fault"
+	"github.com/tintypehq/tintype/internal/job"
+	"github.com/tintypehq/tintype/internal/redisstore"
 )
 
 // Auth says who may call and with what.
@@ -39,6 +41,9 @@ type GatewayKey struct {
 	SHA256 [sha256.Size]byte // of the whole key
 	Mode   WaitMode          // for its blocking calls; empty: the server's
 	Scopes []Scope           // what it may do; empty: generate and read
+
+	Priority job.Priority            // of its jobs; empty: normal
+	Limits   redisstore.TenantLimits // zero values: those of all tenants
 }
 
 // Scope is one thing that a credential may do. None includes another.
@@ -74,6 +79,9 @@ type caller struct {
 	mode   WaitMode       // of its blocking calls; empty: the server's
 	scopes []Scope        // what it may do
 	own    account.Secret // its own credential at the upstream; zero: it uses the pool
+
+	priority job.Priority // of its jobs; empty: normal
+	limits   redisstore.TenantLimits
 }
 
 // authenticate tells who asks, or refuses: whom nobody knows, and whom the
@@ -93,7 +101,7 @@ func (s *Server) authenticate(c echo.Context, needs Scope) (caller, error) {
 // identify tells whose a credential is.
 func (s *Server) identify(credential string) (caller, error) {
 	if key := s.gatewayKey(credential); key != nil {
-		return caller{tenant: "key:" + key.Name, mode: key.Mode, scopes: key.scopes()}, nil
+		return caller{tenant: "key:" + key.Name, mode: key.Mode, scopes: key.scopes(), priority: key.Priority, limits: key.Limits}, nil
 	}
 	auth := s.cfg.Auth
 	switch {

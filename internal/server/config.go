@@ -50,6 +50,7 @@ type Config struct {
 	Limits   Limits
 	Jobs     JobTimes
 	Repeats  Repeats
+	Fairness Fairness
 	Shutdown Shutdown
 	Delivery Delivery
 

@@ -152,6 +152,9 @@ func (s *Server) findOrMake(c echo.Context, who caller, kind job.Kind, n redisst
 		return nil, err
 	}
 	n.Spec, n.Own = req.spec, s.ownAccount(who, req.spec.Upstream)
+	if n.Share, err = s.shareOf(who, kind, body); err != nil {
+		return nil, err
+	}
 	ctx := c.Request().Context()
 	if err := s.checkCredential(ctx, n.Own); err != nil {
 		return nil, err

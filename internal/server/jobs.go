@@ -156,5 +156,9 @@ func (s *Server) queueOf(ctx context.Context, j *job.Job) *tintype.Queue {
 	if err != nil || p == nil {
 		return nil
 	}
-	return &tintype.Queue{Position: int(p.Ahead), Depth: int(p.Depth)}
+	q := &tintype.Queue{Position: int(p.Ahead), Depth: int(p.Depth)}
+	if p.Risen {
+		q.Reason = "fair_share"
+	}
+	return q
 }

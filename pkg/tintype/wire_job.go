@@ -106,6 +106,10 @@ const (
 type Queue struct {
 	Position int `json:"position"` // jobs ahead of this one, for this caller
 	Depth    int `json:"depth"`    // jobs in the line
+
+	// Reason says why more jobs are ahead than when it was last asked for:
+	// "fair_share", others came who have had less. Empty otherwise.
+	Reason string `json:"reason,omitempty"`
 }
 
 // ETA says when a job should be done, going by jobs measured before.
