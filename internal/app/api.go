@@ -92,6 +92,9 @@ func (p *parts) serverConfig() (server.Config, func(), error) {
 		Fairness: server.Fairness{
 			ImageCost: c.Fairness.ImageCost, VideoCost: c.Fairness.VideoCost, Limits: tenantLimits(c.Fairness.Tenant),
 		},
+		Admin: server.Admin{
+			Accounts: map[string][]account.Account{}, Queues: p.monitor.Queues, Dashboard: p.monitor.Page(server.AdminDashboard),
+		},
 		Shutdown:    server.Shutdown{Delay: c.Server.ShutdownDelay},
 		Delivery:    server.Delivery{Mode: server.DeliveryMode(c.Media.Delivery), TTL: c.Media.PresignTTL},
 		CORSOrigins: c.Server.CORS.AllowedOrigins, PublicURL: c.Server.PublicURL, TrustForwarded: c.Server.TrustForwarded,
@@ -101,7 +104,7 @@ func (p *parts) serverConfig() (server.Config, func(), error) {
 		sc.Delivery.Presigner = signer
 	}
 	for name, srv := range p.services.byName {
-		sc.Drivers[name], sc.ChatAccounts[name] = srv.driver, srv.accounts
+		sc.Drivers[name], sc.ChatAccounts[name], sc.Admin.Accounts[name] = srv.driver, srv.accounts, srv.all
 		sc.PassThroughMaxInFlight[name] = srv.config.PassThroughMaxInFlight
 	}
 	return sc, inputs.Close, nil

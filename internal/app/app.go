@@ -79,6 +79,7 @@ type parts struct {
 	rdb      redis.UniversalClient
 	store    *redisstore.Store
 	bells    *queue.Client
+	monitor  *queue.Monitor
 	blobs    blob.Store
 	services *services
 	closers  []func() // in order of opening
@@ -102,7 +103,7 @@ func openParts(ctx context.Context, o Options, log *slog.Logger) (p *parts, err 
 		return p, err
 	}
 	p.store = redisstore.New(redisstore.Config{Client: rdb, Tag: o.Config.Redis.KeyTag, Lease: o.Config.Worker.Lease, Keys: keys})
-	p.bells = queue.NewClient(rdb, o.Config.Redis.KeyTag)
+	p.bells, p.monitor = queue.NewClient(rdb, o.Config.Redis.KeyTag), queue.NewMonitor(rdb, o.Config.Redis.KeyTag)
 	blobs, closeBlobs, err := openStorage(ctx, o.Config)
 	if err != nil {
 		return p, err

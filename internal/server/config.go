@@ -51,6 +51,7 @@ type Config struct {
 	Jobs     JobTimes
 	Repeats  Repeats
 	Fairness Fairness
+	Admin    Admin
 	Shutdown Shutdown
 	Delivery Delivery
 

@@ -36,5 +36,6 @@ func (s *Server) routes() *echo.Echo {
 		e.Add(method, "/readyz", s.readyz)
 	}
 	e.GET("/metrics", echo.WrapHandler(s.metrics.page))
+	s.adminRoutes(e)
 	return e
 }

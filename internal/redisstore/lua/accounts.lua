@@ -6,18 +6,6 @@
 -- Returns how many accounts the pool has.
 local name = ARGV[1]
 local pool, keep = P .. 'pool:' .. name, {}
-
--- revive ends every cooldown of an account.
-local function revive(id, why)
-  local acct, gone = P .. 'acct:' .. id, { 'strikes', 'half', 'canary', 'cool', 'cause', 'evidence', 'since' }
-  local cooled = redis.call('HEXISTS', acct, 'cool') == 1
-  for _, field in ipairs(redis.call('HKEYS', acct)) do
-    if string.sub(field, 1, 5) == 'cool:' then gone[#gone + 1], cooled = field, true end
-  end
-  redis.call('HDEL', acct, unpack(gone))
-  if cooled then remark(id, 'cleared', '', '', 0, why) end
-end
-
 for i = 2, #ARGV do
   local a = cjson.decode(ARGV[i])
   local acct = P .. 'acct:' .. a.id

@@ -9,6 +9,7 @@
 --   shares:<pool>       zset   tenants, by the tag that their next job has at least
 --   tenant:<tenant>     hash   running, per_minute: limits (0: none); rate_at
 --   waits:<tenant>      set    its jobs that wait
+--   waiting             set    tenants of whom jobs have waited lately
 --   busy:<tenant>       set    its jobs that stand in a lane or hold a slot
 --   held:<tenant>       zset   its jobs over its own limits, by when they came
 --   tenants             zset   tenants with held jobs, by when to look again
@@ -31,13 +32,19 @@ local function tag(pool, tenant, cost, bias)
   return start + bias
 end
 
+-- wait notes that a job waits.
+local function wait(id, tenant)
+  redis.call('SADD', P .. 'waits:' .. tenant, id)
+  redis.call('SADD', P .. 'waiting', tenant)
+end
+
 -- enter puts a job into its lane; with a tag from before, at its old place.
 local function enter(id, pool, model, tenant, at)
   redis.call('HSET', job_key(id), 'tag', at)
   redis.call('ZADD', lane_of(pool, model), at, id)
   redis.call('SADD', P .. 'lanes:' .. pool, model)
   redis.call('SADD', P .. 'pools', pool)
-  redis.call('SADD', P .. 'waits:' .. tenant, id)
+  wait(id, tenant)
   redis.call('SADD', P .. 'busy:' .. tenant, id)
 end
 
@@ -87,7 +94,7 @@ local function stand(id, pool, model, tenant, cost, bias)
     redis.call('ZADD', P .. 'tenants', again or now + 5000, tenant)
   end
   redis.call('ZADD', P .. 'held:' .. tenant, tick(), id)
-  redis.call('SADD', P .. 'waits:' .. tenant, id)
+  wait(id, tenant)
 end
 
 -- wait_no_more takes a job out of its line.

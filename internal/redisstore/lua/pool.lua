@@ -196,6 +196,18 @@ local function cool(acct, model, cause, ms, floor, cap, evidence)
   remark(acct, 'cooled', cause, model, ends, evidence)
 end
 
+-- revive ends every cooldown of an account, and tells whether it had one.
+local function revive(id, why)
+  local acct, gone = P .. 'acct:' .. id, { 'strikes', 'half', 'canary', 'cool', 'cause', 'evidence', 'since' }
+  local cooled = redis.call('HEXISTS', acct, 'cool') == 1
+  for _, field in ipairs(redis.call('HKEYS', acct)) do
+    if string.sub(field, 1, 5) == 'cool:' then gone[#gone + 1], cooled = field, true end
+  end
+  redis.call('HDEL', acct, unpack(gone))
+  if cooled then remark(id, 'cleared', '', '', 0, why) end
+  return cooled
+end
+
 -- alike notes that an account has failed, and tells whether it is one of many that
 -- have at once. Then the upstream is left alone instead of them: it is not the
 -- accounts.

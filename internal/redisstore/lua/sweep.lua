@@ -8,6 +8,10 @@
 local most, grace = tonumber(ARGV[1]), tonumber(ARGV[2])
 local again, ended, admitted, given_up, pools = {}, {}, {}, {}, {}
 
+-- tenants of whom nothing waits are no longer listed
+local idle = redis.call('SRANDMEMBER', P .. 'waiting')
+if idle and redis.call('EXISTS', P .. 'waits:' .. idle) == 0 then redis.call('SREM', P .. 'waiting', idle) end
+
 local function due(set) return redis.call('ZRANGEBYSCORE', P .. set, '-inf', now, 'LIMIT', 0, most) end
 
 -- expire ends a job at its deadline. What the upstream does for it goes on. A
