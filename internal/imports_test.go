@@ -74,6 +74,7 @@ var allowed = map[string][]string{
 	"internal/demo":         {"internal/account", "internal/app", "internal/cli/terminal", "internal/config", "internal/probe", "pkg/tintype"},
 	"internal/cli": {
 		"internal/account", "internal/app", "internal/cli/terminal", "internal/config", "internal/demo", "internal/upstream/sim/...",
+		"pkg/tintype",
 	},
 	"cmd/api":     {"internal/app", "internal/config"},
 	"cmd/worker":  {"internal/app", "internal/config"},

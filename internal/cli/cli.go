@@ -17,6 +17,7 @@ import (
 
 	"github.com/tintypehq/tintype/internal/app"
 	"github.com/tintypehq/tintype/internal/config"
+	"github.com/tintypehq/tintype/pkg/tintype"
 )
 
 const (
@@ -35,7 +36,18 @@ type commands struct {
 		Check   checkCommand   `cmd:"" help:"Say everything that is wrong with a configuration."`
 		Secrets secretsCommand `cmd:"" help:"Make the secrets that a deployment needs, ready to paste."`
 	} `cmd:"" help:"Help with the configuration."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Accounts accountsCommand `cmd:"" help:"See and change the accounts of a running service (needs a key with the scope admin)."`
+	Jobs     jobsCommand     `cmd:"" help:"See the jobs of a running service, and who waits (needs a key with the scope admin)."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
+}
+
+// newCommands gives the command line with what tells twins apart.
+func newCommands() *commands {
+	var k commands
+	k.Accounts.Enable.change, k.Accounts.Disable.change = tintype.AccountEnable, tintype.AccountDisable
+	k.Accounts.Drain.change, k.Accounts.Clear.change = tintype.AccountDrain, tintype.AccountClear
+	k.Jobs.Pause.pause = true
+	return &k
 }
 
 // console is what a command knows of its surroundings.
@@ -52,7 +64,7 @@ func (c *console) printf(format string, args ...any) { _, _ = fmt.Fprintf(c.stdo
 func Run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
 	c := &console{environ: environ, stdout: stdout, stderr: stderr}
 	exited := -1
-	parser, err := kong.New(&commands{}, kong.Name("tintype"), kong.Writers(stdout, stderr),
+	parser, err := kong.New(newCommands(), kong.Name("tintype"), kong.Writers(stdout, stderr),
 		kong.Description("Tintype makes images and videos by services that take their time, and sees to it that they arrive."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Exit(func(code int) { exited = code }),

@@ -2,14 +2,13 @@ package queue
 
 import (
 	"context"
-	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/hibiken/asynq"
 	"github.com/hibiken/asynqmon"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
 )
 
@@ -34,20 +33,24 @@ type Stat struct {
 // Queues tells how the queues stand. One that nothing was put into yet is empty.
 func (m *Monitor) Queues(_ context.Context) ([]Stat, error) {
 	inspector := asynq.NewInspectorFromRedisClient(m.rdb)
+	known, err := inspector.Queues()
+	if err != nil {
+		return nil, errUnreachable(err)
+	}
 	var out []Stat
 	for _, stage := range []job.Stage{job.StageSubmit, job.StageMirror} {
-		info, err := inspector.GetQueueInfo(queueName(m.tag, stage))
-		switch {
-		case errors.Is(err, asynq.ErrQueueNotFound):
+		if !slices.Contains(known, queueName(m.tag, stage)) {
 			out = append(out, Stat{Stage: stage})
-		case err != nil:
-			return nil, fault.Wrap(fault.Unavailable, "The queue cannot be reached.", err)
-		default:
-			out = append(out, Stat{
-				Stage: stage, Pending: info.Pending, Active: info.Active, Retry: info.Retry, Scheduled: info.Scheduled,
-				Archived: info.Archived, LatencySeconds: info.Latency.Seconds(),
-			})
+			continue
 		}
+		info, err := inspector.GetQueueInfo(queueName(m.tag, stage))
+		if err != nil {
+			return nil, errUnreachable(err)
+		}
+		out = append(out, Stat{
+			Stage: stage, Pending: info.Pending, Active: info.Active, Retry: info.Retry, Scheduled: info.Scheduled,
+			Archived: info.Archived, LatencySeconds: info.Latency.Seconds(),
+		})
 	}
 	return out, nil
 }

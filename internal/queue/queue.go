@@ -57,9 +57,13 @@ func (c *Client) Ring(ctx context.Context, bells ...job.Bell) error {
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
-		return fault.Wrap(fault.Unavailable, "The queue cannot be reached.", err)
+		return errUnreachable(err)
 	}
 	return nil
+}
+
+func errUnreachable(cause error) error {
+	return fault.Wrap(fault.Unavailable, "The queue cannot be reached.", cause)
 }
 
 // taskID names one ring. A bare job id would make the second ring of a job

@@ -164,7 +164,7 @@ func (s *Server) answerError(err error, c echo.Context) {
 	}
 	f := toFault(err)
 	h := c.Response().Header()
-	if f.Code == fault.Unauthenticated || f.Code == fault.CredentialRejected {
+	if challenged := h.Get(echo.HeaderWWWAuthenticate) != ""; !challenged && (f.Code == fault.Unauthenticated || f.Code == fault.CredentialRejected) {
 		h.Set(echo.HeaderWWWAuthenticate, "Bearer")
 	}
 	if f.RetryAfter > 0 && h.Get(headerRetryAfter) == "" {
