@@ -34,6 +34,7 @@ func (p *parts) startAPI(ctx context.Context, group *errgroup.Group) error {
 		closeInputs()
 		return err
 	}
+	p.roster.follow(srv.SetAccounts)
 	ln, err := listen(ctx, "server.addr", p.Config.Server.Addr)
 	if err != nil {
 		closeInputs()
@@ -69,7 +70,7 @@ func (p *parts) serverConfig() (server.Config, func(), error) {
 	sc := server.Config{
 		Store: p.store, Ring: p.bells.Ring, Blobs: p.blobs, Models: p.services.registry, Inputs: inputs,
 		Archive: func(ctx context.Context, id job.ID) (*job.Job, error) { return archive.Load(ctx, p.blobs, id) },
-		Drivers: map[string]upstream.Driver{}, ChatAccounts: map[string][]account.Account{}, PassThroughMaxInFlight: map[string]int{},
+		Drivers: map[string]upstream.Driver{}, PassThroughMaxInFlight: map[string]int{},
 		Auth: server.Auth{
 			Keys: keys, AllowPooled: c.PooledOpen(), PassThrough: c.Auth.PassThrough, TenantSecret: tenantSecret(c.Auth.TenantSecret),
 		},
@@ -92,9 +93,7 @@ func (p *parts) serverConfig() (server.Config, func(), error) {
 		Fairness: server.Fairness{
 			ImageCost: c.Fairness.ImageCost, VideoCost: c.Fairness.VideoCost, Limits: tenantLimits(c.Fairness.Tenant),
 		},
-		Admin: server.Admin{
-			Accounts: map[string][]account.Account{}, Queues: p.monitor.Queues, Dashboard: p.monitor.Page(server.AdminDashboard),
-		},
+		Admin: server.Admin{Queues: p.monitor.Queues, Dashboard: p.monitor.Page(server.AdminDashboard)},
 		Shutdown:    server.Shutdown{Delay: c.Server.ShutdownDelay},
 		Delivery:    server.Delivery{Mode: server.DeliveryMode(c.Media.Delivery), TTL: c.Media.PresignTTL},
 		CORSOrigins: c.Server.CORS.AllowedOrigins, PublicURL: c.Server.PublicURL, TrustForwarded: c.Server.TrustForwarded,
@@ -104,7 +103,7 @@ func (p *parts) serverConfig() (server.Config, func(), error) {
 		sc.Delivery.Presigner = signer
 	}
 	for name, srv := range p.services.byName {
-		sc.Drivers[name], sc.ChatAccounts[name], sc.Admin.Accounts[name] = srv.driver, srv.accounts, srv.all
+		sc.Drivers[name] = srv.driver
 		sc.PassThroughMaxInFlight[name] = srv.config.PassThroughMaxInFlight
 	}
 	return sc, inputs.Close, nil

@@ -39,6 +39,11 @@ const (
 // Options are what a program is started with beside its settings.
 type Options struct {
 	Config *config.Config
+
+	// Source is where Config came from, to be read again when its file changes or
+	// SIGHUP comes. Nil: never.
+	Source *config.Source
+
 	Stderr io.Writer // the log
 
 	// Ready, if set, is called once with the address that the API listens on
@@ -82,6 +87,7 @@ type parts struct {
 	monitor  *queue.Monitor
 	blobs    blob.Store
 	services *services
+	roster   *roster
 	closers  []func() // in order of opening
 }
 
@@ -113,6 +119,10 @@ func openParts(ctx context.Context, o Options, log *slog.Logger) (p *parts, err 
 		return p, err
 	}
 	p.closers = append(p.closers, p.services.Close)
+	p.roster = &roster{all: map[string][]account.Account{}}
+	for name, srv := range p.services.byName {
+		p.roster.all[name] = accountsOf(srv.config)
+	}
 	return p, nil
 }
 
@@ -144,6 +154,9 @@ func (p *parts) run(ctx context.Context, program Program) error {
 	p.warn(ctx)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.keepAccounts(ctx) })
+	if p.Source != nil && p.Config.File() != "" {
+		group.Go(func() error { return p.reload(ctx) })
+	}
 	if program != Worker {
 		if err := p.startAPI(ctx, group); err != nil {
 			return err
@@ -165,9 +178,9 @@ const syncFor = 30 * time.Second
 func (p *parts) syncAccounts(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, syncFor)
 	defer cancel()
-	for name, srv := range p.services.byName {
+	for name := range p.services.byName {
 		for {
-			err := p.store.SyncAccounts(ctx, name, srv.all)
+			err := p.store.SyncAccounts(ctx, name, p.roster.of(name))
 			if err == nil {
 				break
 			}
@@ -197,13 +210,13 @@ func (p *parts) keepAccounts(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		for name, srv := range p.services.byName {
+		for name := range p.services.byName {
 			known, err := p.store.KnowsAccounts(ctx, name)
-			if err != nil || known || len(srv.all) == 0 {
+			if err != nil || known || len(p.roster.of(name)) == 0 {
 				continue
 			}
 			p.log.WarnContext(ctx, "Redis has lost the accounts; they are written again", "upstream", name)
-			if err := p.store.SyncAccounts(ctx, name, srv.all); err != nil {
+			if err := p.store.SyncAccounts(ctx, name, p.roster.of(name)); err != nil {
 				p.log.WarnContext(ctx, "the accounts could not be written", "upstream", name, "err", err)
 			}
 		}

@@ -99,7 +99,7 @@ func TestVisibilityLagReachesTheSimulator(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		driver, acct := s.byName["sim"].driver, s.byName["sim"].accounts[0]
+		driver, acct := s.byName["sim"].driver, accountsOf(s.byName["sim"].config)[0]
 		sub := upstream.Submission{Job: "j", Spec: job.Spec{Kind: job.Video, Prompt: "x", UpstreamModel: "doubao-seedance-2-0-260128"}}
 		got, err := driver.Submit(t.Context(), acct, sub)
 		if err != nil {

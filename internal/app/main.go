@@ -55,7 +55,7 @@ func Main(program Program, args, environ []string, stdout, stderr io.Writer) int
 		_, _ = fmt.Fprintf(stderr, "%s: %v\n", program, err)
 		return exitMisused
 	}
-	return Serve(program, Options{Config: cfg, Stderr: stderr, Version: Version()})
+	return Serve(program, Options{Config: cfg, Source: &source, Stderr: stderr, Version: Version()})
 }
 
 func addrSetting(p Program) string {

@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/config"
 	"github.com/tintypehq/tintype/internal/fetch"
 	"github.com/tintypehq/tintype/internal/upstream"
@@ -25,11 +24,9 @@ type services struct {
 
 // service is one of them.
 type service struct {
-	config   config.Upstream
-	driver   *ark.Driver
-	media    *fetch.Client
-	accounts []account.Account // enabled ones; all that new jobs may run on
-	all      []account.Account // also those that only finish what they have
+	config config.Upstream
+	driver *ark.Driver
+	media  *fetch.Client
 }
 
 // openServices makes drivers and the model table.
@@ -41,13 +38,6 @@ func openServices(c *config.Config) (*services, error) {
 			return nil, fmt.Errorf("upstream %s: %w", u.Name, err)
 		}
 		srv := service{config: u, driver: driver, media: mediaClient(c.Media, u)}
-		for _, a := range u.Accounts {
-			acct := a.Account(u.Name)
-			srv.all = append(srv.all, acct)
-			if a.Enabled {
-				srv.accounts = append(srv.accounts, acct)
-			}
-		}
 		s.byName[u.Name] = srv
 	}
 	models, err := modelTable(c.Models)

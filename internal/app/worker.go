@@ -19,6 +19,7 @@ import (
 // startWorker starts the worker; alone in its process it also shows its health.
 func (p *parts) startWorker(ctx context.Context, group *errgroup.Group, alone bool) error {
 	w := worker.New(p.workerConfig())
+	p.roster.follow(w.SetAccounts)
 	if alone {
 		if err := p.startHealth(ctx, group); err != nil {
 			return err
@@ -53,7 +54,7 @@ func (p *parts) workerConfig() worker.Config {
 	}
 	for name, srv := range p.services.byName {
 		out.Upstreams[name] = worker.Upstream{
-			Driver: srv.driver, Media: srv.media, Accounts: srv.all, VisibleWithin: srv.config.VisibilityLag,
+			Driver: srv.driver, Media: srv.media, Accounts: p.roster.of(name), VisibleWithin: srv.config.VisibilityLag,
 			Resubmit: map[job.Kind]bool{
 				job.Image: srv.config.OnUnknown.Image == config.Resubmit,
 				job.Video: srv.config.OnUnknown.Video == config.Resubmit,

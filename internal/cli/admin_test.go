@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tintypehq/tintype/pkg/tintype"
 )
@@ -103,5 +106,64 @@ func checkDashboard(t *testing.T, base, key string) {
 			}
 		}
 	}
+	http.DefaultClient.CloseIdleConnections()
+}
+
+// TestReload: a changed file of settings counts without a new start, keeps what is
+// known of an account, revives one whose credential is new, and one that is wrong
+// changes nothing.
+func TestReload(t *testing.T) {
+	t.Parallel()
+	const key = "tt_operator_0123456789"
+	file := filepath.Join(t.TempDir(), "t.yaml")
+	write := func(accounts string) {
+		t.Helper()
+		text := "auth: {keys: [{name: op, key: " + key + ", scopes: [admin, generate, read]}]}\n" +
+			"sim: {enabled: true}\nupstreams:\n- {name: sim, driver: sim, accounts: [" + accounts + "]}\n"
+		if err := os.WriteFile(file+".new", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(file+".new", file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(`{id: one, key: sim-one}`)
+	s := serve(t, swift(), "run", "--addr", "127.0.0.1:0", "--data", t.TempDir(), "--config", file)
+	base := regexp.MustCompile(`http://[0-9.:]+`).FindString(s.until("API"))
+	s.until("for 7 days.")
+	client, err := tintype.NewClient(base, tintype.WithKey(key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	until := func(what string, holds func([]tintype.AdminAccount) bool) {
+		t.Helper()
+		var list []tintype.AdminAccount
+		for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+			if list, err = client.Accounts(t.Context()); err == nil && holds(list) {
+				return
+			}
+		}
+		t.Fatalf("%s: %+v, %v", what, list, err)
+	}
+	until("at the start", func(l []tintype.AdminAccount) bool { return len(l) == 1 && l[0].State == "healthy" })
+	write(`{id: one, key: gone-bad}, {id: two, key: sim-two, max_in_flight: 3, note: new}`)
+	until("a new account", func(l []tintype.AdminAccount) bool { return len(l) == 2 && l[1].MaxInFlight == 3 && l[1].Note == "new" })
+	if _, err := client.ChangeAccount(t.Context(), "two", tintype.AccountDisable); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Image(t.Context(), tintype.ImageRequest{Prompt: "a pier"}); err == nil {
+		t.Error("a job was done with a credential that is none")
+	}
+	until("a dead credential", func(l []tintype.AdminAccount) bool { return l[0].State == "parked" && l[0].Cause == "auth" })
+	write(`{id: one, key: sim-one, max_in_flight: 0}`)
+	write(`{id: one, key: sim-one}, {id: two, key: sim-two}`)
+	until("a new credential", func(l []tintype.AdminAccount) bool { return l[0].State == "healthy" && l[1].State == "disabled" })
+	image, err := client.Image(t.Context(), tintype.ImageRequest{Prompt: "a mole"})
+	if err != nil || len(image.Data) != 1 {
+		t.Errorf("%+v, %v", image, err)
+	}
+	write(`{id: one, key: sim-one}`)
+	until("an account less", func(l []tintype.AdminAccount) bool { return len(l) == 1 })
+	s.end()
 	http.DefaultClient.CloseIdleConnections()
 }

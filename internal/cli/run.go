@@ -25,13 +25,14 @@ With TINTYPE_ARK_API_KEYS=key1,key2 in the environment Ark is the upstream. A fi
 
 // Run serves until ctx ends.
 func (r runCommand) Run(ctx context.Context, c *console) error {
-	cfg, err := config.Load(r.source(c))
+	source := r.source(c)
+	cfg, err := config.Load(source)
 	if err != nil {
 		return err
 	}
 	screen := terminal.On(c.stdout, c.environ)
 	err = app.Run(ctx, app.All, app.Options{
-		Config: cfg, Stderr: c.stderr, Version: app.Version(),
+		Config: cfg, Source: &source, Stderr: c.stderr, Version: app.Version(),
 		Ready: func(addr string) { welcome(screen, cfg, addr) },
 	})
 	return taken(err, cfg.Server.Addr)

@@ -12,7 +12,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/queue"
@@ -24,9 +23,6 @@ import (
 // Admin is what the operator's routes stand on. They exist only if a gateway key
 // has the scope for them.
 type Admin struct {
-	// Accounts are all pooled accounts with their credentials, by upstream.
-	Accounts map[string][]account.Account
-
 	// Queues tells how the queues stand. Nil: the route is missing.
 	Queues func(context.Context) ([]queue.Stat, error)
 
@@ -182,25 +178,21 @@ const testTime = 20 * time.Second
 
 func (s *Server) adminTest(c echo.Context) error {
 	id := c.Param("id")
-	for name, accounts := range s.cfg.Admin.Accounts {
-		for _, a := range accounts {
-			if a.ID != id {
-				continue
-			}
-			ctx, cancel := context.WithTimeout(c.Request().Context(), testTime)
-			defer cancel()
-			began := time.Now()
-			err := s.cfg.Drivers[name].Check(ctx, a)
-			view := tintype.AdminTest{OK: err == nil, Millis: time.Since(began).Milliseconds()}
-			if err != nil {
-				e := upstream.AsError(err)
-				view.Class, view.Evidence = string(e.Class), fault.From(e).Message
-			}
-			s.writeJSON(c, http.StatusOK, view)
-			return nil
-		}
+	a, ok := s.pooled.find(id)
+	if !ok {
+		return errNoAccount(id)
 	}
-	return errNoAccount(id)
+	ctx, cancel := context.WithTimeout(c.Request().Context(), testTime)
+	defer cancel()
+	began := time.Now()
+	err := s.cfg.Drivers[a.Upstream].Check(ctx, a)
+	view := tintype.AdminTest{OK: err == nil, Millis: time.Since(began).Milliseconds()}
+	if err != nil {
+		e := upstream.AsError(err)
+		view.Class, view.Evidence = string(e.Class), fault.From(e).Message
+	}
+	s.writeJSON(c, http.StatusOK, view)
+	return nil
 }
 
 func (s *Server) adminUpstreams(c echo.Context) error {
@@ -219,7 +211,7 @@ func (s *Server) adminUpstreams(c echo.Context) error {
 func (s *Server) viewUpstream(ctx context.Context, name string) (tintype.AdminUpstream, error) {
 	p, err := s.cfg.Store.Pool(ctx, name)
 	v := tintype.AdminUpstream{
-		Name: name, State: "open", Cause: string(p.Cause), CoolsUntil: moment(p.Cools), Waiting: p.Waiting, Accounts: len(s.cfg.Admin.Accounts[name]),
+		Name: name, State: "open", Cause: string(p.Cause), CoolsUntil: moment(p.Cools), Waiting: p.Waiting, Accounts: s.pooled.count(name),
 	}
 	switch {
 	case p.Paused:

@@ -22,9 +22,8 @@ func operated(t *testing.T) *house {
 	t.Helper()
 	dead := pooled("dead")
 	dead.Secret = account.NewSecret("no key of anybody")
-	return open(t, configure(func(c *server.Config) {
+	return open(t, func(o *options) { o.chat = []account.Account{pooled("a1"), dead} }, configure(func(c *server.Config) {
 		c.Auth.Keys = append(c.Auth.Keys, server.GatewayKey{Name: "op", SHA256: sha256.Sum256([]byte(adminKey)), Scopes: []server.Scope{server.ScopeAdmin}})
-		c.Admin.Accounts = map[string][]account.Account{"ark": {pooled("a1"), dead}}
 	}))
 }
 
@@ -45,7 +44,9 @@ func (h *house) asOperator(method, path string, into any) answer {
 func TestAdminDoor(t *testing.T) {
 	t.Parallel()
 	h := operated(t)
-	basic := func(password string) string { return "Basic " + base64.StdEncoding.EncodeToString([]byte("x:"+password)) }
+	basic := func(password string) string {
+		return "Basic " + base64.StdEncoding.EncodeToString([]byte("x:"+password))
+	}
 	for _, tt := range []struct {
 		authorization string
 		status        int

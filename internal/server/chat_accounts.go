@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -38,16 +39,30 @@ type chatAccount struct {
 	rests map[string]time.Time // until when, by the upstream's model; "" is every model
 }
 
-func newChatPools(accounts map[string][]account.Account) map[string]*chatPool {
-	pools := map[string]*chatPool{}
-	for name, list := range accounts {
-		p := &chatPool{}
-		for _, a := range list {
-			p.all = append(p.all, &chatAccount{Account: a, rests: map[string]time.Time{}})
+// with gives a pool of the enabled ones of some accounts. One whose credential is
+// the same keeps what is known of it.
+func (p *chatPool) with(all []account.Account) *chatPool {
+	next, known := &chatPool{}, map[string]*chatAccount{}
+	if p != nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		next.turn = p.turn
+		for _, a := range p.all {
+			known[a.ID] = a
 		}
-		pools[name] = p
 	}
-	return pools
+	for _, a := range all {
+		if a.Disabled {
+			continue
+		}
+		one := &chatAccount{Account: a, rests: map[string]time.Time{}}
+		if old := known[a.ID]; old != nil && old.Secret == a.Secret {
+			one.used = old.used
+			maps.Copy(one.rests, old.rests)
+		}
+		next.all = append(next.all, one)
+	}
+	return next
 }
 
 // take gives the account whose turn it is and that was not tried, or tells how
@@ -146,7 +161,7 @@ func (s *Server) tryAccounts(ctx context.Context, call *chatCall, do func(accoun
 	if call.own != nil {
 		return s.chatFault(call, do(*call.own))
 	}
-	pool, tried := s.chat[call.name], map[string]bool{}
+	pool, tried := s.pooled.chatOf(call.name), map[string]bool{}
 	var last *upstream.Error
 	for range mostAttempts {
 		a, soon := pool.take(call.request.Model, tried)

@@ -8,7 +8,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/blob"
 	"github.com/tintypehq/tintype/internal/fetch"
 	"github.com/tintypehq/tintype/internal/job"
@@ -35,9 +34,6 @@ type Config struct {
 
 	Models  *upstream.Registry
 	Drivers map[string]upstream.Driver // by the upstream's name
-
-	// ChatAccounts are the pooled accounts for chat, by the upstream's name.
-	ChatAccounts map[string][]account.Account
 
 	// PassThroughMaxInFlight is how many jobs one credential of a caller's own
 	// may run at once, by the upstream's name. Absent: 2.

@@ -114,8 +114,7 @@ func build(tb testing.TB, change ...func(*options)) *house {
 	}
 	h.cfg = server.Config{
 		Store: h.store, News: news, Ring: h.ring, Blobs: h.blobs, Models: models(tb), Inputs: inputs,
-		Drivers:      map[string]upstream.Driver{"ark": drv},
-		ChatAccounts: map[string][]account.Account{"ark": o.chat},
+		Drivers: map[string]upstream.Driver{"ark": drv},
 		Auth: server.Auth{
 			AllowPooled: true, PassThrough: true, TenantSecret: []byte("0123456789abcdef"),
 			Keys: []server.GatewayKey{{Name: "test", SHA256: sha256.Sum256([]byte(gatewayKey))}, {Name: "other", SHA256: sha256.Sum256([]byte(otherKey))}},
@@ -125,6 +124,7 @@ func build(tb testing.TB, change ...func(*options)) *house {
 	o.config(&h.cfg)
 	srv, err := server.New(h.cfg)
 	h.must(err)
+	srv.SetAccounts("ark", o.chat)
 	h.serve(srv, news, o.grace)
 	tb.Cleanup(func() { _ = h.rdb.Close() })
 	return h

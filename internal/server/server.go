@@ -37,7 +37,7 @@ type Server struct {
 	echo    *echo.Echo
 	metrics *metrics
 	checks  *credentialChecks
-	chat    map[string]*chatPool // by the upstream's name
+	pooled  *pooled
 	bucket  *bucketCheck
 	bodies  *bodyBudget
 	doors   *doorkeeper
@@ -63,7 +63,7 @@ func New(c Config) (*Server, error) {
 		return nil, fmt.Errorf("server: metrics: %w", err)
 	}
 	s := &Server{
-		cfg: c, metrics: m, checks: newCredentialChecks(), chat: newChatPools(c.ChatAccounts),
+		cfg: c, metrics: m, checks: newCredentialChecks(), pooled: newPooled(),
 		bucket: &bucketCheck{check: c.Blobs.Check}, handover: make(chan struct{}),
 		bodies: &bodyBudget{most: c.Limits.BodyBudget}, doors: &doorkeeper{most: int64(c.Limits.Connections), metrics: m},
 	}

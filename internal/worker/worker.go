@@ -120,16 +120,17 @@ const (
 type Worker struct {
 	Config
 
-	leases   *leases
-	fences   fences
-	done     *archiver
-	stopping atomic.Bool
-	handlers sync.WaitGroup
-	poller   *poller
-	metrics  *metrics
-	accounts map[string]account.Account // pooled, by id
-	name     string                     // random; begins every token of this process
-	claims   atomic.Int64
+	leases     *leases
+	fences     fences
+	done       *archiver
+	stopping   atomic.Bool
+	handlers   sync.WaitGroup
+	poller     *poller
+	metrics    *metrics
+	accountsMu sync.RWMutex
+	accounts   map[string]account.Account // pooled, by id
+	name       string                     // random; begins every token of this process
+	claims     atomic.Int64
 }
 
 // New makes a worker that does nothing before Run.
@@ -148,14 +149,22 @@ func New(c Config) *Worker {
 		c.Metrics = prometheus.NewRegistry()
 	}
 	w := &Worker{Config: c, accounts: map[string]account.Account{}, name: rand.Text()[:10], metrics: newMetrics(c.Metrics)}
-	for _, u := range c.Upstreams {
-		for _, a := range u.Accounts {
-			w.accounts[a.ID] = a
-		}
+	for name, u := range c.Upstreams {
+		w.SetAccounts(name, u.Accounts)
 	}
 	w.leases = newLeases(c.Store, c.Log, w.metrics)
 	w.poller, w.done = newPoller(w), newArchiver(w)
 	return w
+}
+
+// SetAccounts changes an upstream's pooled accounts. Those that are no longer there
+// stay known: running jobs need their credentials to the end.
+func (w *Worker) SetAccounts(_ string, all []account.Account) {
+	w.accountsMu.Lock()
+	defer w.accountsMu.Unlock()
+	for _, a := range all {
+		w.accounts[a.ID] = a
+	}
 }
 
 func orDefault[T comparable](v, def T) T {
@@ -299,7 +308,9 @@ func (w *Worker) account(ctx context.Context, id job.ID, name, upstreamName stri
 		secret, err := w.Store.Credential(ctx, id)
 		return account.Account{ID: name, Upstream: upstreamName, Secret: secret, Ephemeral: true}, err
 	}
+	w.accountsMu.RLock()
 	a, ok := w.accounts[name]
+	w.accountsMu.RUnlock()
 	if !ok {
 		return a, fmt.Errorf("%w: account %q of job %s", errNotHere, name, id)
 	}

@@ -1,0 +1,32 @@
+package config
+
+import "reflect"
+
+// File is the file that was read; empty if there was none.
+func (c *Config) File() string { return c.file }
+
+// ChangedBeyondAccounts names the sections in which two configurations differ,
+// the accounts of the pool aside.
+func ChangedBeyondAccounts(from, to *Config) []string {
+	var names []string
+	a, b := reflect.ValueOf(from.withoutAccounts()), reflect.ValueOf(to.withoutAccounts())
+	for i := range a.NumField() {
+		if field := a.Type().Field(i); field.IsExported() && !reflect.DeepEqual(a.Field(i).Interface(), b.Field(i).Interface()) {
+			names = append(names, field.Tag.Get("yaml"))
+		}
+	}
+	return names
+}
+
+// withoutAccounts is a copy whose upstreams have no accounts.
+func (c *Config) withoutAccounts() Config {
+	out := *c
+	out.Upstreams = append([]Upstream(nil), c.Upstreams...)
+	for i := range out.Upstreams {
+		out.Upstreams[i].Accounts = nil
+		if out.Upstreams[i].Driver == SimDriver {
+			out.Upstreams[i].BaseURL = "" // told by the simulator when it has started
+		}
+	}
+	return out
+}
