@@ -17,6 +17,8 @@
 package job
 
 import (
+	"cmp"
+	"fmt"
 	"time"
 
 	"github.com/tintypehq/tintype/internal/fault"
@@ -97,6 +99,12 @@ type Spec struct {
 	NegativePrompt string `json:"negative_prompt,omitempty"`
 }
 
+// Class names the jobs that take about as long as this one: the same model and
+// size.
+func (s Spec) Class() string {
+	return fmt.Sprintf("%s|%s|%s|%d|%d", s.Kind, s.UpstreamModel, cmp.Or(s.Size, s.Resolution), s.Seconds, s.Count)
+}
+
 // Input is a reference image in our bucket.
 type Input struct {
 	Key         string `json:"key"`
@@ -153,6 +161,12 @@ type Job struct {
 	// latest. HarvestUntil is set from the beginning.
 	Harvest      Harvest
 	HarvestUntil time.Time
+
+	// AdmittedAt is when the job was given a slot, the last time if it was several
+	// times. ExpectedBy is by when it was first said to be done with nine chances in
+	// ten. Zero: not yet.
+	AdmittedAt time.Time
+	ExpectedBy time.Time
 
 	CreatedAt   time.Time
 	SubmittedAt time.Time // the upstream accepted; zero before

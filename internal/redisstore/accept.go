@@ -100,7 +100,7 @@ func (s *Store) Accept(ctx context.Context, n NewJob) (*job.Job, []job.Bell, err
 		n.Deadline.Milliseconds(), n.Retention.Milliseconds(), s.grace(), string(n.Spec.Kind), own, limit, sealed, n.Spec.Upstream,
 		n.Harvest.Milliseconds(), n.CancelAfter.Milliseconds(),
 	}
-	args = append(append(args, n.Repeat.args(n.Deadline)...), n.Share.args()...)
+	args = append(append(append(args, n.Repeat.args(n.Deadline)...), n.Share.args()...), n.Spec.Class())
 	parts, err := s.run(ctx, s.lua.accept, args...).Slice()
 	if err != nil {
 		return nil, nil, unavailable(err)
@@ -139,7 +139,7 @@ func (s *Store) accepted(ctx context.Context, n NewJob, parts []any) (*job.Job, 
 	at := time.UnixMilli(now).UTC()
 	return &job.Job{
 		ID: n.ID, Tenant: n.Tenant, Spec: n.Spec, Secret: n.Secret, State: job.Queued, Account: acct, Version: 2,
-		CreatedAt: at, Deadline: at.Add(n.Deadline), ExpiresAt: at.Add(n.Deadline + n.Retention),
+		CreatedAt: at, AdmittedAt: at, Deadline: at.Add(n.Deadline), ExpiresAt: at.Add(n.Deadline + n.Retention),
 		HarvestUntil: at.Add(n.Deadline + n.Harvest),
 	}, r.bells, nil
 }

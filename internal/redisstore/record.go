@@ -35,7 +35,7 @@ func readJob(m map[string]string) (*job.Job, error) {
 		ID: job.ID(m["id"]), Tenant: m["tenant"], State: job.State(m["state"]), Secret: m["secret"],
 		Account: m["account"], UpstreamID: m["upstream_id"], Phase: job.Phase(m["phase"]),
 		Version: number(m["ver"]), Fence: number(m["fence"]),
-		CreatedAt: instant(m["created"]), SubmittedAt: instant(m["submitted"]), FinishedAt: instant(m["finished"]),
+		CreatedAt: instant(m["created"]), AdmittedAt: instant(m["admitted"]), ExpectedBy: instant(m["eta90"]), SubmittedAt: instant(m["submitted"]), FinishedAt: instant(m["finished"]),
 		Deadline: instant(m["deadline"]), ExpiresAt: instant(m["expires"]),
 		Recovered: m["recovered"] != "", Harvest: job.Harvest(m["harvest"]), HarvestUntil: instant(cmp.Or(m["harvest_ends"], m["harvest_by"])),
 		Cancel: readCancel(m),

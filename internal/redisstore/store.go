@@ -87,7 +87,7 @@ type scripts struct {
 
 	accept, claim, begin, accepted, notSent, rejected, finish,
 	progress, ready, stored, claimPolls, renew, release, sweep, accounts, postpone, unsettled, cancel, canceled, archived,
-	earlier, left, position, turn, pause *redis.Script
+	earlier, left, position, turn, pause, expect *redis.Script
 }
 
 func loadScripts() scripts {
@@ -102,7 +102,7 @@ func loadScripts() scripts {
 		release: load("release"), sweep: load("sweep"), accounts: load("accounts"),
 		postpone: load("defer"), unsettled: load("unsettled"),
 		cancel: load("cancel"), canceled: load("canceled"), archived: load("archived"),
-		earlier: asks("earlier"), left: load("left"), position: load("position"), turn: load("switch"), pause: load("pause"),
+		earlier: asks("earlier"), left: load("left"), position: load("position"), turn: load("switch"), pause: load("pause"), expect: load("expect"),
 	}
 }
 

@@ -113,6 +113,8 @@ var suite = []struct {
 	{"ManyThatFailAlikeAreNotToBlame", testBreaker},
 	{"ANewCredentialIsTried", testNewCredential},
 	{"NobodyWaitsForWhatIsTooFar", testFarCooldown},
+	{"WhatJobsTakeIsMeasured", testTook},
+	{"TheFirstEstimateCounts", testExpect},
 }
 
 func TestOnMiniredis(t *testing.T) {

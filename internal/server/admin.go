@@ -292,6 +292,7 @@ func (s *Server) adminJob(c echo.Context) error {
 	}
 	view.Job = viewJob(s.origin(c), j, log)
 	view.Job.Queue = s.queueOf(ctx, j)
+	view.Job.ETA = s.etaOf(ctx, j, view.Job.Queue)
 	for _, e := range log {
 		one := tintype.AdminEvent{Seq: e.Seq, Type: string(e.Type), At: e.Time, Status: string(statusWord(e.State)), Phase: string(e.Phase)}
 		if e.Failure != nil {

@@ -51,12 +51,13 @@ func (s *Server) streamChunks(c echo.Context, j *job.Job) error {
 type chunkDialect struct {
 	origin string
 	queue  func(context.Context, *job.Job) *tintype.Queue
+	eta    func(context.Context, *job.Job, *tintype.Queue) *tintype.ETA
 }
 
 var _ dialect = (*chunkDialect)(nil)
 
 func (s *Server) chunks(c echo.Context) *chunkDialect {
-	return &chunkDialect{origin: s.origin(c), queue: s.queueOf}
+	return &chunkDialect{origin: s.origin(c), queue: s.queueOf, eta: s.etaOf}
 }
 
 // begin is empty: the first event is there at once.
@@ -77,7 +78,7 @@ func (d *chunkDialect) event(b *bytes.Buffer, then *job.Job, log []job.Event, i 
 		empty := ""
 		d.write(b, e.Seq, then, tintype.Delta{Role: "assistant", Content: &empty}, "", progressOf(then, nil))
 	case job.EventAdmitted, job.EventSubmitted, job.EventProgress, job.EventMedia:
-		d.progress(b, e.Seq, then, nil)
+		d.progress(b, e.Seq, then, progressOf(then, nil))
 	case job.EventSucceeded, job.EventRecovered:
 		d.result(b, e.Seq, then)
 	case job.EventFailed, job.EventCanceled: // told above
@@ -92,18 +93,21 @@ func (d *chunkDialect) gap(b *bytes.Buffer, j *job.Job, _ []job.Event) {
 	case job.Failed, job.Canceled:
 		d.failure(b, j.Version, j)
 	case job.Queued, job.Submitting, job.Running, job.Mirroring:
-		d.progress(b, j.Version, j, nil)
+		d.progress(b, j.Version, j, progressOf(j, nil))
 	}
 }
 
 // beat is a chunk without text: a comment breaks some readers of chunks.
 func (d *chunkDialect) beat(ctx context.Context, b *bytes.Buffer, j *job.Job) {
-	d.progress(b, 0, j, d.queue(ctx, j))
+	q := d.queue(ctx, j)
+	p := progressOf(j, q)
+	p.ETASeconds = secondsTo(d.eta(ctx, j, q))
+	d.progress(b, 0, j, p)
 }
 
-func (d *chunkDialect) progress(b *bytes.Buffer, seq int64, j *job.Job, q *tintype.Queue) {
+func (d *chunkDialect) progress(b *bytes.Buffer, seq int64, j *job.Job, p *tintype.Progress) {
 	empty := ""
-	d.write(b, seq, j, tintype.Delta{Content: &empty}, "", progressOf(j, q))
+	d.write(b, seq, j, tintype.Delta{Content: &empty}, "", p)
 }
 
 // result tells the end: the text, the links in a chunk of their own, since some

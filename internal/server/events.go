@@ -33,11 +33,14 @@ func (s *Server) jobEvents(c echo.Context) error {
 // eventDialect speaks of jobs: named events with the whole job in each.
 type eventDialect struct {
 	origin string
-	queue  func(*job.Job) *tintype.Queue // where a job waits now; nil: nobody knows
+	place  func(*job.Job, *tintype.Job) // tells where a job waits now, and for how long; nil: nobody knows
 }
 
 func (s *Server) events(c echo.Context) *eventDialect {
-	return &eventDialect{s.origin(c), func(j *job.Job) *tintype.Queue { return s.queueOf(c.Request().Context(), j) }}
+	return &eventDialect{s.origin(c), func(j *job.Job, view *tintype.Job) {
+		view.Queue = s.queueOf(c.Request().Context(), j)
+		view.ETA = s.etaOf(c.Request().Context(), j, view.Queue)
+	}}
 }
 
 var _ dialect = (*eventDialect)(nil)
@@ -49,22 +52,21 @@ func (d *eventDialect) event(b *bytes.Buffer, then *job.Job, log []job.Event, i 
 	e := log[i]
 	view := viewJob(d.origin, then, log[:i+1])
 	if i == len(log)-1 { // what was the place of a job earlier is not known any more
-		view.Queue = d.place(then)
+		d.tell(then, &view)
 	}
 	d.write(b, tintype.Event{Seq: e.Seq, Type: tintype.EventType(e.Type), Time: e.Time, Job: view})
 }
 
 func (d *eventDialect) gap(b *bytes.Buffer, j *job.Job, log []job.Event) {
 	view := viewJob(d.origin, j, log)
-	view.Queue = d.place(j)
+	d.tell(j, &view)
 	d.write(b, tintype.Event{Seq: j.Version, Type: tintype.EventGap, Time: lastChange(j, log), Job: view})
 }
 
-func (d *eventDialect) place(j *job.Job) *tintype.Queue {
-	if d.queue == nil {
-		return nil
+func (d *eventDialect) tell(j *job.Job, view *tintype.Job) {
+	if d.place != nil {
+		d.place(j, view)
 	}
-	return d.queue(j)
 }
 
 func (d *eventDialect) write(b *bytes.Buffer, e tintype.Event) {

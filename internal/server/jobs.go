@@ -72,12 +72,19 @@ func (s *Server) getJob(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	eta := view.ETA
+	view.ETA = nil // it changes with the time, and the job does not
+	known, err := encodeJSON(view)
+	if err != nil {
+		return err
+	}
+	view.ETA = eta
 	body, err := encodeJSON(view)
 	if err != nil {
 		return err
 	}
 	h := c.Response().Header()
-	sum := sha256.Sum256(body)
+	sum := sha256.Sum256(known)
 	tag := `"` + hex.EncodeToString(sum[:16]) + `"`
 	h.Set("ETag", tag)
 	h.Set(echo.HeaderCacheControl, "no-store")
@@ -144,6 +151,7 @@ func (s *Server) renderJob(c echo.Context, j *job.Job, log []job.Event) (tintype
 	}
 	view := viewJob(s.origin(c), j, log)
 	view.Queue = s.queueOf(ctx, j)
+	view.ETA = s.etaOf(ctx, j, view.Queue)
 	return view, nil
 }
 

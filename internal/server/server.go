@@ -38,6 +38,7 @@ type Server struct {
 	metrics *metrics
 	checks  *credentialChecks
 	pooled  *pooled
+	eta     *estimator
 	bucket  *bucketCheck
 	bodies  *bodyBudget
 	doors   *doorkeeper
@@ -67,6 +68,7 @@ func New(c Config) (*Server, error) {
 		bucket: &bucketCheck{check: c.Blobs.Check}, handover: make(chan struct{}),
 		bodies: &bodyBudget{most: c.Limits.BodyBudget}, doors: &doorkeeper{most: int64(c.Limits.Connections), metrics: m},
 	}
+	s.eta = &estimator{took: c.Store.Took, slots: s.slotsFor}
 	s.release = sync.OnceFunc(func() { close(s.handover) })
 	s.echo = s.routes()
 	return s, nil

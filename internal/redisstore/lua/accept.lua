@@ -10,7 +10,7 @@
 --       long ago a first try came in ms (0: it is none, or is not counted);
 --       what the job costs of its tenant's share, how many turns it waits longer than
 --       others (negative: less long), and its tenant's limits, 0 for none: jobs that
---       run, jobs a minute, jobs that wait
+--       run, jobs a minute, jobs that wait; the class of jobs that take equally long
 -- Returns {"ok", bells, now ms, account ("" while it waits)}; {"unusable", {}, ms}
 -- when no account could serve the job before its deadline, with the ms until one
 -- can, or -1; {"full", {}} when the tenant has as many waiting as it may;
@@ -47,7 +47,7 @@ if ARGV[11] ~= '' then redis.call('SET', P .. 'cred:' .. id, ARGV[13], 'PX', kee
 redis.call('HSET', job_key(id), 'id', id, 'tenant', tenant, 'spec', ARGV[5], 'secret', ARGV[6],
   'pool', pool, 'model', model, 'kind', kind, 'upstream', ARGV[14], 'own', ARGV[11] ~= '' and 1 or 0, 'state', 'queued', 'phase', '',
   'cost', ARGV[24], 'bias', ARGV[25], 'tag', acct and turn(pool) or '', 'ver', acct and 2 or 0, 'fence', 0, 'bell', acct and 1 or 0, 'tries', 0,
-  'account', acct or '', 'owner', '', 'created', now, 'deadline', deadline, 'harvest_by', deadline + tonumber(ARGV[15]),
+  'account', acct or '', 'owner', '', 'created', now, 'admitted', acct and now or '', 'class', ARGV[29], 'deadline', deadline, 'harvest_by', deadline + tonumber(ARGV[15]),
   'retention', ARGV[8], 'expires', deadline + tonumber(ARGV[8]))
 remember(id, ARGV[17], ARGV[18], ARGV[19], tonumber(ARGV[20]), tonumber(ARGV[22]))
 redis.call('ZADD', P .. 'deadlines', deadline, id)

@@ -21,6 +21,7 @@ if not final(j[1]) then
     redis.call('HSET', job_key(id), 'failure', ARGV[4])
     extra = { 'failure', ARGV[4] }
   end
+  if made then took(id) end
   local pool = finish(id, state, 'job.' .. state, grace, ARGV[5], blind, unpack(extra))
   return { 'ok', pool and admit(pool, 16, grace, {}) or {} }
 end

@@ -70,6 +70,18 @@ local function finish(id, state, kind, grace, rest, blind, ...)
   return nil
 end
 
+-- took notes how long a job that succeeds has taken since it had a slot.
+--
+--   took:<class>  list  the newest such times of a class of jobs, in ms
+local function took(id)
+  local j = get(id, 'class', 'admitted')
+  if (j[1] or '') == '' or (j[2] or '') == '' then return end
+  local key = P .. 'took:' .. j[1]
+  redis.call('LPUSH', key, now - tonumber(j[2]))
+  redis.call('LTRIM', key, 0, 499)
+  redis.call('PEXPIRE', key, 2592000000)
+end
+
 -- cancel_as notes how a cancel came out, unless that is known already.
 local function cancel_as(id, outcome, billing)
   local c = get(id, 'cancel_asked', 'cancel_outcome')

@@ -124,7 +124,7 @@ local function place(id, pool, acct, at, grace)
     redis.call('ZREMRANGEBYSCORE', P .. 'shares:' .. pool, '-inf', at)
   end
   use(pool, acct, id, j[2])
-  redis.call('HSET', job_key(id), 'account', acct)
+  redis.call('HSET', job_key(id), 'account', acct, 'admitted', now)
   event(id, 'job.admitted')
   return ring_first(id, 'submit', grace)
 end
