@@ -196,7 +196,7 @@ func (c *cluster) leftovers(ctx context.Context) (map[string]int64, error) {
 			left[key(set)] = n
 		}
 	}
-	for _, pattern := range []string{"slots:*", "line:*", "lines:*", "pools", "cred:*"} {
+	for _, pattern := range []string{"slots:*", "lane:*", "lanes:*", "pools", "busy:*", "waits:*", "held:*", "tenants", "cred:*"} {
 		names, err := c.scan(ctx, pattern) // an empty set is no key
 		if err != nil {
 			return nil, err

@@ -46,12 +46,10 @@ func (b bench) served(t *testing.T, running ...job.ID) []job.ID {
 func testWhale(t *testing.T, b bench) {
 	pool(t, b.Store, acct("a", 1))
 	first, _ := b.accept(t, of("whale"))
-	whale := map[job.ID]bool{}
-	for range 40 {
-		id, _ := b.accept(t, of("whale"))
-		whale[id] = true
+	const many, tenants, each = 1000, 10, 5
+	for range many {
+		b.accept(t, of("whale"))
 	}
-	const tenants, each = 4, 3
 	kth := map[job.ID]int{}
 	for k := range each {
 		for i := range tenants {
@@ -60,7 +58,7 @@ func testWhale(t *testing.T, b bench) {
 		}
 	}
 	order := b.served(t, first)
-	if len(order) != 40+tenants*each {
+	if len(order) != many+tenants*each {
 		t.Fatalf("%d jobs were served", len(order))
 	}
 	for at, id := range order {

@@ -280,13 +280,16 @@ func (s *submission) rejected(ctx context.Context, e *upstream.Error) error {
 		return s.Store.Rejected(ctx, s.job.ID, s.lease.Token, s.fence, cool, patience(cool.Cause, s.job.Account))
 	})
 	s.logSubmit(ctx, "the account was refused", settled, e)
+	if err == nil && settled != redisstore.Stale {
+		s.noteCooldown(ctx, cool)
+	}
 	return s.takenBack(ctx, settled, bells, spentFault(e, s.job.Account), err)
 }
 
 // cooldown says for what an account is to be left alone after a rejection;
 // ours is false if the caller's request is at fault.
 func cooldown(e *upstream.Error, j *job.Job) (c account.Cooldown, ours bool) {
-	c = account.Cooldown{Account: j.Account, For: e.RetryAfter}
+	c = account.Cooldown{Account: j.Account, For: e.RetryAfter, Evidence: evidence(e)}
 	switch e.Class {
 	case upstream.ContentRejected, upstream.InvalidInput:
 		return c, false
@@ -304,6 +307,33 @@ func cooldown(e *upstream.Error, j *job.Job) (c account.Cooldown, ours bool) {
 		c.Cause = account.Overload
 	}
 	return c, true
+}
+
+// evidence is what an operator reads of a refusal, short. Drivers keep credentials
+// out of it.
+func evidence(e *upstream.Error) string {
+	const most = 300
+	text := string(e.Class)
+	if e.Cause != nil {
+		text = e.Cause.Error()
+	}
+	if r := []rune(text); len(r) > most {
+		text = string(r[:most]) + "…"
+	}
+	return text
+}
+
+// noteCooldown counts that an account is left alone, and says aloud that one waits
+// for its operator.
+func (s *submission) noteCooldown(ctx context.Context, c account.Cooldown) {
+	if account.IsOwn(c.Account) {
+		return
+	}
+	s.metrics.cooldowns.WithLabelValues(s.job.Spec.Upstream, string(c.Cause)).Inc()
+	if c.Cause == account.Auth || c.Cause == account.RiskControl {
+		s.Log.ErrorContext(ctx, "an account is parked until somebody acts: a new credential in the settings, or `tintype accounts clear`",
+			"account", c.Account, "upstream", s.job.Spec.Upstream, "cause", c.Cause, "evidence", c.Evidence)
+	}
 }
 
 // patience bounds the tries of a rejected submission. A pool that is busy is
