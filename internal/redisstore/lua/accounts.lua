@@ -17,10 +17,12 @@ for i = 2, #ARGV do
   if not redis.call('ZSCORE', pool, a.id) then
     redis.call('ZADD', pool, redis.call('HGET', P .. 'state:' .. name, 'share') or 0, a.id)
   end
+  room(name, a.id)
 end
 for _, id in ipairs(redis.call('ZRANGE', pool, 0, -1)) do
   if not keep[id] then
     redis.call('ZREM', pool, id)
+    redis.call('ZREM', P .. 'room:' .. name, id)
     redis.call('HSET', P .. 'acct:' .. id, 'enabled', 0)
   end
 end

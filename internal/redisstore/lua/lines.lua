@@ -25,7 +25,7 @@ local function turn(pool) return tonumber(redis.call('HGET', P .. 'state:' .. po
 -- tag gives a tenant's next job its place. Jobs on a caller's own account have
 -- nobody to be fair to.
 local function tag(pool, tenant, cost, bias)
-  if string.sub(pool, 1, 3) ~= 'up/' then return tick() end
+  if not shared(pool) then return tick() end
   local shares = P .. 'shares:' .. pool
   local start = math.max(turn(pool), tonumber(redis.call('ZSCORE', shares, tenant) or '0'))
   redis.call('ZADD', shares, start + cost, tenant)
@@ -119,7 +119,7 @@ local function place(id, pool, acct, at, grace)
   local j = get(id, 'model', 'kind', 'tenant')
   redis.call('ZREM', lane_of(pool, j[1]), id)
   redis.call('SREM', P .. 'waits:' .. j[3], id)
-  if string.sub(pool, 1, 3) == 'up/' and at > turn(pool) then
+  if shared(pool) and at > turn(pool) then
     redis.call('HSET', P .. 'state:' .. pool, 'turn', at)
     redis.call('ZREMRANGEBYSCORE', P .. 'shares:' .. pool, '-inf', at)
   end

@@ -1,6 +1,7 @@
 -- Accounts: what each may do, what it does, and why it is left alone.
 --
 --   pool:<pool>             zset   accounts of a pool, by the share of the work that each has had
+--   room:<pool>             zset   those that may have a free slot, with the same scores
 --   state:<pool>            hash   paused; of the upstream as a whole: cool, strikes, half, canary,
 --                                  cause; share given last; turn (see lines.lua)
 --   struck:<pool>|<cause>   zset   accounts that have failed alike, by when
@@ -80,14 +81,31 @@ local function open(acct, model, kind)
   return most == 0 or redis.call('SCARD', P .. 'slots:' .. acct .. '|' .. kind) < most
 end
 
+local function shared(pool) return string.sub(pool, 1, 3) == 'up/' end
+
+local look_at_all = false -- the sweeper does, should an account be missing from room
+
 -- first_free gives the account of a pool that a job would be given, or nil: of
 -- those that may, the one with the smallest share of the work so far.
 local function first_free(pool, model, kind)
   if closed(pool) then return nil end
-  for _, acct in ipairs(redis.call('ZRANGE', P .. 'pool:' .. pool, 0, -1)) do
+  local from = shared(pool) and not look_at_all and 'room:' or 'pool:'
+  for _, acct in ipairs(redis.call('ZRANGE', P .. from .. pool, 0, -1)) do
     if open(acct, model, kind) then return acct end
   end
   return nil
+end
+
+-- room notes whether an account of a pool has a free slot.
+local function room(pool, acct)
+  if not shared(pool) then return end
+  local share = redis.call('ZSCORE', P .. 'pool:' .. pool, acct)
+  local max = tonumber(redis.call('HGET', P .. 'acct:' .. acct, 'max') or '0')
+  if share and redis.call('SCARD', P .. 'slots:' .. acct) < max then
+    redis.call('ZADD', P .. 'room:' .. pool, share, acct)
+  else
+    redis.call('ZREM', P .. 'room:' .. pool, acct)
+  end
 end
 
 -- hold gives a job a slot of an account.
@@ -127,8 +145,9 @@ local function use(pool, acct, id, kind)
     end
     redis.call('HINCRBY', key, 'used:' .. kind, 1)
   end
-  if string.sub(pool, 1, 3) ~= 'up/' then return end
+  if not shared(pool) then return end
   spread(pool, acct, tonumber(a[1] or '1') or 1)
+  room(pool, acct)
   local state = P .. 'state:' .. pool
   if redis.call('HGET', state, 'half') == '1' then redis.call('HSET', state, 'canary', id) end
 end
@@ -154,7 +173,9 @@ local function give_back(id)
   uncanary(P .. 'acct:' .. j[1], id)
   if j[3] then uncanary(P .. 'state:' .. j[3], id) end
   redis.call('SREM', P .. 'slots:' .. j[1] .. '|' .. (j[2] or ''), id)
-  return redis.call('SREM', P .. 'slots:' .. j[1], id) == 1
+  local had = redis.call('SREM', P .. 'slots:' .. j[1], id) == 1
+  if had and j[3] then room(j[3], j[1]) end
+  return had
 end
 
 -- recover ends the doubts about an account, and about its upstream: a submission

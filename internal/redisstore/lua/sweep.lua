@@ -69,6 +69,7 @@ for _, id in ipairs(due('bells')) do
 end
 for _, tenant in ipairs(due('tenants')) do promote(tenant) end
 for pool in pairs(stirred) do pools[pool] = true end
+look_at_all = true
 for _, pool in ipairs(redis.call('SRANDMEMBER', P .. 'pools', 32)) do pools[pool] = true end
 for pool in pairs(pools) do admit(pool, #admitted + 16, grace, admitted) end
 return { again, ended, admitted, given_up }
