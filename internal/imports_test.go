@@ -44,7 +44,11 @@ var allowed = map[string][]string{
 	// The upstreams. The simulator stands in for a service of somebody else's,
 	// so it shares with us only what is no part of the conversation.
 	"internal/upstream":              {"internal/account", "internal/fault", "internal/job"},
-	"internal/upstream/ark":          {"internal/account", "internal/crash", "internal/fault", "internal/fetch", "internal/job", "internal/probe", "internal/upstream", "internal/upstream/sse"},
+	"internal/upstream/rawjson":      {},
+	"internal/upstream/wire":         {"internal/account", "internal/fault", "internal/upstream"},
+	"internal/upstream/chat":         {"internal/fault", "internal/upstream", "internal/upstream/rawjson", "internal/upstream/sse", "internal/upstream/wire"},
+	"internal/upstream/ark":          {"internal/account", "internal/crash", "internal/fault", "internal/fetch", "internal/job", "internal/probe", "internal/upstream", "internal/upstream/chat", "internal/upstream/rawjson", "internal/upstream/wire"},
+	"internal/upstream/openai":       {"internal/account", "internal/crash", "internal/fault", "internal/job", "internal/upstream", "internal/upstream/chat", "internal/upstream/rawjson", "internal/upstream/wire"},
 	"internal/upstream/sim/...":      {"internal/fault", "internal/probe", "internal/upstream/sim/..."},
 	"internal/upstream/upstreamtest": {"internal/account", "internal/fault", "internal/job", "internal/upstream", "internal/upstream/sim/..."},
 
