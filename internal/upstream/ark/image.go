@@ -49,7 +49,7 @@ func (d *Driver) imageBody(s upstream.Submission) ([]byte, *upstream.Error) {
 	}
 	o := newObject(len(spec.Prompt) + base64.StdEncoding.EncodedLen(len(s.Image)) + 1<<10)
 	o.Str("model", spec.UpstreamModel)
-	o.Str("prompt", withStyle(spec.Prompt, spec.Style))
+	o.Str("prompt", upstream.WithStyle(spec.Prompt, spec.Style))
 	if len(s.Image) > 0 {
 		o.Key("image")
 		o.dataURI(inputType(s), s.Image)

@@ -14,8 +14,8 @@ import (
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/upstream"
 	"github.com/tintypehq/tintype/internal/upstream/ark"
-	onwire "github.com/tintypehq/tintype/internal/upstream/wire"
 	"github.com/tintypehq/tintype/internal/upstream/sim"
+	onwire "github.com/tintypehq/tintype/internal/upstream/wire"
 )
 
 // listed is a task in a list of the upstream's.

@@ -68,7 +68,7 @@ func (d *Driver) videoBody(s upstream.Submission) ([]byte, *upstream.Error) {
 	}
 	o := newObject(len(spec.Prompt) + base64.StdEncoding.EncodedLen(len(s.Image)) + 1<<10)
 	o.Str("model", spec.UpstreamModel)
-	o.content(withoutFlags(withStyle(spec.Prompt, spec.Style)), s)
+	o.content(withoutFlags(upstream.WithStyle(spec.Prompt, spec.Style)), s)
 	if ratio != "" {
 		o.Str("ratio", ratio)
 	}

@@ -128,7 +128,7 @@ func (c Call) Failure(ctx context.Context, err error) *upstream.Error {
 	switch {
 	case errors.Is(err, errNotOpened):
 		e.Outcome, message = upstream.NotSent, SaysUnreachable
-	case errors.Is(err, errTooBig):
+	case errors.Is(err, ErrTooBig):
 		e.Class, message = upstream.Unknown, SaysGarbled
 	}
 	if IsTimeout(ctx, err) {
@@ -144,13 +144,14 @@ func IsTimeout(ctx context.Context, err error) bool {
 	return ok && ne.Timeout() || errors.Is(err, context.DeadlineExceeded) || errors.Is(context.Cause(ctx), context.DeadlineExceeded)
 }
 
-var errTooBig = errors.New("the answer is over the limit")
+// ErrTooBig is why an answer was not read to its end.
+var ErrTooBig = errors.New("the answer is over the limit")
 
 // Whole reads an answer's body to its end. A body that is shorter than announced
 // is an error, as is one over the limit.
 func (a Answer) Whole(limit int64) ([]byte, error) {
 	if a.ContentLength > limit {
-		return nil, errTooBig
+		return nil, ErrTooBig
 	}
 	if a.ContentLength >= 0 {
 		b := make([]byte, a.ContentLength)
@@ -164,7 +165,7 @@ func (a Answer) Whole(limit int64) ([]byte, error) {
 	buf := bytes.NewBuffer(make([]byte, 0, usual))
 	n, err := buf.ReadFrom(io.LimitReader(a.Body, limit+1))
 	if err == nil && n > limit {
-		err = errTooBig
+		err = ErrTooBig
 	}
 	return buf.Bytes(), err
 }
@@ -179,17 +180,29 @@ func Unexpected(err error) error {
 }
 
 // Do sends the call and reads the whole answer, all within a time.
-func (c Call) Do(ctx context.Context, timeout time.Duration, limit int64) (Answer, []byte, *upstream.Error) {
+func (c Call) Do(ctx context.Context, timeout time.Duration, limit int64) (a Answer, body []byte, failure *upstream.Error) {
+	a, failure = c.Read(ctx, timeout, func(a Answer) (err error) {
+		body, err = a.Whole(limit)
+		return err
+	})
+	if failure != nil {
+		return a, nil, failure
+	}
+	return a, body, nil
+}
+
+// Read sends the call and has the answer's body read, all within a time. The
+// body is closed when it returns.
+func (c Call) Read(ctx context.Context, timeout time.Duration, read func(Answer) error) (Answer, *upstream.Error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	a, err := c.Send(ctx)
 	if err != nil {
-		return Answer{}, nil, c.Failure(ctx, err)
+		return Answer{}, c.Failure(ctx, err)
 	}
 	defer func() { _ = a.Body.Close() }()
-	body, err := a.Whole(limit)
-	if err != nil {
-		return a, nil, c.Failure(ctx, fmt.Errorf("status %d: %w", a.StatusCode, err))
+	if err := read(a); err != nil {
+		return a, c.Failure(ctx, fmt.Errorf("status %d: %w", a.StatusCode, err))
 	}
-	return a, body, nil
+	return a, nil
 }
