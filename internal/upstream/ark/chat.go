@@ -49,7 +49,9 @@ func (d *Driver) errorInside(c wire.Call, h http.Header, raw []byte) *upstream.E
 	if !ok {
 		return nil
 	}
-	return d.classify(c, 0, h, env)
+	e := d.classify(c, 0, h, env)
+	e.Outcome = wire.OutcomeOfClass(e.Class)
+	return e
 }
 
 func (d *Driver) chatCall(a account.Account, r upstream.ChatRequest, stream bool) (wire.Call, *upstream.Error) {

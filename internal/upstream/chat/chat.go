@@ -5,6 +5,7 @@ package chat
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -35,7 +36,8 @@ type Client struct {
 	Refusal func(a wire.Answer, body []byte) *upstream.Error
 
 	// Inside makes the error of a 200, or of a chunk (then h is nil), with an
-	// error in it; nil if it cannot be read. Its outcome is not looked at.
+	// error in it; nil if it cannot be read. Its outcome says what the error means
+	// in the place of an answer.
 	Inside func(c wire.Call, h http.Header, body []byte) *upstream.Error
 }
 
@@ -100,7 +102,7 @@ func (c *Client) open(ctx context.Context, ans wire.Answer, w *wire.Watch, r ups
 	first, err := s.read()
 	if err != nil && !errors.Is(err, io.EOF) {
 		e := upstream.AsError(err)
-		e.Outcome = wire.OutcomeOfClass(e.Class)
+		e.Outcome = cmp.Or(e.Outcome, wire.OutcomeOfClass(e.Class))
 		return nil, e
 	}
 	s.first, s.firstErr, s.hasFirst = first, err, true
@@ -113,19 +115,10 @@ func (c *Client) noStream(ctx context.Context, ans wire.Answer, w *wire.Watch) *
 	if failure != nil {
 		return failure
 	}
-	if e := c.errorIn(ans, raw); e != nil {
+	if e := c.Inside(ans.Call, ans.Header, raw); e != nil {
 		return e
 	}
 	return wire.Ambiguous(upstream.Unknown, wire.SaysGarbled, errors.New("a 200 that is no stream of events"))
-}
-
-// errorIn finds the upstream's error in a 200; nil if there is none.
-func (c *Client) errorIn(ans wire.Answer, raw []byte) *upstream.Error {
-	e := c.Inside(ans.Call, ans.Header, raw)
-	if e != nil {
-		e.Outcome = wire.OutcomeOfClass(e.Class)
-	}
-	return e
 }
 
 // object is the part of an answer or a chunk that goes on to the caller. Its
@@ -183,7 +176,7 @@ func (c *Client) rewrite(ans wire.Answer, raw []byte, r upstream.ChatRequest) (j
 }
 
 func (c *Client) errorInside(ans wire.Answer, raw []byte) *upstream.Error {
-	if e := c.errorIn(ans, raw); e != nil {
+	if e := c.Inside(ans.Call, ans.Header, raw); e != nil {
 		return e
 	}
 	return wire.Ambiguous(upstream.Unknown, wire.SaysGarbled, errors.New("an error without a code"))

@@ -39,6 +39,7 @@ type stream struct {
 	first    []byte // the chunk that ChatStream has waited for
 	firstErr error
 	hasFirst bool
+	begun    bool // Next was called
 
 	buf       []byte // of the chunk that was given out last
 	last      object
@@ -52,6 +53,7 @@ type stream struct {
 
 // Next implements [upstream.ChatStream].
 func (s *stream) Next() ([]byte, error) {
+	s.begun = true
 	if s.hasFirst {
 		s.hasFirst = false
 		return s.first, s.firstErr
@@ -194,6 +196,9 @@ func (s *stream) ended(err error) ([]byte, error) {
 // failure reads the upstream's error inside a stream.
 func (s *stream) failure(raw []byte) error {
 	if e := s.client.Inside(s.call, nil, raw); e != nil {
+		if s.begun {
+			e.Outcome = ""
+		}
 		return e
 	}
 	return broken(upstream.Unknown, wire.SaysGarbled, errors.New("an error without a code"))
