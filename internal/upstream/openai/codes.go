@@ -12,6 +12,7 @@ import (
 // rule says what an upstream's error means. The first rule that fits is used.
 type rule struct {
 	status int      // HTTP status; zero: any below 500, and errors inside a 200
+	inside bool     // only for errors inside a 200
 	codes  []string // of the error's code or type; none: every one
 
 	class   upstream.Class
@@ -105,7 +106,7 @@ func statusRules() []rule {
 		{status: 422, class: upstream.InvalidInput, code: fault.Invalid, message: wire.SaysRequest, field: named},
 		{status: 429, class: upstream.RateLimited, code: fault.RateLimited, message: wire.SaysRate},
 		{codes: []string{"wait_timeout", "generation_timeout"}, class: upstream.Timeout, code: fault.Upstream, message: wire.SaysNoAnswer},
-		{codes: []string{"invalid_request_error", "invalid_request"}, class: upstream.InvalidInput, code: fault.Invalid, message: wire.SaysRequest, field: named},
+		{inside: true, codes: []string{"invalid_request_error", "invalid_request"}, class: upstream.InvalidInput, code: fault.Invalid, message: wire.SaysRequest, field: named},
 	}
 }
 
@@ -116,7 +117,7 @@ func ruleFor(status int, e apiError) rule {
 		return serverRule(status, e)
 	}
 	for _, r := range rules() {
-		if r.status != 0 && r.status != status {
+		if r.status != 0 && r.status != status || r.inside && status != 0 {
 			continue
 		}
 		if len(r.codes) == 0 || e.any(r.codes...) {

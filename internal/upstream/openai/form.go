@@ -106,7 +106,10 @@ func (r *request) asForm() ([]byte, string, error) {
 			return nil, "", err
 		}
 	}
-	return b.Bytes(), w.FormDataContentType(), w.Close()
+	if err := w.Close(); err != nil { // it writes the last line
+		return nil, "", err
+	}
+	return b.Bytes(), w.FormDataContentType(), nil
 }
 
 // contentType is an image's type by its bytes. The door has checked that it is
