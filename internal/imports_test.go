@@ -105,10 +105,15 @@ var apart = []struct{ from, to, why string }{
 	{"internal/upstream/...", "internal/redisstore", "a driver keeps no state"},
 	{"internal/upstream/...", "internal/queue", "a driver keeps no state"},
 	{"internal/upstream/sim/...", "internal/upstream/ark", "the simulator must not share the driver's errors"},
+	{"internal/upstream/sim/...", "internal/upstream/openai", "the simulator must not share the driver's errors"},
+	{"internal/upstream/sim/...", "internal/upstream/wire", "the simulator must not share the drivers' errors"},
+	{"internal/upstream/sim/...", "internal/upstream/rawjson", "the simulator must not share the drivers' errors"},
 	{"internal/job", "internal/redisstore", "the domain does no I/O"},
 	{"internal/redisstore", "internal/queue", "the record is the truth, the queue only the doorbell"},
 	{"internal/server", "internal/upstream/ark", "the server speaks to drivers through their contract"},
+	{"internal/server", "internal/upstream/openai", "the server speaks to drivers through their contract"},
 	{"internal/worker", "internal/upstream/ark", "the worker speaks to drivers through their contract"},
+	{"internal/worker", "internal/upstream/openai", "the worker speaks to drivers through their contract"},
 	{"cmd/...", "internal/testserver", "test code stays out of the programs"},
 }
 

@@ -108,11 +108,11 @@ func (p *Protocol) addResult(o *taskObject, f *film, base string, expired bool) 
 // getTask answers GET /contents/generations/tasks/{id}.
 func (p *Protocol) getTask(c *call, id string) (faults.Answer, *problem) {
 	v, err := p.cfg.Board.Get(c.Holder, id)
-	if err != nil {
+	f, ours := filmOf(v)
+	if err != nil || !ours {
 		return faults.Answer{}, noTask(id)
 	}
 	p.cfg.Book.Poll(id)
-	f := filmOf(v)
 	if bad := p.trouble(c.R.Context(), c, faults.Get, id, f.prompt, f.tags); bad != nil {
 		return faults.Answer{}, bad
 	}
@@ -171,7 +171,8 @@ func (p *Protocol) listTasks(ctx context.Context, c *call) (faults.Answer, *prob
 	}{Total: len(all), Items: []taskObject{}}
 	from := min((num-1)*per, len(all))
 	for _, v := range all[from:min(from+per, len(all))] {
-		out.Items = append(out.Items, p.show(v, filmOf(v), c.Base, false))
+		f, _ := filmOf(v) // the others were left out
+		out.Items = append(out.Items, p.show(v, f, c.Base, false))
 	}
 	return jsonAnswer(out)
 }
@@ -203,7 +204,10 @@ func (p *Protocol) filtered(c *call, q url.Values) []tasks.View {
 		all = p.cfg.Board.List(c.Holder)
 	}
 	return slices.DeleteFunc(all, func(v tasks.View) bool {
-		f := filmOf(v)
+		f, ours := filmOf(v)
+		if !ours {
+			return true
+		}
 		differs := func(key string, is ...string) bool {
 			want := q.Get(key)
 			return want != "" && !slices.Contains(is, want)

@@ -1,7 +1,6 @@
 package ark
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"hash/fnv"
@@ -201,20 +200,20 @@ func (f *film) makeMedia(c *call, refs []picture) {
 	}
 }
 
-// filmOf is the payload of a task of ours.
-func filmOf(v tasks.View) *film {
-	f, _ := v.Payload.(*film)
-	return cmp.Or(f, &film{})
+// filmOf is the payload of a task of ours; false for one of another protocol.
+func filmOf(v tasks.View) (*film, bool) {
+	f, ok := v.Payload.(*film)
+	return f, ok
 }
 
 // deleteTask answers DELETE /contents/generations/tasks/{id}.
 func (p *Protocol) deleteTask(c *call, id string) (faults.Answer, *problem) {
 	v, err := p.cfg.Board.Get(c.Holder, id)
-	if err != nil {
+	f, ours := filmOf(v)
+	if err != nil || !ours {
 		return faults.Answer{}, noTask(id)
 	}
 	p.cfg.Book.Delete(id)
-	f := filmOf(v)
 	if bad := p.trouble(c.R.Context(), c, faults.Delete, id, f.prompt, f.tags); bad != nil {
 		return faults.Answer{}, bad
 	}

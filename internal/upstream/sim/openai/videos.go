@@ -74,9 +74,9 @@ func (s shape) read(c *desk.Call) (r videoRequest, bad *problem) {
 		Seconds: q.Duration, Width: q.Width, Height: q.Height,
 	}
 	if q.Image != "" {
-		_, text, _ := strings.Cut(q.Image, ";base64,")
+		_, text, found := strings.Cut(q.Image, ";base64,")
 		data, err := base64.StdEncoding.DecodeString(text)
-		if err != nil {
+		if err != nil || !found {
 			return r, invalid("image", "The image is not a data URI.")
 		}
 		r.Image = data
