@@ -34,7 +34,8 @@ func TestImageAnswers(t *testing.T) {
 		{"one of two", `{"data":[{"error":{"code":"moderation_blocked"}},{"url":"https://b"}]}`, []job.Source{primary("https://b")}, job.Usage{Images: 1}},
 		{
 			"another Tintype, after its spaces", "    \n " + `{"id":"1","model":"m","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"![image](https://t/v1/media/x/image-0.png)","images":["https://t/v1/media/x/image-0.png"]},"finish_reason":"stop"}],"created":1,"data":[{"url":"https://t/v1/media/x/image-0.png"}]}`,
-			[]job.Source{primary("https://t/v1/media/x/image-0.png")}, job.Usage{Images: 1},
+			[]job.Source{primary("https://t/v1/media/x/image-0.png")},
+			job.Usage{Images: 1},
 		},
 	}
 	for _, tt := range tests {

@@ -56,7 +56,7 @@ func inputs(s upstream.Submission) [][]byte {
 func (r *request) shape(spec job.Spec, f Format) *upstream.Error {
 	size := spec.Size
 	if size == "" && spec.Ratio != "" {
-		known := false
+		var known bool
 		if size, known = f.Ratios[spec.Ratio]; !known {
 			return wire.Refused(fault.New(fault.Invalid, "This model cannot make that ratio. GET /v1/models lists the ratios of each model.").WithParam("ratio"))
 		}
