@@ -76,8 +76,8 @@ type Config struct {
 	Seconds int
 
 	// ImageTimeout and VideoTimeout bound a submission from the first lookup to
-	// the last byte of the answer. An image is made meanwhile. Defaults: 5 min
-	// and 1 min.
+	// the last byte of the answer. An image is made meanwhile, and a video too
+	// where the upstream holds the call for it. Defaults: 5 min and 1 min.
 	ImageTimeout, VideoTimeout time.Duration
 
 	StatusTimeout time.Duration // one free call, such as a status call; default 20 s
