@@ -44,7 +44,11 @@ var allowed = map[string][]string{
 	// The upstreams. The simulator stands in for a service of somebody else's,
 	// so it shares with us only what is no part of the conversation.
 	"internal/upstream":              {"internal/account", "internal/fault", "internal/job"},
-	"internal/upstream/ark":          {"internal/account", "internal/crash", "internal/fault", "internal/fetch", "internal/job", "internal/probe", "internal/upstream", "internal/upstream/sse"},
+	"internal/upstream/rawjson":      {},
+	"internal/upstream/wire":         {"internal/account", "internal/fault", "internal/upstream"},
+	"internal/upstream/chat":         {"internal/fault", "internal/upstream", "internal/upstream/rawjson", "internal/upstream/sse", "internal/upstream/wire"},
+	"internal/upstream/ark":          {"internal/account", "internal/crash", "internal/fault", "internal/fetch", "internal/job", "internal/probe", "internal/upstream", "internal/upstream/chat", "internal/upstream/rawjson", "internal/upstream/wire"},
+	"internal/upstream/openai":       {"internal/account", "internal/crash", "internal/fault", "internal/job", "internal/upstream", "internal/upstream/chat", "internal/upstream/rawjson", "internal/upstream/wire"},
 	"internal/upstream/sim/...":      {"internal/fault", "internal/probe", "internal/upstream/sim/..."},
 	"internal/upstream/upstreamtest": {"internal/account", "internal/fault", "internal/job", "internal/upstream", "internal/upstream/sim/..."},
 
@@ -102,10 +106,15 @@ var apart = []struct{ from, to, why string }{
 	{"internal/upstream/...", "internal/redisstore", "a driver keeps no state"},
 	{"internal/upstream/...", "internal/queue", "a driver keeps no state"},
 	{"internal/upstream/sim/...", "internal/upstream/ark", "the simulator must not share the driver's errors"},
+	{"internal/upstream/sim/...", "internal/upstream/openai", "the simulator must not share the driver's errors"},
+	{"internal/upstream/sim/...", "internal/upstream/wire", "the simulator must not share the drivers' errors"},
+	{"internal/upstream/sim/...", "internal/upstream/rawjson", "the simulator must not share the drivers' errors"},
 	{"internal/job", "internal/redisstore", "the domain does no I/O"},
 	{"internal/redisstore", "internal/queue", "the record is the truth, the queue only the doorbell"},
 	{"internal/server", "internal/upstream/ark", "the server speaks to drivers through their contract"},
+	{"internal/server", "internal/upstream/openai", "the server speaks to drivers through their contract"},
 	{"internal/worker", "internal/upstream/ark", "the worker speaks to drivers through their contract"},
+	{"internal/worker", "internal/upstream/openai", "the worker speaks to drivers through their contract"},
 	{"cmd/...", "internal/testserver", "test code stays out of the programs"},
 }
 

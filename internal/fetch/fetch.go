@@ -95,6 +95,10 @@ type Options struct {
 
 	// MaxBytes is the largest file, in place of Config.MaxBytes if not zero.
 	MaxBytes int64
+
+	// Authorize puts a credential onto the requests to the URL's own origin: its
+	// scheme, host and port. A redirect elsewhere goes without it. May be nil.
+	Authorize func(http.Header)
 }
 
 // Response is an answer with status 200 or 206.

@@ -14,10 +14,14 @@ import (
 // follow sends the request and goes after redirects, each of which is vetted
 // like the first URL. It returns an answer that is no redirect.
 func (c *Client) follow(ctx context.Context, u *url.URL, opts Options) (*http.Response, error) {
+	first := u
 	for redirects := 0; ; redirects++ {
+		if opts.Authorize != nil && !sameOrigin(first, u) {
+			opts.Authorize = nil // for good: who redirected us may lead us back
+		}
 		resp, err := c.send(ctx, u, opts)
 		if err != nil {
-			return nil, &Error{Kind: ErrUnreachable, Cause: err}
+			return nil, &Error{Kind: ErrUnreachable, Cause: discreet(err, opts)}
 		}
 		location := redirect(resp)
 		if location == "" {
@@ -34,6 +38,27 @@ func (c *Client) follow(ctx context.Context, u *url.URL, opts Options) (*http.Re
 			return nil, err
 		}
 	}
+}
+
+func sameOrigin(a, b *url.URL) bool { return a.Scheme == b.Scheme && a.Host == b.Host }
+
+// discreet keeps an error unless its text quotes the credential: an answer that is
+// not HTTP stands in the error about it.
+func discreet(err error, opts Options) error {
+	if opts.Authorize == nil {
+		return err
+	}
+	secrets := http.Header{}
+	opts.Authorize(secrets)
+	for _, values := range secrets {
+		for _, value := range values {
+			word := value[strings.LastIndexByte(value, ' ')+1:] // without "Bearer"
+			if strings.Contains(err.Error(), word) || strings.Contains(err.Error(), strings.Trim(strconv.Quote(word), `"`)) {
+				return errors.New("an answer that is not HTTP")
+			}
+		}
+	}
+	return err
 }
 
 // redirect gives the Location of an answer that is a redirect.
@@ -59,6 +84,9 @@ func (c *Client) send(ctx context.Context, u *url.URL, opts Options) (*http.Resp
 			"User-Agent":      {c.cfg.UserAgent},
 		},
 	}).WithContext(ctx)
+	if opts.Authorize != nil {
+		opts.Authorize(req.Header)
+	}
 	if opts.Offset > 0 {
 		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", opts.Offset))
 		if opts.IfRange != "" {

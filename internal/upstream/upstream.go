@@ -13,6 +13,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/tintypehq/tintype/internal/account"
@@ -255,4 +256,15 @@ type ChatStream interface {
 
 	// Close ends the call at the upstream if it is still running.
 	Close() error
+}
+
+// Opener is a driver of an upstream that gives out media for the credential
+// alone. Links of its own choosing never get one.
+type Opener interface {
+	// Guards tells whether a source's link is one of the upstream's own API that
+	// wants the account's credential.
+	Guards(src job.Source) bool
+
+	// Authorize puts the credential onto a request for such a link.
+	Authorize(a account.Account, h http.Header)
 }

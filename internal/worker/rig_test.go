@@ -36,6 +36,7 @@ type rig struct {
 	bells *queue.Client
 	blobs blob.Store
 	sim   *sim.Simulator
+	root  string // of the simulator
 	ups   map[string]worker.Upstream
 	lease time.Duration
 	log   *slog.Logger
@@ -74,6 +75,7 @@ func (r *rig) connect(t *testing.T) {
 	t.Helper()
 	r.sim = sim.New(sim.Config{ImageTime: -1, VideoTime: 300 * time.Millisecond})
 	srv := httptest.NewServer(r.sim)
+	r.root = srv.URL
 	t.Cleanup(func() {
 		srv.CloseClientConnections()
 		srv.Close()

@@ -150,9 +150,13 @@ func expired(err error) bool {
 
 // request makes one HTTP request for the rest of the file.
 func (s *source) request() error {
-	up := s.c.Upstreams[s.c.job.Spec.Upstream]
-	resp, err := up.Media.Get(s.ctx, s.c.job.Sources[s.index].URL, fetch.Options{
-		Offset: s.at, IfRange: s.validator, MaxBytes: s.c.Kinds[s.c.job.Spec.Kind].MaxBytes,
+	up, src := s.c.Upstreams[s.c.job.Spec.Upstream], s.c.job.Sources[s.index]
+	authorize, err := s.c.authorize(s.ctx, up.Driver, src)
+	if err != nil {
+		return s.without(err)
+	}
+	resp, err := up.Media.Get(s.ctx, src.URL, fetch.Options{
+		Offset: s.at, IfRange: s.validator, MaxBytes: s.c.Kinds[s.c.job.Spec.Kind].MaxBytes, Authorize: authorize,
 	})
 	switch {
 	case errors.Is(err, fetch.ErrTooLarge), errors.Is(err, fetch.ErrForbidden):
@@ -166,6 +170,20 @@ func (s *source) request() error {
 	}
 	s.total, s.validator = resp.TotalBytes, resp.Validator
 	return nil
+}
+
+// authorize gives what puts the job's credential onto a request for a link, where
+// the upstream gives out its media for that alone; nil for every other link.
+func (c *copying) authorize(ctx context.Context, d upstream.Driver, src job.Source) (func(http.Header), error) {
+	opener, ok := d.(upstream.Opener)
+	if !ok || !opener.Guards(src) {
+		return nil, nil //nolint:nilnil // no credential is an answer
+	}
+	acct, err := c.account(ctx, c.job.ID, c.job.Account, c.job.Spec.Upstream)
+	if err != nil {
+		return nil, err
+	}
+	return func(h http.Header) { opener.Authorize(acct, h) }, nil
 }
 
 // without leaves the source with nothing to read.

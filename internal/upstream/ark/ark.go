@@ -6,35 +6,20 @@
 // a task that is asked after with the key that created it. Links to media expire
 // after 24 hours and are handed on verbatim.
 //
-// # Paid once
-//
-// net/http sends a request again by itself in three cases: a client follows a
-// redirect, a request with GetBody or an Idempotency-Key header meets a reused
-// connection that died, or HTTP/2 is told that a stream was refused. None can
-// happen to a submission here: it goes to the transport itself and not through a
-// client, has a body without GetBody and no such header, speaks HTTP/1.1, and
-// every submission has a fresh connection of its own. The last also means that a
-// submission never dies of a connection that the upstream was just closing,
-// which nobody could tell from one that was accepted.
-//
-// Only a submission that never got a connection is called not sent. From then on
-// it is ambiguous until a complete answer says otherwise, or until the list of
-// tasks shows the mark that a video's submission carries where its model takes
+// How a submission is sent once and no more is told in package wire. One whose
+// answer is lost is ambiguous until the list of tasks shows the mark that a video's submission carries where its model takes
 // one.
 package ark
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/upstream"
+	"github.com/tintypehq/tintype/internal/upstream/wire"
 )
 
 // BaseURL is where the API of the Chinese region is.
@@ -71,7 +56,7 @@ type Config struct {
 	Settings map[string]Settings
 
 	// Network replaces parts of the connections.
-	Network Network
+	Network wire.Network
 }
 
 // Settings are the choices that callers do not have. Zero values mean the
@@ -101,13 +86,13 @@ var _ upstream.Driver = (*Driver)(nil)
 // New makes a driver. Its errors name the setting at fault.
 func New(cfg Config) (*Driver, error) {
 	cfg = cfg.withDefaults()
-	base, err := parseBase(cfg.BaseURL)
+	base, err := wire.ParseBase(cfg.BaseURL)
 	if err != nil {
 		return nil, err
 	}
 	cfg.Families, cfg.Settings = maps.Clone(cfg.Families), maps.Clone(cfg.Settings)
 	d := &Driver{base: base, cfg: cfg, now: time.Now}
-	d.submits, d.pooled = cfg.Network.transports()
+	d.submits, d.pooled = cfg.Network.Transports()
 	for id, family := range cfg.Families {
 		if _, ok := ProfileOf(id, family); !ok {
 			return nil, fmt.Errorf("the family %q of model %q is unknown; known are %v", family, id, Families())
@@ -152,21 +137,6 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// parseBase checks the API's root: what is wrong with it should be known before
-// the first job.
-func parseBase(s string) (string, error) {
-	u, err := url.Parse(strings.TrimRight(s, "/"))
-	switch {
-	case err != nil:
-		return "", errors.New("base_url is not a URL") // the cause would show what is in it
-	case u.Scheme != "https" && u.Scheme != "http", u.Host == "":
-		return "", errors.New("base_url must begin with https:// or http:// and a host")
-	case u.User != nil, u.RawQuery != "", u.Fragment != "":
-		return "", errors.New("base_url must not hold a user, a query or a fragment")
-	}
-	return u.String(), nil
-}
-
 // checkSettings compares settings with what the model's family can do.
 func (d *Driver) checkSettings(id string, s Settings) error {
 	p, known := d.lookup(id)
@@ -199,9 +169,4 @@ func (d *Driver) profile(id string, kind upstream.ModelKind) Profile {
 		return p
 	}
 	return fallback(kind)
-}
-
-// usable tells whether a credential can be a header's value at all.
-func usable(s account.Secret) bool {
-	return !s.IsZero() && strings.IndexFunc(s.Reveal(), func(r rune) bool { return r <= ' ' || r > '~' }) < 0
 }

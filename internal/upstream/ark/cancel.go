@@ -10,6 +10,7 @@ import (
 	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/upstream"
+	"github.com/tintypehq/tintype/internal/upstream/wire"
 )
 
 const (
@@ -31,25 +32,25 @@ const (
 // before. One whose answer is lost is not sent again by this call: asked once
 // more, it looks at the task first and finds out.
 func (d *Driver) Cancel(ctx context.Context, a account.Account, upstreamID string) (upstream.CancelAnswer, error) {
-	if e := askable(a, upstreamID); e != nil {
-		return "", free(e)
+	if e := wire.Askable(a, upstreamID); e != nil {
+		return "", wire.Free(e)
 	}
 	c := d.about(a, upstreamID)
 	for range cancelLooks {
 		answer, failure := d.tryCancel(ctx, c)
 		if answer != "" || failure != nil {
-			return answer, free(failure)
+			return answer, wire.Free(failure)
 		}
 	}
-	return "", free(&upstream.Error{
-		Class: upstream.Transient, Fault: fault.New(fault.Upstream, saysServerError),
+	return "", wire.Free(&upstream.Error{
+		Class: upstream.Transient, Fault: fault.New(fault.Upstream, wire.SaysServerError),
 		Cause: errors.New("the task waited at each look, and each DELETE would have been late or was refused"),
 	})
 }
 
 // tryCancel looks at the task and cancels it if it waits. Neither an answer nor
 // an error means to look again.
-func (d *Driver) tryCancel(ctx context.Context, c call) (upstream.CancelAnswer, *upstream.Error) {
+func (d *Driver) tryCancel(ctx context.Context, c wire.Call) (upstream.CancelAnswer, *upstream.Error) {
 	begun := d.now()
 	t, failure := d.ask(ctx, c)
 	if failure != nil {
@@ -81,12 +82,12 @@ func (t taskAnswer) cancellation() (answer upstream.CancelAnswer, settled bool) 
 
 // remove sends the DELETE, which has to be written within a time. It uses a
 // connection of its own, as a submission does: net/http repeats nothing there.
-func (d *Driver) remove(ctx context.Context, c call, within time.Duration) (upstream.CancelAnswer, *upstream.Error) {
-	ctx, w := newWatch(ctx, within)
-	defer w.stop()
-	c.method, c.via = http.MethodDelete, d.submits
-	c.written = func() { w.within(d.cfg.StatusTimeout) }
-	ans, raw, failure := c.do(ctx, d.cfg.StatusTimeout, smallAnswerBytes)
+func (d *Driver) remove(ctx context.Context, c wire.Call, within time.Duration) (upstream.CancelAnswer, *upstream.Error) {
+	ctx, w := wire.NewWatch(ctx, within)
+	defer w.Stop()
+	c.Method, c.Via = http.MethodDelete, d.submits
+	c.Written = func() { w.Within(d.cfg.StatusTimeout) }
+	ans, raw, failure := c.Do(ctx, d.cfg.StatusTimeout, wire.SmallAnswer)
 	switch {
 	case failure != nil:
 		return "", failure
@@ -97,7 +98,7 @@ func (d *Driver) remove(ctx context.Context, c call, within time.Duration) (upst
 }
 
 // removed reads a success: an empty object, or nothing at all.
-func (d *Driver) removed(c call, raw []byte) (upstream.CancelAnswer, *upstream.Error) {
+func (d *Driver) removed(c wire.Call, raw []byte) (upstream.CancelAnswer, *upstream.Error) {
 	var ans struct {
 		Error *apiError `json:"error"`
 	}
@@ -115,7 +116,7 @@ func (d *Driver) removed(c call, raw []byte) (upstream.CancelAnswer, *upstream.E
 
 // notRemoved reads a refusal. That the task is gone, or in another state than a
 // moment before, may be the work of an earlier DELETE: it is looked at again.
-func (d *Driver) notRemoved(a answer, raw []byte) (upstream.CancelAnswer, *upstream.Error) {
+func (d *Driver) notRemoved(a wire.Answer, raw []byte) (upstream.CancelAnswer, *upstream.Error) {
 	env, whole := parseEnvelope(raw)
 	e := d.statusRefusal(a, raw)
 	switch {

@@ -7,6 +7,8 @@ import (
 
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/upstream"
+	"github.com/tintypehq/tintype/internal/upstream/rawjson"
+	"github.com/tintypehq/tintype/internal/upstream/wire"
 )
 
 // chatFields are the documented fields of a chat request that go through as the
@@ -25,38 +27,31 @@ func isChatField(name string) bool { return slices.Contains(chatFields(), name) 
 // chatBody writes the upstream's request from the caller's.
 func chatBody(r upstream.ChatRequest, stream bool) ([]byte, *upstream.Error) {
 	messages := r.Body["messages"]
-	if !hasElement(messages) {
-		return nil, refused(fault.New(fault.Invalid, "messages must be a list of at least one message.").WithParam("messages"))
+	if !rawjson.HasElement(messages) {
+		return nil, wire.Refused(fault.New(fault.Invalid, "messages must be a list of at least one message.").WithParam("messages"))
 	}
 	size := 1 << 10
 	for _, v := range r.Body {
 		size += len(v) // also of fields that are dropped: nearly all of it is messages
 	}
 	o := newObject(size)
-	o.str("model", r.Model)
-	o.raw("messages", fitMessages(messages))
+	o.Str("model", r.Model)
+	o.Raw("messages", fitMessages(messages))
 	for _, name := range chatFields() {
-		if v := r.Body[name]; !isNull(v) && !superseded(r.Body, name) {
-			o.raw(name, v)
+		if v := r.Body[name]; !rawjson.IsNull(v) && !superseded(r.Body, name) {
+			o.Raw(name, v)
 		}
 	}
-	if r.Thinking != "" && isNull(r.Body["thinking"]) && isNull(r.Body["reasoning_effort"]) {
-		o.key("thinking").text(`{"type":`)
-		o.buf = appendString(o.buf, r.Thinking)
-		o.text("}")
+	if r.Thinking != "" && rawjson.IsNull(r.Body["thinking"]) && rawjson.IsNull(r.Body["reasoning_effort"]) {
+		o.Key("thinking").Text(`{"type":`)
+		o.Buf = rawjson.AppendString(o.Buf, r.Thinking)
+		o.Text("}")
 	}
-	o.boolean("stream", stream)
+	o.Bool("stream", stream)
 	if stream && r.IncludeUsage {
-		o.raw("stream_options", []byte(`{"include_usage":true}`))
+		o.Raw("stream_options", []byte(`{"include_usage":true}`))
 	}
-	return o.done(), nil
-}
-
-func hasElement(array []byte) bool {
-	for range elements(array) {
-		return true
-	}
-	return false
+	return o.Done(), nil
 }
 
 // superseded names what the upstream refuses beside another field, or does not
@@ -64,7 +59,7 @@ func hasElement(array []byte) bool {
 func superseded(body map[string]json.RawMessage, name string) bool {
 	switch name {
 	case "max_tokens":
-		return !isNull(body["max_completion_tokens"])
+		return !rawjson.IsNull(body["max_completion_tokens"])
 	case "n":
 		return string(bytes.TrimSpace(body["n"])) == "1"
 	}
@@ -79,8 +74,8 @@ func fitMessages(messages []byte) []byte {
 		return messages
 	}
 	e := edit{src: messages}
-	for message := range elements(messages) {
-		for key, value := range fields(message) {
+	for message := range rawjson.Elements(messages) {
+		for key, value := range rawjson.Fields(message) {
 			switch string(key) {
 			case "role":
 				if string(value) == `"developer"` {
@@ -96,12 +91,12 @@ func fitMessages(messages []byte) []byte {
 
 // lowerImages corrects the data URIs in a message's parts.
 func (e *edit) lowerImages(content []byte) {
-	for part := range elements(content) {
-		for key, image := range fields(part) {
+	for part := range rawjson.Elements(content) {
+		for key, image := range rawjson.Fields(part) {
 			if string(key) != "image_url" {
 				continue
 			}
-			for key, value := range fields(image) {
+			for key, value := range rawjson.Fields(image) {
 				if string(key) == "url" {
 					e.lowerType(value)
 				}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/upstream"
+	"github.com/tintypehq/tintype/internal/upstream/wire"
 )
 
 // rule says what an upstream's error means. The first rule of the table that
@@ -32,32 +33,6 @@ const (
 	named      field = "named" // the one that the error names
 )
 
-// The sentences that callers read. None has a word of the upstream's own text.
-const (
-	saysUnreachable = "The upstream cannot be reached. Try again later."
-	saysNoAnswer    = "The upstream did not answer in time. Try again later."
-	saysBrokeOff    = "The upstream's answer broke off."
-	saysGarbled     = "The upstream's answer could not be understood."
-	saysEmpty       = "The upstream answered without any content."
-	saysServerError = "The upstream failed. Try again later."
-	saysOutcome     = "The upstream's answer to the submission was lost. It may have been accepted and billed, so it is not sent again."
-	saysCredential  = "The upstream does not accept this credential."
-	saysStanding    = "The upstream has closed the account behind this credential, for instance for overdue payment. Its owner has to settle that with the upstream."
-	saysNotServed   = "This credential may not use this model at the upstream. Activate the model there, or choose another."
-	saysRate        = "The upstream takes no more requests with this credential for now. Try again later."
-	saysQuota       = "The allowance of this credential at the upstream is used up."
-	saysCapacity    = "The upstream is short of capacity. Try again later."
-	saysContext     = "The input is too long for this model. Shorten it."
-	saysImage       = "The upstream cannot read the image. Send it in another format or size."
-	saysTextPolicy  = "The upstream refused the text by its content policy. Change it and send the request again."
-	saysImagePolicy = "The upstream refused the image by its content policy. Send another one."
-	saysOutPolicy   = "The upstream withheld the result by its content policy. Change the request and send it again."
-	saysPolicy      = "The upstream refused the request by its content policy. Change it and send it again."
-	saysRequest     = "The upstream does not accept this request for this model."
-	saysTooLarge    = "The request is too large for the upstream. Send a smaller image."
-	saysLost        = "The upstream does not know this job any more."
-)
-
 // rules is the table of the documented error codes. It is asked only when
 // something failed.
 func rules() []rule {
@@ -67,37 +42,37 @@ func rules() []rule {
 func contentRules() []rule {
 	const class, code = upstream.ContentRejected, fault.ContentPolicy
 	return []rule{
-		{codes: []string{"~InputTextSensitiveContentDetected", "~InputTextRiskDetection"}, class: class, code: code, message: saysTextPolicy, field: inputText},
-		{codes: []string{"~InputImageSensitiveContentDetected", "~InputImageRiskDetection"}, class: class, code: code, message: saysImagePolicy, field: inputImage},
-		{codes: []string{"Output~SensitiveContentDetected", "Output~RiskDetection"}, class: class, code: code, message: saysOutPolicy},
-		{codes: []string{"~SensitiveContentDetected", "~RiskDetection"}, class: class, code: code, message: saysPolicy},
-		{codes: []string{"ContentSecurityDetectionError"}, class: upstream.Transient, code: fault.Upstream, message: saysServerError},
+		{codes: []string{"~InputTextSensitiveContentDetected", "~InputTextRiskDetection"}, class: class, code: code, message: wire.SaysTextPolicy, field: inputText},
+		{codes: []string{"~InputImageSensitiveContentDetected", "~InputImageRiskDetection"}, class: class, code: code, message: wire.SaysImagePolicy, field: inputImage},
+		{codes: []string{"Output~SensitiveContentDetected", "Output~RiskDetection"}, class: class, code: code, message: wire.SaysOutPolicy},
+		{codes: []string{"~SensitiveContentDetected", "~RiskDetection"}, class: class, code: code, message: wire.SaysPolicy},
+		{codes: []string{"ContentSecurityDetectionError"}, class: upstream.Transient, code: fault.Upstream, message: wire.SaysServerError},
 	}
 }
 
 func inputRules() []rule {
 	const class = upstream.InvalidInput
 	return []rule{
-		{codes: []string{"InvalidImageURL"}, class: class, code: fault.InvalidImage, message: saysImage, field: inputImage},
-		{codes: []string{"OutofContextError"}, class: class, code: fault.Invalid, message: saysContext, field: inputText},
-		{codes: []string{"MissingParameter", "InvalidParameter", "InvalidArgumentError"}, class: class, code: fault.Invalid, message: saysRequest, field: named},
+		{codes: []string{"InvalidImageURL"}, class: class, code: fault.InvalidImage, message: wire.SaysImage, field: inputImage},
+		{codes: []string{"OutofContextError"}, class: class, code: fault.Invalid, message: wire.SaysContext, field: inputText},
+		{codes: []string{"MissingParameter", "InvalidParameter", "InvalidArgumentError"}, class: class, code: fault.Invalid, message: wire.SaysRequest, field: named},
 	}
 }
 
 func accountRules() []rule {
 	return []rule{
-		{codes: []string{"AuthenticationError"}, class: upstream.Auth, code: fault.CredentialRejected, message: saysCredential},
+		{codes: []string{"AuthenticationError"}, class: upstream.Auth, code: fault.CredentialRejected, message: wire.SaysCredential},
 		{
 			codes: []string{"InvalidAccountStatus", "InvalidSubscription", "AccountOverdueError", "OperationDenied", "AccessDenied"},
-			class: upstream.Auth, code: fault.CredentialRejected, message: saysStanding,
+			class: upstream.Auth, code: fault.CredentialRejected, message: wire.SaysStanding,
 		},
 		{
 			codes: []string{"InvalidEndpoint", "InvalidEndpointOrModel", "ModelNotOpen", "UnsupportedModel"},
-			class: upstream.NotServed, code: fault.ModelNotFound, message: saysNotServed, field: inputModel,
+			class: upstream.NotServed, code: fault.ModelNotFound, message: wire.SaysNotServed, field: inputModel,
 		},
-		{codes: []string{"QuotaExceeded"}, says: "free trial", class: upstream.NotServed, code: fault.ModelNotFound, message: saysNotServed, field: inputModel},
-		{codes: []string{"QuotaExceeded"}, says: "has exceeded the quota", class: upstream.RateLimited, code: fault.RateLimited, message: saysRate},
-		{codes: []string{"QuotaExceeded", "AccountQuotaExceeded", "SetLimitExceeded"}, class: upstream.Quota, code: fault.RateLimited, message: saysQuota},
+		{codes: []string{"QuotaExceeded"}, says: "free trial", class: upstream.NotServed, code: fault.ModelNotFound, message: wire.SaysNotServed, field: inputModel},
+		{codes: []string{"QuotaExceeded"}, says: "has exceeded the quota", class: upstream.RateLimited, code: fault.RateLimited, message: wire.SaysRate},
+		{codes: []string{"QuotaExceeded", "AccountQuotaExceeded", "SetLimitExceeded"}, class: upstream.Quota, code: fault.RateLimited, message: wire.SaysQuota},
 	}
 }
 
@@ -105,14 +80,14 @@ func loadRules() []rule {
 	return []rule{
 		{
 			codes: []string{"RateLimitExceeded", "~RateLimitExceeded", "RequestBurstTooFast"},
-			class: upstream.RateLimited, code: fault.RateLimited, message: saysRate,
+			class: upstream.RateLimited, code: fault.RateLimited, message: wire.SaysRate,
 		},
 		{
 			codes: []string{"ServerOverloaded", "InflightBatchsizeExceeded", "ModelLoadingError"},
-			class: upstream.Overloaded, code: fault.Upstream, message: saysCapacity,
+			class: upstream.Overloaded, code: fault.Upstream, message: wire.SaysCapacity,
 		},
-		{codes: []string{"InternalServiceError"}, class: upstream.Transient, code: fault.Upstream, message: saysServerError},
-		{codes: []string{"InvalidAction"}, class: upstream.Unknown, code: fault.Upstream, message: saysGarbled},
+		{codes: []string{"InternalServiceError"}, class: upstream.Transient, code: fault.Upstream, message: wire.SaysServerError},
+		{codes: []string{"InvalidAction"}, class: upstream.Unknown, code: fault.Upstream, message: wire.SaysGarbled},
 	}
 }
 
@@ -120,15 +95,15 @@ func loadRules() []rule {
 // an envelope.
 func statusRules() []rule {
 	return []rule{
-		{status: 400, class: upstream.InvalidInput, code: fault.Invalid, message: saysRequest, field: named},
-		{status: 401, class: upstream.Auth, code: fault.CredentialRejected, message: saysCredential},
-		{status: 403, class: upstream.Auth, code: fault.CredentialRejected, message: saysStanding},
-		{status: 404, class: upstream.Lost, code: fault.GenerationFailed, message: saysLost},
-		{status: 413, class: upstream.InvalidInput, code: fault.TooLarge, message: saysTooLarge},
-		{status: 422, class: upstream.InvalidInput, code: fault.Invalid, message: saysRequest, field: named},
-		{status: 429, class: upstream.RateLimited, code: fault.RateLimited, message: saysRate},
-		{status: 503, class: upstream.Overloaded, code: fault.Upstream, message: saysCapacity},
-		{class: upstream.Unknown, code: fault.Upstream, message: saysGarbled},
+		{status: 400, class: upstream.InvalidInput, code: fault.Invalid, message: wire.SaysRequest, field: named},
+		{status: 401, class: upstream.Auth, code: fault.CredentialRejected, message: wire.SaysCredential},
+		{status: 403, class: upstream.Auth, code: fault.CredentialRejected, message: wire.SaysStanding},
+		{status: 404, class: upstream.Lost, code: fault.GenerationFailed, message: wire.SaysLost},
+		{status: 413, class: upstream.InvalidInput, code: fault.TooLarge, message: wire.SaysTooLarge},
+		{status: 422, class: upstream.InvalidInput, code: fault.Invalid, message: wire.SaysRequest, field: named},
+		{status: 429, class: upstream.RateLimited, code: fault.RateLimited, message: wire.SaysRate},
+		{status: 503, class: upstream.Overloaded, code: fault.Upstream, message: wire.SaysCapacity},
+		{class: upstream.Unknown, code: fault.Upstream, message: wire.SaysGarbled},
 	}
 }
 
@@ -136,14 +111,14 @@ func statusRules() []rule {
 // an error inside a 200.
 func ruleFor(status int, e apiError) rule {
 	if status >= 500 && status != 503 {
-		return rule{class: upstream.Transient, code: fault.Upstream, message: saysServerError}
+		return rule{class: upstream.Transient, code: fault.Upstream, message: wire.SaysServerError}
 	}
 	for _, r := range rules() {
 		if r.fits(status, e) {
 			return r
 		}
 	}
-	return rule{class: upstream.Unknown, code: fault.Upstream, message: saysGarbled}
+	return rule{class: upstream.Unknown, code: fault.Upstream, message: wire.SaysGarbled}
 }
 
 func (r rule) fits(status int, e apiError) bool {

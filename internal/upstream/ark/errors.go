@@ -2,29 +2,15 @@ package ark
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/upstream"
-)
-
-// operation is what a call was for; it decides how the caller's fields are
-// named and what an error may be called.
-type operation string
-
-const (
-	opImage  operation = "image"
-	opVideo  operation = "video"
-	opStatus operation = "status" // of one task, also the wish to cancel it
-	opList   operation = "list"
-	opChat   operation = "chat"
-	opCheck  operation = "check"
+	"github.com/tintypehq/tintype/internal/upstream/wire"
 )
 
 // apiError is the upstream's error object. Task and image errors have only a
@@ -50,36 +36,29 @@ func parseEnvelope(body []byte) (apiError, bool) {
 // classify makes the driver's error from an upstream's one. The status is zero
 // for an error inside a 200. The outcome is left to the caller, who knows
 // whether anything was paid.
-func (d *Driver) classify(c call, status int, h http.Header, e apiError) *upstream.Error {
+func (d *Driver) classify(c wire.Call, status int, h http.Header, e apiError) *upstream.Error {
 	r := ruleFor(status, e)
-	if r.class == upstream.Lost && c.op != opStatus {
-		r.class, r.code, r.message = upstream.Unknown, fault.Upstream, saysGarbled
+	if r.class == upstream.Lost && c.Op != wire.Status {
+		r.class, r.code, r.message = upstream.Unknown, fault.Upstream, wire.SaysGarbled
 	}
-	f := r.fault(c.op, e)
+	f := r.fault(c.Op, e)
 	wait := d.retryAfter(r.class, h, e.Message)
 	if wait > 0 {
 		f = f.WithRetryAfter(wait)
 	}
-	return &upstream.Error{Class: r.class, Fault: f, RetryAfter: wait, Cause: c.cause(status, e)}
+	return &upstream.Error{Class: r.class, Fault: f, RetryAfter: wait, Cause: cause(c, status, e)}
 }
 
 // cause is for the log alone, and yet never quotes the credential. That is taken
 // out before anything is cut off or escaped, or a part of it could stay.
-func (c call) cause(status int, e apiError) error {
+func cause(c wire.Call, status int, e apiError) error {
 	const most = 500
-	show := func(s string) string { return cut(c.redact(s), most) }
+	show := func(s string) string { return wire.Cut(c.Redact(s), most) }
 	return fmt.Errorf("status %d, code %q, param %q: %q", status, show(e.Code), show(e.Param), show(e.Message))
 }
 
-func cut(s string, most int) string {
-	if len(s) > most {
-		return strings.ToValidUTF8(s[:most], "") + "…"
-	}
-	return s
-}
-
 // fault makes what the caller reads.
-func (r rule) fault(op operation, e apiError) *fault.Error {
+func (r rule) fault(op wire.Operation, e apiError) *fault.Error {
 	switch r.field {
 	case named:
 		return namedFault(op, e)
@@ -93,15 +72,15 @@ func (r rule) fault(op operation, e apiError) *fault.Error {
 	return fault.New(r.code, r.message)
 }
 
-func textParam(op operation) string {
-	if op == opChat {
+func textParam(op wire.Operation) string {
+	if op == wire.Chat {
 		return "messages"
 	}
 	return "prompt"
 }
 
-func imageParam(op operation) string {
-	if op == opChat {
+func imageParam(op wire.Operation) string {
+	if op == wire.Chat {
 		return "messages"
 	}
 	return "image"
@@ -109,10 +88,10 @@ func imageParam(op operation) string {
 
 // namedFault blames the field that the upstream's error names, by the name that
 // our caller knows.
-func namedFault(op operation, e apiError) *fault.Error {
+func namedFault(op wire.Operation, e apiError) *fault.Error {
 	param := e.named()
 	ours := mediaField(param)
-	if op == opChat {
+	if op == wire.Chat {
 		ours = chatField(param)
 	}
 	switch {
@@ -146,7 +125,7 @@ func settingFault(param string) *fault.Error {
 	case "duration", "resolution", "generate_audio":
 		return fault.Newf(fault.Upstream, "The upstream does not accept the %s that this service is configured to ask for with this model.", name)
 	}
-	return fault.New(fault.Invalid, saysRequest)
+	return fault.New(fault.Invalid, wire.SaysRequest)
 }
 
 // paramInMessage finds the parameter in a message like "The parameter `size`
@@ -214,24 +193,14 @@ const paramChars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 // retryAfter reads when the upstream wants to be asked again: from its message
 // for a used-up allowance, else from the header. Zero if it says nothing.
 func (d *Driver) retryAfter(class upstream.Class, h http.Header, message string) time.Duration {
-	const mostReset, mostHeader = 31 * 24 * time.Hour, time.Minute
-	switch class {
-	case upstream.RateLimited, upstream.Quota, upstream.Overloaded:
-	case upstream.Auth, upstream.RiskControl, upstream.ContentRejected, upstream.InvalidInput, upstream.NotServed,
-		upstream.Transient, upstream.Empty, upstream.Timeout, upstream.Lost, upstream.Unknown:
+	const most = 31 * 24 * time.Hour
+	if !wire.MayWait(class) {
 		return 0
 	}
 	if at, ok := resetTime(message); ok {
-		return min(max(at.Sub(d.now()), time.Second), mostReset)
+		return min(max(at.Sub(d.now()), time.Second), most)
 	}
-	s := h.Get("Retry-After")
-	if n, err := strconv.ParseUint(s, 10, 31); err == nil {
-		return min(time.Duration(n)*time.Second, mostHeader)
-	}
-	if at, err := http.ParseTime(s); err == nil {
-		return min(max(at.Sub(d.now()), 0), mostHeader)
-	}
-	return 0
+	return wire.RetryAfter(h, d.now())
 }
 
 // resetTime finds "reset at 2026-09-13 22:36:33 +0800" in a message.
@@ -245,8 +214,14 @@ func resetTime(message string) (time.Time, bool) {
 	return at, err == nil
 }
 
-// refused is an error of ours: the request cannot be sent as it is, and nothing
-// was.
-func refused(f *fault.Error) *upstream.Error {
-	return &upstream.Error{Class: upstream.InvalidInput, Outcome: upstream.Rejected, Fault: f, Cause: errors.New("refused by the driver itself")}
+// refusal is the error that an answer outside of 2xx is. Its outcome is
+// Rejected where the answer means that nothing was created, else Ambiguous.
+func (d *Driver) refusal(a wire.Answer, body []byte) *upstream.Error {
+	env, ok := parseEnvelope(body)
+	if !ok {
+		env = apiError{Message: wire.Cut(a.Call.Redact(string(body)), 200)}
+	}
+	e := d.classify(a.Call, a.StatusCode, a.Header, env)
+	e.Outcome = wire.OutcomeOf(a.StatusCode, ok)
+	return e
 }

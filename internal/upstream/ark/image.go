@@ -12,15 +12,20 @@ import (
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/upstream"
+	"github.com/tintypehq/tintype/internal/upstream/rawjson"
+	"github.com/tintypehq/tintype/internal/upstream/wire"
 )
+
+// imageAnswerBytes is the most that is read of an answer with images inside.
+const imageAnswerBytes = 64 << 20
 
 func (d *Driver) submitImage(ctx context.Context, a account.Account, s upstream.Submission) (upstream.Submitted, *upstream.Error) {
 	body, refusal := d.imageBody(s)
 	if refusal != nil {
 		return upstream.Submitted{}, refusal
 	}
-	c := d.submission(opImage, a, s, "/images/generations", body)
-	ans, raw, failure := c.do(ctx, d.cfg.ImageTimeout, imageAnswerBytes)
+	c := d.submission(wire.Image, a, s, "/images/generations", body)
+	ans, raw, failure := c.Do(ctx, d.cfg.ImageTimeout, imageAnswerBytes)
 	switch {
 	case failure != nil:
 		return upstream.Submitted{}, failure
@@ -40,22 +45,23 @@ func (d *Driver) imageBody(s upstream.Submission) ([]byte, *upstream.Error) {
 	}
 	size, ok := p.size(spec.Ratio, d.cfg.Settings[spec.UpstreamModel].Size, len(s.Image) > 0)
 	if !ok {
-		return nil, refused(fault.New(fault.Invalid, "This model cannot make that ratio. GET /v1/models lists the ratios of each model.").WithParam("ratio"))
+		return nil, wire.Refused(fault.New(fault.Invalid, "This model cannot make that ratio. GET /v1/models lists the ratios of each model.").WithParam("ratio"))
 	}
 	o := newObject(len(spec.Prompt) + base64.StdEncoding.EncodedLen(len(s.Image)) + 1<<10)
-	o.str("model", spec.UpstreamModel)
-	o.str("prompt", withStyle(spec.Prompt, spec.Style))
+	o.Str("model", spec.UpstreamModel)
+	o.Str("prompt", upstream.WithStyle(spec.Prompt, spec.Style))
 	if len(s.Image) > 0 {
-		o.key("image").dataURI(inputType(s), s.Image)
+		o.Key("image")
+		o.dataURI(inputType(s), s.Image)
 	}
-	o.str("size", size)
-	o.str("response_format", "url")
-	o.boolean("watermark", false) // the upstream's default is true
+	o.Str("size", size)
+	o.Str("response_format", "url")
+	o.Bool("watermark", false) // the upstream's default is true
 	if p.Image.Groups {
-		o.str("sequential_image_generation", "disabled")
-		o.boolean("stream", false)
+		o.Str("sequential_image_generation", "disabled")
+		o.Bool("stream", false)
 	}
-	return o.done(), nil
+	return o.Done(), nil
 }
 
 // checkImage refuses an image where the model takes none, and the lack of one
@@ -63,9 +69,9 @@ func (d *Driver) imageBody(s upstream.Submission) ([]byte, *upstream.Error) {
 func (p Profile) checkImage(has bool) *upstream.Error {
 	switch {
 	case has && p.ReferenceImages == 0:
-		return refused(fault.New(fault.Invalid, "This model takes no image.").WithParam("image"))
+		return wire.Refused(fault.New(fault.Invalid, "This model takes no image.").WithParam("image"))
 	case !has && p.NeedsImage:
-		return refused(fault.New(fault.Invalid, "This model needs an image.").WithParam("image"))
+		return wire.Refused(fault.New(fault.Invalid, "This model needs an image.").WithParam("image"))
 	}
 	return nil
 }
@@ -87,32 +93,32 @@ type imageAnswer struct {
 	} `json:"data"`
 	Error *apiError `json:"error"`
 	Usage *struct {
-		Images       number `json:"generated_images"`
-		OutputTokens number `json:"output_tokens"`
-		TotalTokens  number `json:"total_tokens"`
+		Images       rawjson.Number `json:"generated_images"`
+		OutputTokens rawjson.Number `json:"output_tokens"`
+		TotalTokens  rawjson.Number `json:"total_tokens"`
 	} `json:"usage"`
 }
 
 // images reads a complete 200. Whatever cannot be read may have been paid.
-func (d *Driver) images(a answer, raw []byte) (upstream.Submitted, *upstream.Error) {
+func (d *Driver) images(a wire.Answer, raw []byte) (upstream.Submitted, *upstream.Error) {
 	var ans imageAnswer
 	if len(raw) == 0 {
-		return upstream.Submitted{}, ambiguous(upstream.Empty, saysEmpty, errors.New("an empty 200"))
+		return upstream.Submitted{}, wire.Ambiguous(upstream.Empty, wire.SaysEmpty, errors.New("an empty 200"))
 	}
 	if err := json.Unmarshal(raw, &ans); err != nil {
-		return upstream.Submitted{}, ambiguous(upstream.Unknown, saysGarbled, err)
+		return upstream.Submitted{}, wire.Ambiguous(upstream.Unknown, wire.SaysGarbled, err)
 	}
 	sources, first, err := ans.sources()
 	switch {
 	case err != nil:
-		return upstream.Submitted{}, ambiguous(upstream.Unknown, saysGarbled, err)
+		return upstream.Submitted{}, wire.Ambiguous(upstream.Unknown, wire.SaysGarbled, err)
 	case len(sources) > 0:
-		return upstream.Submitted{UpstreamID: requestID(a.Header), Sources: sources, Usage: ans.usage()}, nil
+		return upstream.Submitted{UpstreamID: wire.RequestID(a.Header), Sources: sources, Usage: ans.usage()}, nil
 	case first == nil:
-		return upstream.Submitted{}, ambiguous(upstream.Empty, saysEmpty, errors.New("a 200 without images"))
+		return upstream.Submitted{}, wire.Ambiguous(upstream.Empty, wire.SaysEmpty, errors.New("a 200 without images"))
 	}
-	e := d.classify(a.call, 0, a.Header, *first)
-	e.Outcome = outcomeOfClass(e.Class)
+	e := d.classify(a.Call, 0, a.Header, *first)
+	e.Outcome = wire.OutcomeOfClass(e.Class)
 	return upstream.Submitted{}, e
 }
 
@@ -151,34 +157,4 @@ func (ans imageAnswer) usage() *job.Usage {
 	}
 	u := ans.Usage
 	return &job.Usage{OutputTokens: int64(u.OutputTokens), TotalTokens: int64(u.TotalTokens), Images: int64(u.Images)}
-}
-
-// requestID gives the upstream's name for an answer, for its support.
-func requestID(h http.Header) string {
-	const most = 128
-	id := h.Get("X-Request-Id")
-	if len(id) > most || strings.IndexFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0 {
-		return ""
-	}
-	return id
-}
-
-// ambiguous is an answer that came and does not say what was created.
-func ambiguous(class upstream.Class, message string, cause error) *upstream.Error {
-	return &upstream.Error{
-		Class: class, Outcome: upstream.Ambiguous,
-		Fault: fault.New(fault.Upstream, message), Cause: cause,
-	}
-}
-
-// outcomeOfClass tells what an error inside a 200 says about the request: a
-// refusal is one wherever it stands, a failure on the way may have been paid.
-func outcomeOfClass(c upstream.Class) upstream.Outcome {
-	switch c {
-	case upstream.Auth, upstream.RiskControl, upstream.RateLimited, upstream.Quota, upstream.ContentRejected,
-		upstream.InvalidInput, upstream.NotServed, upstream.Overloaded:
-		return upstream.Rejected
-	case upstream.Transient, upstream.Empty, upstream.Timeout, upstream.Lost, upstream.Unknown:
-	}
-	return upstream.Ambiguous
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/upstream"
+	"github.com/tintypehq/tintype/internal/upstream/rawjson"
+	"github.com/tintypehq/tintype/internal/upstream/wire"
 )
 
 const (
@@ -37,11 +39,11 @@ func (d *Driver) Recovery(spec job.Spec) upstream.Recovery {
 // without its mark. The list's filters are not used: what filter.model compares
 // is not certain for model ids.
 func (d *Driver) Lookup(ctx context.Context, a account.Account, s upstream.Submission) (string, error) {
-	if !usable(a.Secret) {
-		return "", free(badCredential())
+	if !wire.Usable(a.Secret) {
+		return "", wire.Free(wire.BadCredential())
 	}
 	if !d.Recovery(s.Spec).ByLookup {
-		return "", free(unlearned(errors.New("submissions of this model carry no mark")))
+		return "", wire.Free(unlearned(errors.New("submissions of this model carry no mark")))
 	}
 	look := d.newSearch(s)
 	for page := 1; page <= listPages && !look.over; page++ {
@@ -50,16 +52,16 @@ func (d *Driver) Lookup(ctx context.Context, a account.Account, s upstream.Submi
 			failure = look.read(list)
 		}
 		if failure != nil {
-			return "", free(failure)
+			return "", wire.Free(failure)
 		}
 	}
 	id, failure := look.result()
-	return id, free(failure)
+	return id, wire.Free(failure)
 }
 
 // unlearned is the error of a lookup that could say neither yes nor no.
 func unlearned(cause error) *upstream.Error {
-	return ambiguous(upstream.Unknown, saysGarbled, cause)
+	return wire.Ambiguous(upstream.Unknown, wire.SaysGarbled, cause)
 }
 
 // taskList is one page of the account's tasks. The order is not documented.
@@ -70,17 +72,17 @@ type taskList struct {
 }
 
 type listedTask struct {
-	ID        string `json:"id"`
-	Model     string `json:"model"`
-	Mark      string `json:"safety_identifier"`
-	CreatedAt number `json:"created_at"` // Unix seconds
+	ID        string         `json:"id"`
+	Model     string         `json:"model"`
+	Mark      string         `json:"safety_identifier"`
+	CreatedAt rawjson.Number `json:"created_at"` // Unix seconds
 }
 
 // list asks for one page, from 1.
 func (d *Driver) list(ctx context.Context, a account.Account, page int) (taskList, *upstream.Error) {
-	c := call{
-		op: opList, method: http.MethodGet, url: fmt.Sprintf("%s%s?page_num=%d&page_size=%d", d.base, tasksPath, page, listPageSize),
-		secret: a.Secret, accept: "application/json", via: d.pooled,
+	c := wire.Call{
+		Op: wire.List, Method: http.MethodGet, URL: fmt.Sprintf("%s%s?page_num=%d&page_size=%d", d.base, tasksPath, page, listPageSize),
+		Secret: a.Secret, Accept: "application/json", Via: d.pooled,
 	}
 	var list taskList
 	raw, failure := d.get(ctx, c, listAnswerBytes)

@@ -15,6 +15,7 @@ import (
 	"github.com/tintypehq/tintype/internal/upstream"
 	"github.com/tintypehq/tintype/internal/upstream/ark"
 	"github.com/tintypehq/tintype/internal/upstream/sim"
+	onwire "github.com/tintypehq/tintype/internal/upstream/wire"
 )
 
 // listed is a task in a list of the upstream's.
@@ -83,7 +84,7 @@ func TestLookupPages(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	s := lost(now)
-	mine := listed{"cgt-mine", markedModel, ark.Mark(s), now.Unix(), "queued"}
+	mine := listed{"cgt-mine", markedModel, onwire.Attempt(s), now.Unix(), "queued"}
 	const full = ark.ListPageSize
 	tests := []struct {
 		name     string
@@ -157,7 +158,7 @@ func TestLookupStopsBehindTheFound(t *testing.T) {
 			t.Parallel()
 			want := ""
 			if tt.at >= 0 {
-				tt.tasks[tt.at].Mark, want = ark.Mark(s), tt.tasks[tt.at].ID
+				tt.tasks[tt.at].Mark, want = onwire.Attempt(s), tt.tasks[tt.at].ID
 			}
 			w := listing(t, tt.tasks, full)
 			if got, err := look(t, w, s); got != want || err != nil {
@@ -184,14 +185,14 @@ func TestLookupReadsABoundedPart(t *testing.T) {
 	if n := len(w.requests()); n != ark.ListPages {
 		t.Errorf("%d requests", n)
 	}
-	all[4].Mark = ark.Mark(s)
+	all[4].Mark = onwire.Attempt(s)
 	if got, err := look(t, listing(t, all, 10), s); got != all[4].ID || err != nil {
 		t.Errorf("found %q (%v)", got, err)
 	}
 	w = newWire(t, func(w http.ResponseWriter, r *http.Request) {
 		body := `{"total":9,"items":[]}`
 		if r.URL.Query().Get("page_num") == "1" {
-			body = `{"total":9,"items":[{"id":"cgt-1","safety_identifier":"` + ark.Mark(s) + `"}]}`
+			body = `{"total":9,"items":[{"id":"cgt-1","safety_identifier":"` + onwire.Attempt(s) + `"}]}`
 		}
 		reply(200, body)(w, r)
 	})
@@ -208,7 +209,7 @@ func TestLookupWhileTasksArrive(t *testing.T) {
 	for _, there := range []bool{true, false} {
 		all := others(25, now)
 		if there {
-			all[24].Mark = ark.Mark(s)
+			all[24].Mark = onwire.Attempt(s)
 		}
 		n := 0
 		w := newWire(t, func(w http.ResponseWriter, r *http.Request) {
@@ -231,7 +232,7 @@ func TestLookupOfSeveral(t *testing.T) {
 	s := lost(now)
 	all := others(12, now)
 	for _, i := range []int{2, 5, 9} {
-		all[i].Mark = ark.Mark(s)
+		all[i].Mark = onwire.Attempt(s)
 	}
 	all[2].Status, all[5].Created = "cancelled", all[9].Created // two of the same second
 	for range 2 {
@@ -273,7 +274,7 @@ func TestLookupOfTasksWithoutAMark(t *testing.T) {
 			if got != "" || (err != nil) != tt.couldBe {
 				t.Errorf("found %q (%v)", got, err)
 			}
-			d = driver(t, listing(t, []listed{tt.task, {"cgt-mine", markedModel, ark.Mark(s), now.Unix(), "queued"}}, 10).URL)
+			d = driver(t, listing(t, []listed{tt.task, {"cgt-mine", markedModel, onwire.Attempt(s), now.Unix(), "queued"}}, 10).URL)
 			if got, err := d.Lookup(t.Context(), acc(), s); got != "cgt-mine" || err != nil {
 				t.Errorf("found %q (%v)", got, err)
 			}

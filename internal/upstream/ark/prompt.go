@@ -6,24 +6,6 @@ import (
 	"unicode/utf8"
 )
 
-// withStyle writes a style into a prompt: the upstream has no field for one.
-func withStyle(prompt, style string) string {
-	style = strings.TrimSpace(style)
-	phrase := style + "风格"
-	switch {
-	case style == "" || style == "通用" || strings.EqualFold(style, "general"):
-		return prompt
-	case strings.EqualFold(style, "3D"):
-		phrase = "3D渲染风格"
-	case strings.HasSuffix(style, "风格"):
-		phrase = style
-	}
-	if strings.Contains(prompt, phrase) {
-		return prompt
-	}
-	return prompt + "，" + phrase
-}
-
 // withoutFlags keeps a video prompt from being read as parameters. The upstream
 // takes words such as "--dur 10" in a text for settings, which cost money and
 // are not the caller's to make. Two or more hyphens before a letter or a digit

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tintypehq/tintype/internal/upstream"
+	"github.com/tintypehq/tintype/internal/upstream/wire"
 )
 
 // clocksApart is how far the clock that a job's id was made by may be ahead of
@@ -32,7 +33,7 @@ type search struct {
 }
 
 func (d *Driver) newSearch(s upstream.Submission) *search {
-	l := &search{mark: attempt(s), seen: map[string]bool{}, sorted: true, family: func(model string) Family {
+	l := &search{mark: wire.Attempt(s), seen: map[string]bool{}, sorted: true, family: func(model string) Family {
 		p, _ := d.lookup(model)
 		return p.Family
 	}}
@@ -109,7 +110,7 @@ func (l *search) result() (string, *upstream.Error) {
 	case !l.over:
 		return "", unlearned(fmt.Errorf("the first %d of %.0f tasks do not hold it", len(l.seen), l.total))
 	case l.unnamed != "":
-		return "", unlearned(fmt.Errorf("task %q carries no mark and could be the one", cut(l.unnamed, 100)))
+		return "", unlearned(fmt.Errorf("task %q carries no mark and could be the one", wire.Cut(l.unnamed, 100)))
 	}
 	return "", nil
 }

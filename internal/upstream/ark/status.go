@@ -10,25 +10,26 @@ import (
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/upstream"
+	"github.com/tintypehq/tintype/internal/upstream/wire"
 )
 
 // Status implements [upstream.Driver]: it asks after a video's task.
 func (d *Driver) Status(ctx context.Context, a account.Account, upstreamID string) (upstream.Status, error) {
-	if e := askable(a, upstreamID); e != nil {
-		return upstream.Status{}, free(e)
+	if e := wire.Askable(a, upstreamID); e != nil {
+		return upstream.Status{}, wire.Free(e)
 	}
 	c := d.about(a, upstreamID)
 	t, failure := d.ask(ctx, c)
 	if failure != nil {
-		return upstream.Status{}, free(failure)
+		return upstream.Status{}, wire.Free(failure)
 	}
 	st, failure := d.status(c, t)
-	return st, free(failure)
+	return st, wire.Free(failure)
 }
 
 // status reads the documented words. A word that is not documented counts as
 // work in progress: the job's own deadline bounds it.
-func (d *Driver) status(c call, t taskAnswer) (upstream.Status, *upstream.Error) {
+func (d *Driver) status(c wire.Call, t taskAnswer) (upstream.Status, *upstream.Error) {
 	switch t.Status {
 	case "queued":
 		return upstream.Status{State: upstream.Working, Phase: job.PhaseQueued}, nil
@@ -52,7 +53,7 @@ func failed(message string) upstream.Status {
 // every byte.
 func (t taskAnswer) ready() (upstream.Status, *upstream.Error) {
 	if t.Content == nil || t.Content.VideoURL == "" {
-		return upstream.Status{}, ambiguous(upstream.Empty, saysEmpty, errors.New("succeeded without a video"))
+		return upstream.Status{}, wire.Ambiguous(upstream.Empty, wire.SaysEmpty, errors.New("succeeded without a video"))
 	}
 	st := upstream.Status{
 		State:   upstream.Ready,
@@ -69,12 +70,12 @@ func (t taskAnswer) ready() (upstream.Status, *upstream.Error) {
 
 // taskFailure tells the caller why an accepted task failed: for what the request
 // itself is to blame, in the same words as at the door; else in general.
-func (d *Driver) taskFailure(c call, e *apiError) *fault.Error {
+func (d *Driver) taskFailure(c wire.Call, e *apiError) *fault.Error {
 	const message = "The upstream accepted the job and could not make it."
 	if e == nil {
 		return fault.New(fault.GenerationFailed, message)
 	}
-	c.op = opVideo // names the fields as the request did
+	c.Op = wire.Video // names the fields as the request did
 	u := d.classify(c, 0, nil, *e)
 	switch u.Class {
 	case upstream.ContentRejected:
@@ -96,12 +97,12 @@ func withCause(f *fault.Error, cause error) *fault.Error {
 
 // Check implements [upstream.Driver] by listing the models, which is free.
 func (d *Driver) Check(ctx context.Context, a account.Account) error {
-	if !usable(a.Secret) {
-		return free(badCredential())
+	if !wire.Usable(a.Secret) {
+		return wire.Free(wire.BadCredential())
 	}
-	_, failure := d.get(ctx, call{
-		op: opCheck, method: http.MethodGet, url: d.base + "/models",
-		secret: a.Secret, accept: "application/json", via: d.pooled,
+	_, failure := d.get(ctx, wire.Call{
+		Op: wire.Check, Method: http.MethodGet, URL: d.base + "/models",
+		Secret: a.Secret, Accept: "application/json", Via: d.pooled,
 	}, imageAnswerBytes)
-	return free(failure)
+	return wire.Free(failure)
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/upstream"
+	"github.com/tintypehq/tintype/internal/upstream/rawjson"
+	"github.com/tintypehq/tintype/internal/upstream/wire"
 )
 
 const tasksPath = "/contents/generations/tasks"
@@ -19,8 +21,8 @@ func (d *Driver) submitVideo(ctx context.Context, a account.Account, s upstream.
 	if refusal != nil {
 		return upstream.Submitted{}, refusal
 	}
-	c := d.submission(opVideo, a, s, tasksPath, body)
-	ans, raw, failure := c.do(ctx, d.cfg.VideoTimeout, smallAnswerBytes)
+	c := d.submission(wire.Video, a, s, tasksPath, body)
+	ans, raw, failure := c.Do(ctx, d.cfg.VideoTimeout, wire.SmallAnswer)
 	switch {
 	case failure != nil:
 		return upstream.Submitted{}, failure
@@ -31,25 +33,25 @@ func (d *Driver) submitVideo(ctx context.Context, a account.Account, s upstream.
 }
 
 // created reads a complete 200 of a create call.
-func (d *Driver) created(a answer, raw []byte) (upstream.Submitted, *upstream.Error) {
+func (d *Driver) created(a wire.Answer, raw []byte) (upstream.Submitted, *upstream.Error) {
 	var ans struct {
 		ID    string    `json:"id"`
 		Error *apiError `json:"error"`
 	}
 	if len(raw) == 0 {
-		return upstream.Submitted{}, ambiguous(upstream.Empty, saysEmpty, errors.New("an empty 200"))
+		return upstream.Submitted{}, wire.Ambiguous(upstream.Empty, wire.SaysEmpty, errors.New("an empty 200"))
 	}
 	err := json.Unmarshal(raw, &ans)
 	switch {
 	case err != nil:
-		return upstream.Submitted{}, ambiguous(upstream.Unknown, saysGarbled, err)
+		return upstream.Submitted{}, wire.Ambiguous(upstream.Unknown, wire.SaysGarbled, err)
 	case ans.ID != "":
 		return upstream.Submitted{UpstreamID: ans.ID}, nil
 	case ans.Error == nil || ans.Error.Code == "":
-		return upstream.Submitted{}, ambiguous(upstream.Empty, saysEmpty, errors.New("a 200 without an id"))
+		return upstream.Submitted{}, wire.Ambiguous(upstream.Empty, wire.SaysEmpty, errors.New("a 200 without an id"))
 	}
-	e := d.classify(a.call, 0, a.Header, *ans.Error)
-	e.Outcome = outcomeOfClass(e.Class)
+	e := d.classify(a.Call, 0, a.Header, *ans.Error)
+	e.Outcome = wire.OutcomeOfClass(e.Class)
 	return upstream.Submitted{}, e
 }
 
@@ -62,34 +64,34 @@ func (d *Driver) videoBody(s upstream.Submission) ([]byte, *upstream.Error) {
 	}
 	ratio, ok := p.ratio(spec.Ratio, len(s.Image) > 0)
 	if !ok {
-		return nil, refused(fault.New(fault.Invalid, "Videos are made as 16:9, 4:3, 1:1, 3:4, 9:16, 21:9 or adaptive.").WithParam("ratio"))
+		return nil, wire.Refused(fault.New(fault.Invalid, "Videos are made as 16:9, 4:3, 1:1, 3:4, 9:16, 21:9 or adaptive.").WithParam("ratio"))
 	}
 	o := newObject(len(spec.Prompt) + base64.StdEncoding.EncodedLen(len(s.Image)) + 1<<10)
-	o.str("model", spec.UpstreamModel)
-	o.content(withoutFlags(withStyle(spec.Prompt, spec.Style)), s)
+	o.Str("model", spec.UpstreamModel)
+	o.content(withoutFlags(upstream.WithStyle(spec.Prompt, spec.Style)), s)
 	if ratio != "" {
-		o.str("ratio", ratio)
+		o.Str("ratio", ratio)
 	}
 	o.videoSettings(p.Video, d.cfg.Settings[spec.UpstreamModel])
-	o.boolean("watermark", false)
-	o.boolean("return_last_frame", true) // the cover
+	o.Bool("watermark", false)
+	o.Bool("return_last_frame", true) // the cover
 	if p.Video.Identifier {
-		o.str("safety_identifier", attempt(s))
+		o.Str("safety_identifier", wire.Attempt(s))
 	}
-	return o.done(), nil
+	return o.Done(), nil
 }
 
 // content adds the text and the first frame.
 func (o *object) content(prompt string, s upstream.Submission) {
-	o.key("content").text(`[{"type":"text","text":`)
-	o.buf = appendString(o.buf, prompt)
-	o.text("}")
+	o.Key("content").Text(`[{"type":"text","text":`)
+	o.Buf = rawjson.AppendString(o.Buf, prompt)
+	o.Text("}")
 	if len(s.Image) > 0 {
-		o.text(`,{"type":"image_url","image_url":{"url":`)
+		o.Text(`,{"type":"image_url","image_url":{"url":`)
 		o.dataURI(inputType(s), s.Image)
-		o.text(`},"role":"first_frame"}`)
+		o.Text(`},"role":"first_frame"}`)
 	}
-	o.text("]")
+	o.Text("]")
 }
 
 // videoSettings adds what the configuration, or else the family, decides.
@@ -101,13 +103,13 @@ func (o *object) videoSettings(v VideoProfile, s Settings) {
 		s.Seconds = v.Seconds
 	}
 	if s.Resolution != "" {
-		o.str("resolution", s.Resolution)
+		o.Str("resolution", s.Resolution)
 	}
 	if s.Seconds != 0 {
-		o.integer("duration", int64(s.Seconds))
+		o.Int("duration", int64(s.Seconds))
 	}
 	if v.Audio || s.Audio {
-		o.boolean("generate_audio", s.Audio) // the upstream's default is true, at a higher price
+		o.Bool("generate_audio", s.Audio) // the upstream's default is true, at a higher price
 	}
 }
 

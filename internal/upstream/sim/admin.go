@@ -52,7 +52,8 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	_ = json.NewEncoder(w).Encode(v) // the caller may have gone
 }
 
-const helpHead = `Tintype's simulator: an upstream to test against. It speaks Volcengine Ark under /api/v3.
+const helpHead = `Tintype's simulator: an upstream to test against. It speaks Volcengine Ark under /api/v3, and
+OpenAI's protocol with new-api's call for videos under /openai/v1.
 
 Keys: any that begins with "sim-" is valid; "sim-limited" is always answered 429 with
 Retry-After; every other is answered 401.

@@ -74,7 +74,7 @@ func (k *kit) do(ctx context.Context, method, url, body string, header ...string
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	if strings.Contains(url, "/api/v3/") {
+	if strings.Contains(url, "/api/v3/") || strings.Contains(url, "/openai/v1/") {
 		req.Header.Set("Authorization", "Bearer "+k.key)
 		req.Header.Set("Content-Type", "application/json")
 	}

@@ -11,7 +11,9 @@
 //	media     signed links to what was made; paint and clips make it
 //	faults    what goes wrong, asked for by words in a prompt or by rules
 //	ledger    what callers did
+//	desk      what protocols have in common: how a call is taken and written down
 //	ark       the protocol of Volcengine Ark
+//	openai    OpenAI's, and new-api's for videos, under /openai/v1/
 //
 // Any key that begins with "sim-" is valid, "sim-limited" is always over its
 // limit, every other key is unknown. GET /_sim/ says what a running simulator
@@ -28,9 +30,11 @@ import (
 	"github.com/tintypehq/tintype/internal/upstream/sim/accounts"
 	"github.com/tintypehq/tintype/internal/upstream/sim/ark"
 	"github.com/tintypehq/tintype/internal/upstream/sim/clock"
+	"github.com/tintypehq/tintype/internal/upstream/sim/desk"
 	"github.com/tintypehq/tintype/internal/upstream/sim/faults"
 	"github.com/tintypehq/tintype/internal/upstream/sim/ledger"
 	"github.com/tintypehq/tintype/internal/upstream/sim/media"
+	"github.com/tintypehq/tintype/internal/upstream/sim/openai"
 	"github.com/tintypehq/tintype/internal/upstream/sim/tasks"
 )
 
@@ -143,12 +147,13 @@ func New(cfg Config) *Simulator {
 		Clock: cfg.Clock, Faults: s.faults, Book: s.book, Secret: cfg.Secret,
 		TTL: cfg.LinkTTL, MaxReads: cfg.MaxReads, MaxItems: cfg.MaxTasks,
 	})
-	s.ark = ark.New(ark.Config{
+	front := desk.Desk{
 		Clock: cfg.Clock, Accounts: accounts.NewRegister(cfg.Accounts, cfg.Defaults),
 		Book: s.book, Board: s.board, Media: store, Faults: s.faults, Log: cfg.Log,
-		ImageTime: cfg.ImageTime, VideoTime: cfg.VideoTime, ChunkDelay: cfg.ChatChunkDelay,
-		VisibilityLag: cfg.VisibilityLag, Endpoints: cfg.Endpoints, BaseURL: cfg.BaseURL,
-	})
+		ImageTime: cfg.ImageTime, VideoTime: cfg.VideoTime, ChunkDelay: cfg.ChatChunkDelay, BaseURL: cfg.BaseURL,
+	}
+	s.ark = ark.New(ark.Config{Desk: front, VisibilityLag: cfg.VisibilityLag, Endpoints: cfg.Endpoints})
+	s.mux.Handle(openai.Prefix, openai.New(front))
 	s.mux.Handle(media.Prefix, store)
 	s.mux.Handle("/_sim/", s.admin())
 	s.mux.HandleFunc("GET /ping", ping)

@@ -46,6 +46,9 @@ type Harness struct {
 	// Recovery is ByLookup; a zero Kind if the driver has no such thing.
 	Marked job.Spec
 
+	// NoCancel: the upstream has no call to stop a video.
+	NoCancel bool
+
 	// ChatModel is a chat model's id; empty if the upstream does not chat.
 	ChatModel string
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/tintypehq/tintype/internal/upstream/sim/accounts"
 	"github.com/tintypehq/tintype/internal/upstream/sim/faults"
-	"github.com/tintypehq/tintype/internal/upstream/sim/ledger"
 )
 
 // decode reads a JSON object strictly: unknown fields are refused.
@@ -55,7 +54,7 @@ func malformed(err error) *problem {
 // mayUse finds the model that a submission names, and checks that the account
 // may use it for this route.
 func (p *Protocol) mayUse(c *call, name string, kind modelKind) (model, *problem) {
-	c.entry.Model = name
+	c.Entry.Model = name
 	if name == "" {
 		return model{}, missing("model")
 	}
@@ -66,10 +65,10 @@ func (p *Protocol) mayUse(c *call, name string, kind modelKind) (model, *problem
 	if m.kind != kind {
 		return model{}, wrongModel(name, string(kind))
 	}
-	if !c.holder.MayUse(name) && !c.holder.MayUse(m.id) {
+	if !c.Holder.MayUse(name) && !c.Holder.MayUse(m.id) {
 		return model{}, notOpen(m.id)
 	}
-	switch c.holder.State {
+	switch c.Holder.State {
 	case accounts.Overdue:
 		return model{}, overdue()
 	case accounts.NotOpen:
@@ -93,62 +92,23 @@ func (p *Protocol) begin(ctx context.Context, c *call, op faults.Op, prompt stri
 
 // trouble picks the faults of a call and refuses it if they say so.
 func (p *Protocol) trouble(ctx context.Context, c *call, op faults.Op, scope, prompt string, tags []faults.Fault) *problem {
-	c.set = p.cfg.Faults.Pick(op, scope, prompt, tags)
-	for _, f := range c.set {
-		c.entry.Fault = strings.TrimSpace(c.entry.Fault + " " + string(f.Name))
-	}
-	if c.set.Wait(ctx, p.cfg.Clock) != nil {
-		c.set = append(c.set, faults.Fault{Name: faults.Drop}) // the caller has gone
+	if !p.cfg.Pick(ctx, c, op, scope, prompt, tags) {
 		return nil
 	}
-	for _, f := range c.set {
-		if f.Accepted {
-			continue
-		}
-		if bad := ordered(f, c); bad != nil {
-			return bad
-		}
-	}
-	return nil
-}
-
-// accepted writes a submission down as one that will be charged.
-func (p *Protocol) accepted(c *call, count int) {
-	c.entry.Outcome, c.entry.Charged, c.entry.Count = ledger.Accepted, true, count
-	c.seq = p.cfg.Book.Record(c.entry)
-	p.cfg.Log.DebugContext(c.r.Context(), "submission accepted",
-		"kind", c.entry.Kind, "model", c.entry.Model, "account", c.entry.Account, "request_id", c.requestID)
-}
-
-// refused writes down a submission that came to nothing.
-func (p *Protocol) refused(c *call, bad *problem) {
-	if c.seq != 0 || c.entry.Kind == "" {
-		return
-	}
-	c.entry.Outcome, c.entry.Code = ledger.Refused, bad.Code
-	c.seq = p.cfg.Book.Record(c.entry)
-	p.cfg.Log.DebugContext(c.r.Context(), "submission refused",
-		"kind", c.entry.Kind, "model", c.entry.Model, "account", c.entry.Account, "code", bad.Code)
+	return orders(c, false)
 }
 
 // lie is the error that is answered although the call was carried out; nil if
 // the truth is told.
-func (c *call) lie() *problem {
-	for _, f := range c.set {
-		if f.Accepted {
+func lie(c *call) *problem { return orders(c, true) }
+
+func orders(c *call, accepted bool) *problem {
+	for _, f := range c.Set {
+		if f.Accepted == accepted {
 			if bad := ordered(f, c); bad != nil {
 				return bad
 			}
 		}
 	}
 	return nil
-}
-
-// noAnswer tells whether the caller will hear nothing, so that there is no
-// need to wait for the result.
-func (c *call) noAnswer() bool { return c.set.Has(faults.Drop) || c.set.Has(faults.Hang) }
-
-// spoilt tells whether a stream has to go through Spoil.
-func (c *call) spoilt() bool {
-	return c.noAnswer() || c.set.Has(faults.Empty) || c.set.Has(faults.HTML)
 }

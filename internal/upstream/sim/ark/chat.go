@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/tintypehq/tintype/internal/upstream/sim/clock"
+	"github.com/tintypehq/tintype/internal/upstream/sim/desk"
 	"github.com/tintypehq/tintype/internal/upstream/sim/faults"
 	"github.com/tintypehq/tintype/internal/upstream/sim/ledger"
+	"github.com/tintypehq/tintype/internal/upstream/sim/say"
 )
 
 type chatResponse struct {
@@ -63,12 +64,12 @@ type talk struct {
 
 // chat answers POST /chat/completions.
 func (p *Protocol) chat(ctx context.Context, c *call) (faults.Answer, *problem) {
-	c.entry.Kind = ledger.Chat
-	t := &talk{id: c.requestID, created: p.cfg.Clock.Now().Unix()}
-	if bad := decode(c.body, &t.req); bad != nil {
+	c.Entry.Kind = ledger.Chat
+	t := &talk{id: c.RequestID, created: p.cfg.Clock.Now().Unix()}
+	if bad := decode(c.Body, &t.req); bad != nil {
 		return faults.Answer{}, bad
 	}
-	c.entry.Prompt = t.req.lastUser()
+	c.Entry.Prompt = t.req.lastUser()
 	var bad *problem
 	if t.model, bad = p.mayUse(c, t.req.Model, chatModel); bad != nil {
 		return faults.Answer{}, bad
@@ -80,24 +81,24 @@ func (p *Protocol) chat(ctx context.Context, c *call) (faults.Answer, *problem) 
 	if bad != nil {
 		return faults.Answer{}, bad
 	}
-	if _, bad := p.begin(ctx, c, faults.Chat, c.entry.Prompt); bad != nil {
+	if _, bad := p.begin(ctx, c, faults.Chat, c.Entry.Prompt); bad != nil {
 		return faults.Answer{}, bad
 	}
-	if !c.holder.Take("chat "+t.model.id, 1, c.holder.ChatRPM, p.cfg.Clock.Now()) {
+	if !c.Holder.Take("chat "+t.model.id, 1, c.Holder.ChatRPM, p.cfg.Clock.Now()) {
 		return faults.Answer{}, modelLimit("ModelAccountRpmRateLimitExceeded", "requests per minute (RPM)")
 	}
-	p.accepted(c, 1)
-	t.compose(seen, c.set)
-	if bad := c.lie(); bad != nil {
+	p.cfg.Accepted(c, 1)
+	t.compose(seen, c.Set)
+	if bad := lie(c); bad != nil {
 		return faults.Answer{}, bad
 	}
-	if f, ok := c.set.Get(faults.Ready); ok && clock.Sleep(ctx, p.cfg.Clock, f.Duration(0)) != nil {
+	if f, ok := c.Set.Get(faults.Ready); ok && clock.Sleep(ctx, p.cfg.Clock, f.Duration(0)) != nil {
 		return faults.Answer{}, internalError() // nobody reads it: the caller has gone
 	}
-	if !t.req.Stream || c.spoilt() {
+	if !t.req.Stream || c.Spoilt() {
 		return jsonAnswer(t.whole())
 	}
-	p.stream(ctx, c, t.chunks(p.cfg.ChunkDelay))
+	p.cfg.Stream(ctx, c, t.chunks(p.cfg.ChunkDelay), envelope{Error: internalError().withID(c.RequestID)})
 	return faults.Answer{Status: 200}, nil
 }
 
@@ -125,7 +126,7 @@ func (p *Protocol) lookAt(ctx context.Context, req *chatRequest) ([]string, *pro
 // compose writes the answer. The same question always gets the same one.
 func (t *talk) compose(seen []string, set faults.Set) {
 	question := t.req.lastUser()
-	text := reply(question, t.model.id, seen)
+	text := say.Reply(question, t.model.id, seen)
 	if f, ok := set.Get(faults.Chunks); ok {
 		text = strings.TrimSpace(strings.Repeat("word ", f.Int(1)))
 	}
@@ -133,9 +134,9 @@ func (t *talk) compose(seen []string, set faults.Set) {
 		object, _ := json.Marshal(map[string]string{"answer": text}) // a string can always be marshaled
 		text = string(object)
 	}
-	t.answer, t.finish = pieces(text), "stop"
+	t.answer, t.finish = say.Pieces(text), "stop"
 	if t.req.thinks(t.model) {
-		t.reasoning = pieces(fmt.Sprintf("The user wrote %d characters. I will say that I am a simulator and repeat what was asked.", len([]rune(question))))
+		t.reasoning = say.Pieces(fmt.Sprintf("The user wrote %d characters. I will say that I am a simulator and repeat what was asked.", len([]rune(question))))
 	}
 	t.limit()
 	t.count()
@@ -148,9 +149,9 @@ func (t *talk) limit() {
 		most = *t.req.MaxTokens
 	}
 	if n := t.req.MaxCompletionTokens; n != nil {
-		most = max(0, *n-tokens(t.reasoning))
+		most = max(0, *n-say.Tokens(t.reasoning))
 	}
-	for most >= 0 && tokens(t.answer) > most && len(t.answer) > 0 {
+	for most >= 0 && say.Tokens(t.answer) > most && len(t.answer) > 0 {
 		t.answer, t.finish = t.answer[:len(t.answer)-1], "length"
 	}
 }
@@ -158,67 +159,16 @@ func (t *talk) limit() {
 func (t *talk) count() {
 	u := &t.usage
 	for _, m := range t.req.Messages {
-		u.PromptTokens += 4 + tokens([]string{m.text()})
+		u.PromptTokens += 4 + say.Tokens([]string{m.text()})
 		for _, part := range m.Content {
 			if part.ImageURL != nil {
 				u.PromptTokens += 1024
 			}
 		}
 	}
-	u.CompletionTokensDetails.ReasoningTokens = tokens(t.reasoning)
-	u.CompletionTokens = tokens(t.answer) + u.CompletionTokensDetails.ReasoningTokens
+	u.CompletionTokensDetails.ReasoningTokens = say.Tokens(t.reasoning)
+	u.CompletionTokens = say.Tokens(t.answer) + u.CompletionTokensDetails.ReasoningTokens
 	u.TotalTokens = u.PromptTokens + u.CompletionTokens
-}
-
-// tokens estimates: a token for a Han character, one for four other bytes.
-func tokens(pieces []string) int {
-	han, other := 0, 0
-	for _, s := range pieces {
-		for _, r := range s {
-			if unicode.Is(unicode.Han, r) {
-				han++
-			} else {
-				other++
-			}
-		}
-	}
-	return han + (other+3)/4
-}
-
-// reply is what the simulator has to say.
-func reply(question, model string, seen []string) string {
-	short := []rune(strings.Join(strings.Fields(question), " "))
-	n := len(short)
-	if n > 200 {
-		short = append(short[:200], '…')
-	}
-	chinese := strings.ContainsFunc(question, func(r rune) bool { return unicode.Is(unicode.Han, r) })
-	switch {
-	case chinese && len(seen) > 0:
-		return fmt.Sprintf("我看到了图片：%s。你问的是：“%s”。这是 %s 的模拟回答，同样的问题总会得到同样的回答。", strings.Join(seen, "；"), string(short), model)
-	case chinese:
-		return fmt.Sprintf("你好！我收到了你的消息：“%s”（共 %d 个字符）。这是 %s 的模拟回答，同样的问题总会得到同样的回答。", string(short), n, model)
-	case len(seen) > 0:
-		return fmt.Sprintf("I was shown a picture of %s. You asked: %q. This is the simulator's answer for %s; the same question always gets the same one.", strings.Join(seen, "; "), string(short), model)
-	default:
-		return fmt.Sprintf("Hello! You wrote: %q (%d characters). This is the simulator's answer for %s; the same question always gets the same one.", string(short), n, model)
-	}
-}
-
-// pieces cuts a text as a model would stream it: at spaces, and every two Han
-// characters.
-func pieces(text string) []string {
-	var out []string
-	start, han := 0, 0
-	for i, r := range text {
-		if r == ' ' || han == 2 {
-			out, start, han = append(out, text[start:i]), i, 0
-		}
-		if unicode.Is(unicode.Han, r) {
-			han++
-		}
-	}
-	return append(out, text[start:])
 }
 
 func (t *talk) whole() chatResponse {
@@ -231,8 +181,8 @@ func (t *talk) whole() chatResponse {
 }
 
 // chunks are the events of the streamed answer.
-func (t *talk) chunks(delay time.Duration) []event {
-	var out []event
+func (t *talk) chunks(delay time.Duration) []desk.Event {
+	var out []desk.Event
 	add := func(text answerText, finish string) {
 		text.Role = "assistant"
 		out = append(out, t.chunk([]choice{{Delta: &text, FinishReason: finish}}, delay))
@@ -246,18 +196,18 @@ func (t *talk) chunks(delay time.Duration) []event {
 	add(answerText{}, t.finish)
 	if t.req.StreamOptions != nil && t.req.StreamOptions.IncludeUsage {
 		e := t.chunk([]choice{}, 0)
-		e.data = func() any { return t.chunkBody([]choice{}, &t.usage) }
+		e.Data = func() any { return t.chunkBody([]choice{}, &t.usage) }
 		out = append(out, e)
 	}
 	return out
 }
 
-func (t *talk) chunk(choices []choice, delay time.Duration) event {
+func (t *talk) chunk(choices []choice, delay time.Duration) desk.Event {
 	var usage *chatUsage
 	if t.req.StreamOptions != nil && t.req.StreamOptions.ChunkIncludeUsage {
 		usage = &t.usage
 	}
-	return event{after: delay, data: func() any { return t.chunkBody(choices, usage) }}
+	return desk.Event{After: delay, Data: func() any { return t.chunkBody(choices, usage) }}
 }
 
 func (t *talk) chunkBody(choices []choice, usage *chatUsage) chatResponse {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tintypehq/tintype/internal/upstream/sim/clock"
+	"github.com/tintypehq/tintype/internal/upstream/sim/desk"
 	"github.com/tintypehq/tintype/internal/upstream/sim/faults"
 	"github.com/tintypehq/tintype/internal/upstream/sim/ledger"
 	"github.com/tintypehq/tintype/internal/upstream/sim/media"
@@ -52,7 +53,7 @@ type picturing struct {
 
 // images answers POST /images/generations.
 func (p *Protocol) images(ctx context.Context, c *call) (faults.Answer, *problem) {
-	c.entry.Kind = ledger.Image
+	c.Entry.Kind = ledger.Image
 	j := &picturing{each: p.cfg.ImageTime}
 	if bad := p.readImages(ctx, c, j); bad != nil {
 		return faults.Answer{}, bad
@@ -61,23 +62,23 @@ func (p *Protocol) images(ctx context.Context, c *call) (faults.Answer, *problem
 	if j.tags, bad = p.begin(ctx, c, faults.Create, j.req.Prompt); bad != nil {
 		return faults.Answer{}, bad
 	}
-	if !c.holder.Take("image "+j.model.id, j.n, c.holder.IPM, p.cfg.Clock.Now()) {
+	if !c.Holder.Take("image "+j.model.id, j.n, c.Holder.IPM, p.cfg.Clock.Now()) {
 		return faults.Answer{}, modelLimit("ModelAccountIpmRateLimitExceeded", "images per minute (IPM)")
 	}
-	defer p.cfg.Board.Enter(c.holder)()
-	p.accepted(c, j.n)
-	if f, ok := c.set.Get(faults.Ready); ok {
+	defer p.cfg.Board.Enter(c.Holder)()
+	p.cfg.Accepted(c, j.n)
+	if f, ok := c.Set.Get(faults.Ready); ok {
 		j.each = f.Duration(0) / time.Duration(j.n)
 	}
-	if bad := c.lie(); bad != nil {
+	if bad := lie(c); bad != nil {
 		return faults.Answer{}, bad
 	}
-	if c.noAnswer() {
+	if c.NoAnswer() {
 		return faults.Answer{}, nil
 	}
-	if j.req.Stream && !c.spoilt() {
+	if j.req.Stream && !c.Spoilt() {
 		j.created = p.cfg.Clock.Now().Unix()
-		p.stream(ctx, c, p.imageEvents(c, j))
+		p.cfg.Stream(ctx, c, p.imageEvents(c, j), envelope{Error: internalError().withID(c.RequestID)})
 		return faults.Answer{Status: 200}, nil
 	}
 	return p.allImages(ctx, c, j)
@@ -85,10 +86,10 @@ func (p *Protocol) images(ctx context.Context, c *call) (faults.Answer, *problem
 
 // readImages reads and checks the request.
 func (p *Protocol) readImages(ctx context.Context, c *call, j *picturing) (bad *problem) {
-	if bad = decode(c.body, &j.req); bad != nil {
+	if bad = decode(c.Body, &j.req); bad != nil {
 		return bad
 	}
-	c.entry.Prompt = j.req.Prompt
+	c.Entry.Prompt = j.req.Prompt
 	if j.model, bad = p.mayUse(c, j.req.Model, imageModel); bad != nil {
 		return bad
 	}
@@ -110,8 +111,8 @@ func (p *Protocol) allImages(ctx context.Context, c *call, j *picturing) (faults
 	}
 	j.created = p.cfg.Clock.Now().Unix()
 	out := imageResponse{Model: j.model.id, Created: j.created, Data: []imageData{}, Tools: j.req.Tools}
-	if c.set.Has(faults.TopLevel) {
-		out.Error = outputRejected("Image").brief(c.requestID)
+	if c.Set.Has(faults.TopLevel) {
+		out.Error = outputRejected("Image").brief(c.RequestID)
 		return jsonAnswer(out)
 	}
 	for i := range j.n {
@@ -122,7 +123,7 @@ func (p *Protocol) allImages(ctx context.Context, c *call, j *picturing) (faults
 		}
 	}
 	out.Usage = j.usage()
-	p.cfg.Book.Count(c.seq, j.made)
+	p.cfg.Book.Count(c.Seq, j.made)
 	return jsonAnswer(out)
 }
 
@@ -131,11 +132,11 @@ func stops(e *brief) bool { return e != nil && e.Code == "InternalServiceError" 
 
 // oneImage makes the i-th image, or its error.
 func (p *Protocol) oneImage(c *call, j *picturing, i int) imageData {
-	if f, ok := c.set.Get(faults.Fail); ok && (f.Value == "" || f.Int(0) == i) {
-		return imageData{Error: outputRejected("Image").brief(c.requestID)}
+	if f, ok := c.Set.Get(faults.Fail); ok && (f.Value == "" || f.Int(0) == i) {
+		return imageData{Error: outputRejected("Image").brief(c.RequestID)}
 	}
-	if c.set.Has(faults.Broken) {
-		return imageData{Error: internalError().brief(c.requestID)}
+	if c.Set.Has(faults.Broken) {
+		return imageData{Error: internalError().brief(c.RequestID)}
 	}
 	it := j.item(c, i)
 	d := imageData{}
@@ -148,12 +149,12 @@ func (p *Protocol) oneImage(c *call, j *picturing, i int) imageData {
 	if j.req.ResponseFormat == "b64_json" {
 		data, err := p.cfg.Media.Bytes(it)
 		if err != nil {
-			return imageData{Error: internalError().brief(c.requestID)}
+			return imageData{Error: internalError().brief(c.RequestID)}
 		}
 		d.B64 = base64.StdEncoding.EncodeToString(data)
 	} else {
 		p.cfg.Media.Put(it)
-		d.URL = p.link(c, it, c.set.Has(faults.Expired) || expires(j.tags))
+		d.URL = p.cfg.Link(c, it, c.Set.Has(faults.Expired) || expires(j.tags))
 	}
 	j.made++
 	return d
@@ -162,15 +163,6 @@ func (p *Protocol) oneImage(c *call, j *picturing, i int) imageData {
 // expires tells whether the tags ask for a link that has expired, which for a
 // task they ask for when it is looked at.
 func expires(tags []faults.Fault) bool { return faults.Set(tags).Has(faults.Expired) }
-
-// link signs a link that works from now on, or that no longer works.
-func (p *Protocol) link(c *call, it *media.Item, expired bool) string {
-	at := p.cfg.Clock.Now()
-	if expired {
-		at = at.Add(-10 * 365 * 24 * time.Hour)
-	}
-	return p.cfg.Media.Link(c.base, it, at)
-}
 
 func (j *picturing) format() string {
 	if j.req.OutputFormat != nil {
@@ -192,13 +184,13 @@ func (j *picturing) item(c *call, i int) *media.Item {
 		spec.Input = j.refs[0].thumb
 	}
 	it := &media.Item{
-		Path:        fmt.Sprintf("ark-content-generation-v2-cn-beijing/%s/%s_%d.%s", j.model.undated(), c.requestID, i, j.format()),
-		ContentType: "image/" + j.format(), Seq: c.seq, Prompt: j.req.Prompt, Faults: j.tags,
+		Path:        fmt.Sprintf("ark-content-generation-v2-cn-beijing/%s/%s_%d.%s", j.model.undated(), c.RequestID, i, j.format()),
+		ContentType: "image/" + j.format(), Seq: c.Seq, Prompt: j.req.Prompt, Faults: j.tags,
 	}
 	if j.req.Watermark == nil || *j.req.Watermark {
 		spec.Mark, it.Process = "AI generated", "image/watermark"
 	}
-	if f, ok := c.set.Get(faults.Size); ok {
+	if f, ok := c.Set.Get(faults.Size); ok {
 		it.SizeBytes = f.SizeBytes()
 	}
 	it.Make = func() ([]byte, error) { return paint.JPEG(spec) }
@@ -232,16 +224,16 @@ type imageEvent struct {
 
 // imageEvents are the events of the streamed answer. The images are made when
 // the plan is, since their names follow from it; drawing happens later.
-func (p *Protocol) imageEvents(c *call, j *picturing) []event {
-	if c.set.Has(faults.TopLevel) {
-		return []event{{after: j.each, name: "error", data: func() any {
-			return map[string]*brief{"error": outputRejected("Image").brief(c.requestID)}
+func (p *Protocol) imageEvents(c *call, j *picturing) []desk.Event {
+	if c.Set.Has(faults.TopLevel) {
+		return []desk.Event{{After: j.each, Name: "error", Data: func() any {
+			return map[string]*brief{"error": outputRejected("Image").brief(c.RequestID)}
 		}}}
 	}
-	var out []event
+	var out []desk.Event
 	add := func(after time.Duration, name string, body imageEvent) {
 		body.Type, body.Model = "image_generation."+name, j.model.id
-		out = append(out, event{after: after, name: body.Type, data: func() any {
+		out = append(out, desk.Event{After: after, Name: body.Type, Data: func() any {
 			body.Created = p.cfg.Clock.Now().Unix()
 			return body
 		}})
@@ -257,7 +249,7 @@ func (p *Protocol) imageEvents(c *call, j *picturing) []event {
 			break
 		}
 	}
-	p.cfg.Book.Count(c.seq, j.made)
+	p.cfg.Book.Count(c.Seq, j.made)
 	add(0, "completed", imageEvent{Usage: j.usage()})
 	return out
 }

@@ -189,7 +189,7 @@ func (p *Protocol) models(ctx context.Context, c *call) (faults.Answer, *problem
 		case videoModel:
 			e.Domain, e.TaskType = "VideoGeneration", []string{"TextToVideo", "ImageToVideo"}
 		}
-		if c.holder.MayUse(e.ID) {
+		if c.Holder.MayUse(e.ID) {
 			out.Data = append(out.Data, e)
 		}
 	}

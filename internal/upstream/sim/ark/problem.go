@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/tintypehq/tintype/internal/upstream/sim/desk"
 	"github.com/tintypehq/tintype/internal/upstream/sim/faults"
 )
 
@@ -216,25 +217,18 @@ func ordered(f faults.Fault, c *call) *problem {
 	case faults.DeadKey:
 		return badKey()
 	case faults.Echo:
-		return quoting(c.r.Header.Get("Authorization"))
+		return quoting(c.R.Header.Get("Authorization"))
 	case faults.Reject:
 		return inputRejected()
 	case faults.Conflict:
 		return taskRuns()
 	case faults.Redirect:
-		if c.r.URL.Query().Has(redirected) {
-			return nil
-		}
-		u := *c.r.URL
-		u.RawQuery = redirected + "=1"
-		return &problem{
-			Status: http.StatusTemporaryRedirect, Header: http.Header{"Location": {u.RequestURI()}},
-			Raw: []byte{}, Code: "307",
-		}
+		return desk.Redirected(c, func(location string) *problem {
+			return &problem{
+				Status: http.StatusTemporaryRedirect, Header: http.Header{"Location": {location}},
+				Raw: []byte{}, Code: "307",
+			}
+		})
 	}
 	return nil
 }
-
-// redirected marks a request that has followed a redirect of ours, which then
-// succeeds: a client that follows one is seen in the ledger.
-const redirected = "sim_redirected"

@@ -72,10 +72,10 @@ func (p *Protocol) show(v tasks.View, f *film, base string, expired bool) taskOb
 }
 
 func (p *Protocol) addResult(o *taskObject, f *film, base string, expired bool) {
-	c := &call{base: base}
-	o.Content = &taskContent{VideoURL: p.link(c, f.video, expired)}
+	c := &call{Base: base}
+	o.Content = &taskContent{VideoURL: p.cfg.Link(c, f.video, expired)}
 	if f.lastFrame != nil {
-		o.Content.LastFrameURL = p.link(c, f.lastFrame, expired)
+		o.Content.LastFrameURL = p.cfg.Link(c, f.lastFrame, expired)
 	}
 	n := videoTokens(f.size, f.frames())
 	o.Usage = &taskUsage{CompletionTokens: n, TotalTokens: n}
@@ -107,21 +107,21 @@ func (p *Protocol) addResult(o *taskObject, f *film, base string, expired bool) 
 
 // getTask answers GET /contents/generations/tasks/{id}.
 func (p *Protocol) getTask(c *call, id string) (faults.Answer, *problem) {
-	v, err := p.cfg.Board.Get(c.holder, id)
-	if err != nil {
+	v, err := p.cfg.Board.Get(c.Holder, id)
+	f, ours := filmOf(v)
+	if err != nil || !ours {
 		return faults.Answer{}, noTask(id)
 	}
 	p.cfg.Book.Poll(id)
-	f := filmOf(v)
-	if bad := p.trouble(c.r.Context(), c, faults.Get, id, f.prompt, f.tags); bad != nil {
+	if bad := p.trouble(c.R.Context(), c, faults.Get, id, f.prompt, f.tags); bad != nil {
 		return faults.Answer{}, bad
 	}
 	now := p.cfg.Clock.Now()
-	if lost, ok := c.set.Get(faults.Lost); ok && !now.Before(v.Created.Add(lost.Duration(0))) {
+	if lost, ok := c.Set.Get(faults.Lost); ok && !now.Before(v.Created.Add(lost.Duration(0))) {
 		return faults.Answer{}, noTask(id)
 	}
-	o := p.show(v, f, c.base, p.firstLink(c, id, v, f))
-	if odd, ok := c.set.Get(faults.Unknown); ok && v.State == tasks.Running && now.Before(v.Started.Add(odd.Duration(3*time.Second))) {
+	o := p.show(v, f, c.Base, p.firstLink(c, id, v, f))
+	if odd, ok := c.Set.Get(faults.Unknown); ok && v.State == tasks.Running && now.Before(v.Started.Add(odd.Duration(3*time.Second))) {
 		o.Status = "post_processing"
 	}
 	return jsonAnswer(o)
@@ -140,13 +140,13 @@ func (p *Protocol) firstLink(c *call, id string, v tasks.View, f *film) bool {
 			once = append(once, t)
 		}
 	}
-	return len(once) > 0 && p.cfg.Faults.PickTags(faults.Get, "link "+id, once) || len(once) == 0 && c.set.Has(faults.Expired)
+	return len(once) > 0 && p.cfg.Faults.PickTags(faults.Get, "link "+id, once) || len(once) == 0 && c.Set.Has(faults.Expired)
 }
 
 // listTasks answers GET /contents/generations/tasks.
 func (p *Protocol) listTasks(ctx context.Context, c *call) (faults.Answer, *problem) {
 	p.cfg.Book.Listed()
-	q, err := url.ParseQuery(c.r.URL.RawQuery)
+	q, err := url.ParseQuery(c.R.URL.RawQuery)
 	if err != nil {
 		return faults.Answer{}, invalid("query", "it cannot be read")
 	}
@@ -171,7 +171,8 @@ func (p *Protocol) listTasks(ctx context.Context, c *call) (faults.Answer, *prob
 	}{Total: len(all), Items: []taskObject{}}
 	from := min((num-1)*per, len(all))
 	for _, v := range all[from:min(from+per, len(all))] {
-		out.Items = append(out.Items, p.show(v, filmOf(v), c.base, false))
+		f, _ := filmOf(v) // the others were left out
+		out.Items = append(out.Items, p.show(v, f, c.Base, false))
 	}
 	return jsonAnswer(out)
 }
@@ -195,15 +196,18 @@ func (p *Protocol) filtered(c *call, q url.Values) []tasks.View {
 	var all []tasks.View
 	if len(ids) > 0 {
 		for _, id := range ids {
-			if v, err := p.cfg.Board.Get(c.holder, id); err == nil {
+			if v, err := p.cfg.Board.Get(c.Holder, id); err == nil {
 				all = append(all, v)
 			}
 		}
 	} else {
-		all = p.cfg.Board.List(c.holder)
+		all = p.cfg.Board.List(c.Holder)
 	}
 	return slices.DeleteFunc(all, func(v tasks.View) bool {
-		f := filmOf(v)
+		f, ours := filmOf(v)
+		if !ours {
+			return true
+		}
 		differs := func(key string, is ...string) bool {
 			want := q.Get(key)
 			return want != "" && !slices.Contains(is, want)

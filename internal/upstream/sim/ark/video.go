@@ -1,7 +1,6 @@
 package ark
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"hash/fnv"
@@ -40,8 +39,8 @@ type film struct {
 
 // createTask answers POST /contents/generations/tasks.
 func (p *Protocol) createTask(ctx context.Context, c *call) (faults.Answer, *problem) {
-	c.entry.Kind = ledger.Video
-	f := &film{requestID: c.requestID}
+	c.Entry.Kind = ledger.Video
+	f := &film{requestID: c.RequestID}
 	refs, bad := p.readVideo(ctx, c, f)
 	if bad != nil {
 		return faults.Answer{}, bad
@@ -49,7 +48,7 @@ func (p *Protocol) createTask(ctx context.Context, c *call) (faults.Answer, *pro
 	if f.tags, bad = p.begin(ctx, c, faults.Create, f.prompt); bad != nil {
 		return faults.Answer{}, bad
 	}
-	if !c.holder.Take("video "+f.model.id, 1, c.holder.RPM, p.cfg.Clock.Now()) {
+	if !c.Holder.Take("video "+f.model.id, 1, c.Holder.RPM, p.cfg.Clock.Now()) {
 		return faults.Answer{}, modelLimit("ModelAccountRpmRateLimitExceeded", "requests per minute (RPM)")
 	}
 	f.decide(refs)
@@ -57,7 +56,7 @@ func (p *Protocol) createTask(ctx context.Context, c *call) (faults.Answer, *pro
 	if bad != nil {
 		return faults.Answer{}, bad
 	}
-	if bad := c.lie(); bad != nil {
+	if bad := lie(c); bad != nil {
 		return faults.Answer{}, bad
 	}
 	return jsonAnswer(map[string]string{"id": id})
@@ -65,13 +64,13 @@ func (p *Protocol) createTask(ctx context.Context, c *call) (faults.Answer, *pro
 
 // readVideo reads and checks the request.
 func (p *Protocol) readVideo(ctx context.Context, c *call, f *film) (refs []picture, bad *problem) {
-	if bad = decode(c.body, &f.req); bad != nil {
+	if bad = decode(c.Body, &f.req); bad != nil {
 		return nil, bad
 	}
 	f.prompt = f.req.prompt()
-	c.entry.Prompt = f.prompt
+	c.Entry.Prompt = f.prompt
 	if f.req.SafetyIdentifier != nil {
-		c.entry.SafetyIdentifier = *f.req.SafetyIdentifier
+		c.Entry.SafetyIdentifier = *f.req.SafetyIdentifier
 	}
 	if f.model, bad = p.mayUse(c, f.req.Model, videoModel); bad != nil {
 		return nil, bad
@@ -128,17 +127,17 @@ func (f *film) frames() int {
 // start makes the task and writes it down.
 func (p *Protocol) start(c *call, f *film, refs []picture) (id string, bad *problem) {
 	run := p.cfg.VideoTime
-	if r, ok := c.set.Get(faults.Ready); ok {
+	if r, ok := c.Set.Get(faults.Ready); ok {
 		run = r.Duration(run)
 	}
 	var hold time.Duration
-	if q, ok := c.set.Get(faults.Queued); ok {
+	if q, ok := c.Set.Get(faults.Queued); ok {
 		hold = q.Duration(5 * time.Second)
 	}
 	switch {
-	case c.set.Has(faults.Fail):
+	case c.Set.Has(faults.Fail):
 		f.failure = outputRejected("Video")
-	case c.set.Has(faults.Broken):
+	case c.Set.Has(faults.Broken):
 		f.failure = internalError()
 	}
 	f.makeMedia(c, refs)
@@ -154,21 +153,21 @@ func (p *Protocol) start(c *call, f *film, refs []picture) (id string, bad *prob
 		return id
 	}
 	spec.Added = func() {
-		c.entry.TaskID = id
-		p.accepted(c, 1)
-		f.seq = c.seq
-		f.video.Seq = c.seq
+		c.Entry.TaskID = id
+		p.cfg.Accepted(c, 1)
+		f.seq = c.Seq
+		f.video.Seq = c.Seq
 		if f.lastFrame != nil {
-			f.lastFrame.Seq = c.seq
+			f.lastFrame.Seq = c.Seq
 		}
 	}
 	spec.Cancelled = func() { p.cfg.Book.Cancelled(f.seq) }
 	if u := f.req.CallbackURL; u != nil {
 		line := p.callbacks.line(*u)
-		base := c.base
+		base := c.Base
 		spec.Changed = func(v tasks.View) { line.post(v.State, p.show(v, f, base, false)) }
 	}
-	if _, err := p.cfg.Board.Add(c.holder, newID, spec); errors.Is(err, tasks.ErrQueueFull) {
+	if _, err := p.cfg.Board.Add(c.Holder, newID, spec); errors.Is(err, tasks.ErrQueueFull) {
 		return "", queueFull()
 	}
 	return id, nil
@@ -182,7 +181,7 @@ func (f *film) makeMedia(c *call, refs []picture) {
 		Path: path + ".mp4", ContentType: "video/mp4", Prompt: f.prompt, Faults: f.tags,
 		Make: func() ([]byte, error) { return clips.MP4(f.ratio) },
 	}
-	if s, ok := c.set.Get(faults.Size); ok {
+	if s, ok := c.Set.Get(faults.Size); ok {
 		f.video.SizeBytes = s.SizeBytes()
 	}
 	if !valueOr(f.req.ReturnLastFrame, false) {
@@ -201,28 +200,28 @@ func (f *film) makeMedia(c *call, refs []picture) {
 	}
 }
 
-// filmOf is the payload of a task of ours.
-func filmOf(v tasks.View) *film {
-	f, _ := v.Payload.(*film)
-	return cmp.Or(f, &film{})
+// filmOf is the payload of a task of ours; false for one of another protocol.
+func filmOf(v tasks.View) (*film, bool) {
+	f, ok := v.Payload.(*film)
+	return f, ok
 }
 
 // deleteTask answers DELETE /contents/generations/tasks/{id}.
 func (p *Protocol) deleteTask(c *call, id string) (faults.Answer, *problem) {
-	v, err := p.cfg.Board.Get(c.holder, id)
-	if err != nil {
+	v, err := p.cfg.Board.Get(c.Holder, id)
+	f, ours := filmOf(v)
+	if err != nil || !ours {
 		return faults.Answer{}, noTask(id)
 	}
 	p.cfg.Book.Delete(id)
-	f := filmOf(v)
-	if bad := p.trouble(c.r.Context(), c, faults.Delete, id, f.prompt, f.tags); bad != nil {
+	if bad := p.trouble(c.R.Context(), c, faults.Delete, id, f.prompt, f.tags); bad != nil {
 		return faults.Answer{}, bad
 	}
-	err = p.cfg.Board.Delete(c.holder, id)
+	err = p.cfg.Board.Delete(c.Holder, id)
 	if bad := cannotDelete(err, id); bad != nil {
 		return faults.Answer{}, bad
 	}
-	if bad := c.lie(); bad != nil {
+	if bad := lie(c); bad != nil {
 		return faults.Answer{}, bad
 	}
 	return jsonAnswer(struct{}{})

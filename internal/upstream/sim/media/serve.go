@@ -36,6 +36,18 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		deny(exhausted).Send(w)
 		return
 	}
+	s.serve(w, r, it)
+}
+
+// Serve answers a request for an item that needs no link: its protocol has seen
+// to who asks.
+func (s *Store) Serve(w http.ResponseWriter, r *http.Request, it *Item) {
+	s.cfg.Book.MediaRead(it.Seq)
+	s.serve(w, r, it)
+}
+
+// serve sends an item, or what the faults make of it.
+func (s *Store) serve(w http.ResponseWriter, r *http.Request, it *Item) {
 	set := s.cfg.Faults.Pick(faults.Media, it.Path, it.Prompt, it.Faults)
 	if set.Wait(r.Context(), s.cfg.Clock) != nil {
 		return

@@ -1,4 +1,4 @@
-package ark
+package chat
 
 import (
 	"bytes"
@@ -10,7 +10,9 @@ import (
 
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/upstream"
+	"github.com/tintypehq/tintype/internal/upstream/rawjson"
 	"github.com/tintypehq/tintype/internal/upstream/sse"
+	"github.com/tintypehq/tintype/internal/upstream/wire"
 )
 
 const (
@@ -22,14 +24,14 @@ const (
 	drainTime = 50 * time.Millisecond
 )
 
-// chatStream is one streamed answer. It starts no goroutine: each chunk is read,
+// stream is one streamed answer. It starts no goroutine: each chunk is read,
 // rewritten and handed on by whoever calls Next.
-type chatStream struct {
-	driver  *Driver
+type stream struct {
+	client  *Client
 	ctx     context.Context //nolint:containedctx // of the call whose answer this is; it ends with Close
-	call    call
-	watch   *watch
-	body    *guarded
+	call    wire.Call
+	watch   *wire.Watch
+	body    *wire.Guarded
 	events  *sse.Reader
 	request upstream.ChatRequest
 	model   []byte // the public name as a JSON string
@@ -37,9 +39,10 @@ type chatStream struct {
 	first    []byte // the chunk that ChatStream has waited for
 	firstErr error
 	hasFirst bool
+	begun    bool // Next was called
 
 	buf       []byte // of the chunk that was given out last
-	last      chatObject
+	last      object
 	choices   int   // chunks with choices so far
 	tokens    int64 // estimate of what was said so far
 	finished  bool  // a finish_reason was seen
@@ -49,7 +52,8 @@ type chatStream struct {
 }
 
 // Next implements [upstream.ChatStream].
-func (s *chatStream) Next() ([]byte, error) {
+func (s *stream) Next() ([]byte, error) {
+	s.begun = true
 	if s.hasFirst {
 		s.hasFirst = false
 		return s.first, s.firstErr
@@ -58,9 +62,9 @@ func (s *chatStream) Next() ([]byte, error) {
 }
 
 // BeforeWait implements [upstream.ChatStream].
-func (s *chatStream) BeforeWait(f func()) { s.events.BeforeRead(f) }
+func (s *stream) BeforeWait(f func()) { s.events.BeforeRead(f) }
 
-func (s *chatStream) read() ([]byte, error) {
+func (s *stream) read() ([]byte, error) {
 	if s.err != nil {
 		return nil, s.err
 	}
@@ -77,7 +81,7 @@ func (s *chatStream) read() ([]byte, error) {
 }
 
 // event reads one event. It gives nil for one that the caller need not see.
-func (s *chatStream) event() ([]byte, error) {
+func (s *stream) event() ([]byte, error) {
 	if s.done {
 		return nil, io.EOF
 	}
@@ -90,7 +94,7 @@ func (s *chatStream) event() ([]byte, error) {
 		return s.closing()
 	}
 	if !json.Valid(e.Data) || bytes.TrimLeft(e.Data, " \t\n")[0] != '{' {
-		return nil, broken(upstream.Unknown, saysGarbled, errors.New("a chunk that is no JSON object"))
+		return nil, broken(upstream.Unknown, wire.SaysGarbled, errors.New("a chunk that is no JSON object"))
 	}
 	return s.chunk(oneLine(e.Data))
 }
@@ -106,23 +110,23 @@ func oneLine(data []byte) []byte {
 }
 
 // chunk makes OpenAI's chunk of the upstream's.
-func (s *chatStream) chunk(raw []byte) ([]byte, error) {
+func (s *stream) chunk(raw []byte) ([]byte, error) {
 	in := readChat(raw)
 	if in.failed {
 		return nil, s.failure(raw)
 	}
-	said, counted := hasElement(in.choices), !isNull(in.usage)
+	said, counted := rawjson.HasElement(in.choices), !rawjson.IsNull(in.usage)
 	wanted := counted && s.request.IncludeUsage
 	if !said && counted && !wanted {
 		return nil, nil
 	}
 	o := s.begin(in)
-	o.key("choices")
-	if o.choices(in.choices) {
+	o.Key("choices")
+	if writeChoices(o, in.choices) {
 		s.finished = true
 	}
 	if wanted {
-		o.raw("usage", in.usage)
+		o.Raw("usage", in.usage)
 		s.usageSeen = true
 	}
 	if said {
@@ -136,81 +140,83 @@ func (s *chatStream) chunk(raw []byte) ([]byte, error) {
 
 // begin starts a chunk in the buffer of the one before, and remembers the id and
 // the time for a chunk that has none.
-func (s *chatStream) begin(in chatObject) *object {
-	if isNull(in.id) {
+func (s *stream) begin(in object) *rawjson.Object {
+	if rawjson.IsNull(in.id) {
 		in.id = s.last.id
 	} else {
 		s.last.id = append(s.last.id[:0], in.id...)
 	}
-	if isNull(in.created) {
+	if rawjson.IsNull(in.created) {
 		in.created = s.last.created
 	} else {
 		s.last.created = append(s.last.created[:0], in.created...)
 	}
-	o := &object{append(s.buf[:0], '{')}
-	o.head(in, "chat.completion.chunk", s.model, s.driver.now())
+	o := rawjson.Begin(s.buf)
+	writeHead(o, in, "chat.completion.chunk", s.model, s.client.Now())
 	return o
 }
 
-func (s *chatStream) emit(o *object) []byte {
-	s.buf = o.done()
+func (s *stream) emit(o *rawjson.Object) []byte {
+	s.buf = o.Done()
 	return s.buf
 }
 
 // closing ends a stream that the upstream has ended properly. Where usage was
 // asked for and did not come, it is estimated.
-func (s *chatStream) closing() ([]byte, error) {
+func (s *stream) closing() ([]byte, error) {
 	switch {
 	case s.choices == 0:
-		return nil, broken(upstream.Empty, saysEmpty, errors.New("a stream without choices"))
+		return nil, broken(upstream.Empty, wire.SaysEmpty, errors.New("a stream without choices"))
 	case !s.request.IncludeUsage || s.usageSeen:
 		return nil, io.EOF
 	}
 	s.usageSeen = true
-	o := s.begin(chatObject{})
-	o.raw("choices", []byte("[]"))
-	o.usage(countMessages(s.request.Body["messages"]), s.tokens)
+	o := s.begin(object{})
+	o.Raw("choices", []byte("[]"))
+	writeUsage(o, countMessages(s.request.Body["messages"]), s.tokens)
 	return s.emit(o), nil
 }
 
 // ended is for a stream without [DONE]: whole if the model had finished, broken
 // off if not.
-func (s *chatStream) ended(err error) ([]byte, error) {
+func (s *stream) ended(err error) ([]byte, error) {
 	end := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 	switch {
 	case end && s.finished:
 		s.done = true
 		return s.closing()
 	case errors.Is(err, sse.ErrTooLong):
-		return nil, broken(upstream.Unknown, saysGarbled, err)
-	case isTimeout(s.ctx, err):
-		return nil, broken(upstream.Timeout, saysNoAnswer, err)
+		return nil, broken(upstream.Unknown, wire.SaysGarbled, err)
+	case wire.IsTimeout(s.ctx, err):
+		return nil, broken(upstream.Timeout, wire.SaysNoAnswer, err)
 	}
-	return nil, broken(upstream.Transient, saysBrokeOff, err)
+	return nil, broken(upstream.Transient, wire.SaysBrokeOff, err)
 }
 
 // failure reads the upstream's error inside a stream.
-func (s *chatStream) failure(raw []byte) error {
-	env, ok := parseEnvelope(raw)
-	if !ok {
-		return broken(upstream.Unknown, saysGarbled, errors.New("an error without a code"))
+func (s *stream) failure(raw []byte) error {
+	if e := s.client.Inside(s.call, nil, raw); e != nil {
+		if s.begun {
+			e.Outcome = ""
+		}
+		return e
 	}
-	return s.driver.classify(s.call, 0, nil, env)
+	return broken(upstream.Unknown, wire.SaysGarbled, errors.New("an error without a code"))
 }
 
 func broken(class upstream.Class, message string, cause error) *upstream.Error {
-	return &upstream.Error{Class: class, Fault: fault.New(fault.Upstream, message), Cause: unexpected(cause)}
+	return &upstream.Error{Class: class, Fault: fault.New(fault.Upstream, message), Cause: wire.Unexpected(cause)}
 }
 
 // Close implements [upstream.ChatStream].
-func (s *chatStream) Close() error {
+func (s *stream) Close() error {
 	if s.done {
-		s.watch.within(drainTime)
-		_, _ = io.CopyN(io.Discard, s.body.ReadCloser, smallAnswerBytes)
+		s.watch.Within(drainTime)
+		_, _ = io.CopyN(io.Discard, s.body.ReadCloser, wire.SmallAnswer)
 	} else {
-		s.watch.stop() // ends the call at the upstream
+		s.watch.Stop() // ends the call at the upstream
 	}
 	err := s.body.Close()
-	s.watch.stop()
+	s.watch.Stop()
 	return err
 }

@@ -1,4 +1,4 @@
-package ark
+package wire
 
 import (
 	"encoding/json"
@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// redact takes the call's credential out of a text that somebody else has
+// Redact takes the call's credential out of a text that somebody else has
 // written. There are servers, and proxies before them, that quote a request in
 // their errors, each with the escapes of its own format.
-func (c call) redact(text string) string {
-	key := c.secret.Reveal()
+func (c Call) Redact(text string) string {
+	key := c.Secret.Reveal()
 	if key == "" {
 		return text
 	}
@@ -21,7 +21,7 @@ func (c call) redact(text string) string {
 	for _, spelling := range []string{
 		key, within(string(inJSON)), within(strconv.Quote(key)), html.EscapeString(key), url.QueryEscape(key), url.PathEscape(key),
 	} {
-		text = strings.ReplaceAll(text, spelling, c.secret.String())
+		text = strings.ReplaceAll(text, spelling, c.Secret.String())
 	}
 	return text
 }
@@ -31,8 +31,8 @@ func within(quoted string) string { return quoted[1 : len(quoted)-1] }
 
 // redacted is the error as it is, unless its text quotes the credential: an
 // answer that is not HTTP stands in the error about it.
-func (c call) redacted(err error) error {
-	if clean := c.redact(err.Error()); clean != err.Error() {
+func (c Call) redacted(err error) error {
+	if clean := c.Redact(err.Error()); clean != err.Error() {
 		return errors.New(clean)
 	}
 	return err

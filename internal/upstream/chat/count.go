@@ -1,6 +1,10 @@
-package ark
+package chat
 
-import "unicode/utf8"
+import (
+	"unicode/utf8"
+
+	"github.com/tintypehq/tintype/internal/upstream/rawjson"
+)
 
 // countText estimates the tokens of a text for an answer that came without
 // usage: four letters of a Latin script to a token, three characters of another
@@ -23,8 +27,8 @@ func countText(b []byte) int64 {
 // countMessages estimates the tokens of a request's texts. Images count nothing.
 func countMessages(messages []byte) int64 {
 	var n int64
-	for message := range elements(messages) {
-		for key, value := range fields(message) {
+	for message := range rawjson.Elements(messages) {
+		for key, value := range rawjson.Fields(message) {
 			if string(key) == "content" {
 				n += countContent(value)
 			}
@@ -39,8 +43,8 @@ func countContent(content []byte) int64 {
 		return countText(content[1 : len(content)-1])
 	}
 	var n int64
-	for part := range elements(content) {
-		for key, value := range fields(part) {
+	for part := range rawjson.Elements(content) {
+		for key, value := range rawjson.Fields(part) {
 			if string(key) == "text" && len(value) > 1 {
 				n += countText(value[1 : len(value)-1])
 			}
@@ -53,8 +57,8 @@ func countContent(content []byte) int64 {
 // a chunk.
 func countChoices(choices []byte) int64 {
 	var n int64
-	for choice := range elements(choices) {
-		for key, said := range fields(choice) {
+	for choice := range rawjson.Elements(choices) {
+		for key, said := range rawjson.Fields(choice) {
 			if string(key) == "delta" || string(key) == "message" {
 				n += countSaid(said)
 			}
@@ -65,7 +69,7 @@ func countChoices(choices []byte) int64 {
 
 func countSaid(said []byte) int64 {
 	var n int64
-	for key, value := range fields(said) {
+	for key, value := range rawjson.Fields(said) {
 		if (string(key) == "content" || string(key) == "reasoning_content") && len(value) > 2 && value[0] == '"' {
 			n += countText(value[1 : len(value)-1])
 		}

@@ -1,4 +1,4 @@
-package ark
+package wire
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Network is how the driver connects. The zero value is right but for tests and
+// Network is how a driver connects. The zero value is right but for tests and
 // private certificates.
 type Network struct {
 	// Dial opens connections; nil means the system's dialer with a limit of
@@ -27,11 +27,11 @@ const (
 	headerLimitBytes = 64 << 10
 )
 
-// transports gives one that never uses a connection twice, for what is paid,
+// Transports gives one that never uses a connection twice, for what is paid,
 // and one that keeps them, for chat and for questions. Both speak HTTP/1.1
 // alone, ask for no compression (it would hold back the chunks of a stream) and
 // use no proxy.
-func (n Network) transports() (submits, pooled *http.Transport) {
+func (n Network) Transports() (submits, pooled *http.Transport) {
 	submits, pooled = n.transport(), n.transport()
 	submits.DialContext = abrupt(submits.DialContext)
 	submits.DisableKeepAlives = true

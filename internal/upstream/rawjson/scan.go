@@ -1,4 +1,6 @@
-package ark
+// Package rawjson reads and writes JSON without decoding it: what a driver hands
+// on it copies byte by byte, and megabytes of base64 pass no encoder twice.
+package rawjson
 
 import (
 	"bytes"
@@ -10,9 +12,9 @@ import (
 // They trust that json.Valid has said yes; on anything else they give nonsense,
 // but no panic.
 
-// fields gives each key of an object, without its quotes, and its value. Of
+// Fields gives each key of an object, without its quotes, and its value. Of
 // anything that is not an object it gives nothing.
-func fields(b []byte) iter.Seq2[[]byte, []byte] {
+func Fields(b []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(key, value []byte) bool) {
 		i := skipSpace(b, 0)
 		if i >= len(b) || b[i] != '{' {
@@ -33,8 +35,8 @@ func fields(b []byte) iter.Seq2[[]byte, []byte] {
 	}
 }
 
-// elements gives each value of an array. Of anything else it gives nothing.
-func elements(b []byte) iter.Seq[[]byte] {
+// Elements gives each value of an array. Of anything else it gives nothing.
+func Elements(b []byte) iter.Seq[[]byte] {
 	return func(yield func(value []byte) bool) {
 		i := skipSpace(b, 0)
 		if i >= len(b) || b[i] != '[' {
@@ -128,8 +130,16 @@ func skipSpace(b []byte, i int) int {
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
-// isNull tells whether a value is missing or null.
-func isNull(value []byte) bool {
+// IsNull tells whether a value is missing or null.
+func IsNull(value []byte) bool {
 	value = bytes.TrimSpace(value)
 	return len(value) == 0 || string(value) == "null"
+}
+
+// HasElement tells whether a value is an array that is not empty.
+func HasElement(array []byte) bool {
+	for range Elements(array) {
+		return true
+	}
+	return false
 }

@@ -1,0 +1,77 @@
+package worker_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tintypehq/tintype/internal/job"
+	"github.com/tintypehq/tintype/internal/redisstore"
+	"github.com/tintypehq/tintype/internal/upstream/openai"
+)
+
+// openaiRig is a rig whose upstream speaks OpenAI's protocol.
+func openaiRig(t *testing.T) *rig {
+	t.Helper()
+	r := newRig(t)
+	d, err := openai.New(openai.Config{
+		BaseURL: r.root + "/openai/v1", Images: true, Videos: openai.Videos, Thumbnails: true,
+		ImageTimeout: 3 * time.Second, VideoTimeout: 2 * time.Second, StatusTimeout: time.Second,
+		Image: openai.Format{Ratios: map[string]string{"1:1": "256x256"}}, // drawn quickly
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Close)
+	up := r.ups["sim"]
+	up.Driver = d
+	r.ups["sim"] = up
+	return r
+}
+
+func model(id string) func(*redisstore.NewJob) {
+	return func(n *redisstore.NewJob) { n.Spec.UpstreamModel = id }
+}
+
+// TestMediaBehindTheCredential: a video that the upstream gives out for the key
+// alone is mirrored whole, also over a broken connection, and its still with it.
+func TestMediaBehindTheCredential(t *testing.T) {
+	t.Parallel()
+	r := openaiRig(t)
+	r.start(t)
+	j := r.awaitFinal(t, r.submit(t, job.Video, "guarded sim:truncate=media,times=1", model("sora-2")))
+	if j.State != job.Succeeded || len(j.Media) != 2 || j.Media[0].ContentType != "video/mp4" || j.Media[1].Role != job.Cover {
+		t.Fatalf("the job is %+v, %v", j, j.Failure)
+	}
+	for _, s := range j.Sources {
+		if strings.Contains(s.URL, "sim-a") {
+			t.Errorf("the link has the credential: %s", s.URL)
+		}
+	}
+	const reads = 3 // the video, the rest of it, the still
+	if got := r.sim.Ledger().Totals.MediaReads; got != reads {
+		t.Errorf("%d reads of media, want %d", got, reads)
+	}
+	if charged, submissions := r.charges("guarded"); charged != 1 || submissions != 1 {
+		t.Errorf("%d charges for %d submissions", charged, submissions)
+	}
+}
+
+// TestImageBytes: what came inside the answer reaches the bucket by way of the
+// staged object, which is gone afterwards, and never the store of jobs.
+func TestImageBytes(t *testing.T) {
+	t.Parallel()
+	r := openaiRig(t)
+	r.start(t)
+	j := r.awaitFinal(t, r.submit(t, job.Image, "inside", model("gpt-image-1")))
+	if j.State != job.Succeeded || len(j.Media) != 1 || j.Media[0].Width != 256 {
+		t.Fatalf("the job is %+v, %v", j, j.Failure)
+	}
+	src := j.Sources[0]
+	if src.Data != nil || src.URL != "" || src.Key == "" {
+		t.Errorf("the source is %+v", src)
+	}
+	if _, err := r.blobs.Stat(t.Context(), src.Key); err == nil {
+		t.Error("the staged bytes are still there")
+	}
+}
