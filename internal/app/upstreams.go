@@ -7,12 +7,14 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/tintypehq/tintype/internal/config"
 	"github.com/tintypehq/tintype/internal/fetch"
 	"github.com/tintypehq/tintype/internal/upstream"
 	"github.com/tintypehq/tintype/internal/upstream/ark"
+	"github.com/tintypehq/tintype/internal/upstream/openai"
 	"github.com/tintypehq/tintype/internal/upstream/sim"
 )
 
@@ -25,7 +27,7 @@ type services struct {
 // service is one of them.
 type service struct {
 	config config.Upstream
-	driver *ark.Driver
+	driver driver
 	media  *fetch.Client
 }
 
@@ -33,19 +35,51 @@ type service struct {
 func openServices(c *config.Config) (*services, error) {
 	s := &services{byName: map[string]service{}}
 	for _, u := range c.Upstreams {
-		driver, err := ark.New(arkConfig(c, u))
+		driver, err := openDriver(c, u)
 		if err != nil {
 			return nil, fmt.Errorf("upstream %s: %w", u.Name, err)
 		}
 		srv := service{config: u, driver: driver, media: mediaClient(c.Media, u)}
 		s.byName[u.Name] = srv
 	}
-	models, err := modelTable(c.Models)
+	models, err := modelTable(c)
 	if err != nil {
 		return nil, err
 	}
 	s.registry, err = upstream.NewRegistry(models)
 	return s, err
+}
+
+// driver is one that holds connections.
+type driver interface {
+	upstream.Driver
+	Close()
+}
+
+func openDriver(c *config.Config, u config.Upstream) (driver, error) {
+	if u.Driver == config.OpenAIDriver {
+		return openai.New(openaiConfig(c, u))
+	}
+	return ark.New(arkConfig(c, u))
+}
+
+func openaiConfig(c *config.Config, u config.Upstream) openai.Config {
+	o := u.OpenAI
+	out := openai.Config{
+		BaseURL: u.BaseURL, ImageTimeout: c.Image.SubmitTimeout, VideoTimeout: c.Video.SubmitTimeout,
+		StatusTimeout: c.Video.Poll.Timeout, ChatHeaderTimeout: c.Chat.HeaderTimeout, ChatIdleTimeout: c.Chat.IdleTimeout,
+		Chat: o.Has(config.ChatEndpoint), Images: o.Has(config.ImagesEndpoint), Edits: o.Has(config.EditsEndpoint),
+		Thumbnails: o.Thumbnails, ResponseFormat: string(o.ResponseFormat),
+		Image: openai.Format{Ratios: config.Sizes(o.ImageSizes), MaxCount: o.MaxImages},
+		Video: openai.Format{Ratios: config.Sizes(o.VideoSizes)},
+	}
+	switch {
+	case o.Has(config.VideosEndpoint):
+		out.Videos = openai.Videos
+	case o.Has(config.NewAPIEndpoint):
+		out.Videos = openai.NewAPI
+	}
+	return out
 }
 
 // Close ends idle connections.
@@ -86,14 +120,22 @@ func arkConfig(c *config.Config, u config.Upstream) ark.Config {
 }
 
 // modelTable fills the configured models with what their families can do.
-func modelTable(models []config.Model) ([]upstream.Model, error) {
-	out := make([]upstream.Model, 0, len(models))
-	for _, m := range models {
+func modelTable(c *config.Config) ([]upstream.Model, error) {
+	out := make([]upstream.Model, 0, len(c.Models))
+	foreign := map[string]config.OpenAI{}
+	for _, u := range c.Upstreams {
+		if u.Driver == config.OpenAIDriver {
+			foreign[u.Name] = u.OpenAI
+		}
+	}
+	for _, m := range c.Models {
 		model := upstream.Model{
 			Name: m.Name, Aliases: m.Aliases, Kind: upstream.ModelKind(m.Kind), Upstream: m.Upstream, ID: m.ID,
 			Default: m.Default, Ratios: m.Ratios, Thinking: string(m.Thinking),
 		}
-		if m.Kind != config.ChatModel {
+		if o, ok := foreign[m.Upstream]; ok {
+			openaiModel(&model, o)
+		} else if m.Kind != config.ChatModel {
 			p, ok := ark.ProfileOf(m.ID, ark.Family(m.Family))
 			if !ok {
 				return nil, fmt.Errorf("models: %q: its family is not known; set models[].family", m.Name)
@@ -106,6 +148,35 @@ func modelTable(models []config.Model) ([]upstream.Model, error) {
 		out = append(out, model)
 	}
 	return out, nil
+}
+
+// openaiModel fills in what a model of an OpenAI-compatible upstream can do, as far
+// as the settings tell.
+func openaiModel(m *upstream.Model, o config.OpenAI) {
+	sizes, usual := o.ImageSizes, openai.ImageRatios()
+	if m.Kind == upstream.VideoModel {
+		sizes, usual = o.VideoSizes, openai.VideoRatios()
+	}
+	switch {
+	case m.Kind == upstream.ChatModel || len(m.Ratios) > 0:
+	case len(sizes) > 0:
+		for _, text := range sizes {
+			ratio, _, _ := strings.Cut(text, "=")
+			m.Ratios = append(m.Ratios, ratio)
+		}
+	default:
+		m.Ratios = usual
+	}
+	switch m.Kind {
+	case upstream.ImageModel:
+		m.MaxCount = o.MaxImages
+		if o.Has(config.EditsEndpoint) {
+			m.ReferenceImages, m.NeedsImage = 1, !o.Has(config.ImagesEndpoint)
+		}
+	case upstream.VideoModel:
+		m.ReferenceImages = 1
+	case upstream.ChatModel:
+	}
 }
 
 // privateSpace is every address; see config.Upstream.AllowPrivate.

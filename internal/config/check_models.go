@@ -11,6 +11,9 @@ import (
 var ratio = regexp.MustCompile(`^([1-9]\d{0,3}:[1-9]\d{0,3}|adaptive)$`)
 
 func (l *loader) checkModels() {
+	if len(l.cfg.Models) == 0 && len(l.cfg.Upstreams) > 0 {
+		l.report("models", "must name what the upstream has: only Ark's models are known without")
+	}
 	names, defaults, first := unique{}, map[ModelKind]string{}, map[[2]string]int{}
 	for i, m := range l.cfg.Models {
 		path := index("models", i)
@@ -26,8 +29,12 @@ func (l *loader) checkModels() {
 		}
 		l.require(path+".id", m.ID == "", "")
 		if l.require(path+".kind", m.Kind == "", " (chat, image or video)") && m.ID != "" {
-			l.checkFamily(path, m)
-			l.checkModelOptions(path, m)
+			if d := l.driverOf(m.Upstream); d == "" || d.arks() {
+				l.checkFamily(path, m)
+				l.checkModelOptions(path, m)
+			} else {
+				l.checkForeignModel(path, m)
+			}
 		}
 		l.checkModelUpstream(path, m)
 		if j, ok := first[[2]string{m.Upstream, m.ID}]; ok {

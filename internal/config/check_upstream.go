@@ -15,6 +15,7 @@ func (l *loader) checkUpstreams() {
 			names.check(l, path+".name", u.Name)
 		}
 		l.checkBaseURL(path, u)
+		l.checkOpenAI(path, u)
 		for j, a := range u.Accounts {
 			at := index(path+".accounts", j)
 			l.checkAccount(at, u, a)
@@ -30,7 +31,7 @@ func (l *loader) checkUpstreams() {
 func (l *loader) checkBaseURL(path string, u Upstream) {
 	at := path + ".base_url"
 	switch u.Driver {
-	case ArkDriver:
+	case ArkDriver, OpenAIDriver:
 		if base := l.checkURL(at, u.BaseURL); base != nil && base.Scheme == "http" && !u.AllowPrivate {
 			l.report(at, "must begin with https://, since keys are sent to it; http:// needs allow_private: true")
 		}

@@ -19,6 +19,7 @@ func exampleEnvironment() []string {
 		"SEAL_KEY=2026-11:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
 		"WEBSITE_KEY=tt_0123456789abcdef",
 		"ARK_API_KEY=ark-key",
+		"STUDIO_KEY=studio-key",
 	}
 }
 

@@ -24,6 +24,10 @@ func (l *loader) finish() {
 			if u.BaseURL == "" {
 				u.BaseURL = DefaultArkURL
 			}
+		case OpenAIDriver:
+			if u.BaseURL == "" {
+				u.BaseURL = DefaultOpenAIURL
+			}
 		case SimDriver:
 			u.AllowPrivate = true // the simulator is on loopback
 		}
@@ -54,7 +58,7 @@ func (l *loader) finishSim() {
 
 func (l *loader) finishModels() {
 	c := l.cfg
-	if len(c.Models) == 0 && len(c.Upstreams) > 0 {
+	if len(c.Models) == 0 && len(c.Upstreams) > 0 && c.Upstreams[0].Driver.arks() {
 		c.Models = DefaultModels(c.Upstreams[0].Name)
 	}
 	first, chosen := map[ModelKind]*Model{}, map[ModelKind]bool{}
@@ -63,7 +67,7 @@ func (l *loader) finishModels() {
 		if m.Upstream == "" && len(c.Upstreams) == 1 {
 			m.Upstream = c.Upstreams[0].Name
 		}
-		if m.Family == "" {
+		if d := l.driverOf(m.Upstream); m.Family == "" && (d == "" || d.arks()) {
 			m.Family = familyOf(m.Kind, m.ID)
 		}
 		if first[m.Kind] == nil {

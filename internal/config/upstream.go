@@ -14,11 +14,14 @@ type Upstream struct {
 	// Name is how models refer to it; unique.
 	Name string `yaml:"name"`
 
-	// Driver is the protocol: ark, or sim for the built-in simulator of
-	// `tintype run`.
+	// Driver is the protocol: ark, openai for anything with OpenAI's API, or sim
+	// for the built-in simulator of `tintype run`.
 	Driver Driver `yaml:"driver" default:"ark"`
 
-	// BaseURL is the root of its API. Empty: DefaultArkURL for ark; the
+	OpenAI OpenAI `yaml:"openai"`
+
+	// BaseURL is the root of its API. Empty: DefaultArkURL for ark,
+	// DefaultOpenAIURL for openai; the
 	// simulator's own for sim, known only once it runs.
 	BaseURL string `yaml:"base_url"`
 
@@ -46,11 +49,15 @@ type Driver string
 
 // The drivers.
 const (
-	ArkDriver Driver = "ark"
-	SimDriver Driver = "sim" // the ark protocol, spoken to our own simulator
+	ArkDriver    Driver = "ark"
+	OpenAIDriver Driver = "openai"
+	SimDriver    Driver = "sim" // the ark protocol, spoken to our own simulator
 )
 
-func (Driver) values() []string { return texts(ArkDriver, SimDriver) }
+func (Driver) values() []string { return texts(ArkDriver, OpenAIDriver, SimDriver) }
+
+// arks tells whether the upstream has Ark's models.
+func (d Driver) arks() bool { return d == ArkDriver || d == SimDriver }
 
 // OnUnknown is what happens to a job whose submission may or may not have
 // been accepted.

@@ -146,6 +146,26 @@ func (d *Driver) Close() {
 	d.pooled.CloseIdleConnections()
 }
 
+// imageSizes and videoSizes are OpenAI's own.
+func imageSizes() map[string]string {
+	return map[string]string{"1:1": "1024x1024", "3:2": "1536x1024", "2:3": "1024x1536"}
+}
+
+func videoSizes() map[string]string {
+	return map[string]string{"16:9": "1280x720", "9:16": "720x1280"}
+}
+
+// ImageRatios are the aspect ratios that OpenAI's images have, the usual one first.
+func ImageRatios() []string { return ratiosOf(imageSizes(), "1:1") }
+
+// VideoRatios are those of its videos.
+func VideoRatios() []string { return ratiosOf(videoSizes(), "16:9") }
+
+func ratiosOf(sizes map[string]string, first string) []string {
+	delete(sizes, first)
+	return append([]string{first}, slices.Sorted(maps.Keys(sizes))...)
+}
+
 func (c Config) withDefaults() Config {
 	if c.BaseURL == "" {
 		c.BaseURL = BaseURL
@@ -167,8 +187,8 @@ func (c Config) withDefaults() Config {
 			*s.value = s.def
 		}
 	}
-	c.Image = c.Image.withDefaults(map[string]string{"1:1": "1024x1024", "3:2": "1536x1024", "2:3": "1024x1536"})
-	c.Video = c.Video.withDefaults(map[string]string{"16:9": "1280x720", "9:16": "720x1280"})
+	c.Image = c.Image.withDefaults(imageSizes())
+	c.Video = c.Video.withDefaults(videoSizes())
 	return c
 }
 
