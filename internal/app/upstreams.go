@@ -140,10 +140,7 @@ func modelTable(c *config.Config) ([]upstream.Model, error) {
 			if !ok {
 				return nil, fmt.Errorf("models: %q: its family is not known; set models[].family", m.Name)
 			}
-			model.ReferenceImages, model.NeedsImage, model.Input = p.ReferenceImages, p.NeedsImage, p.Input
-			if len(model.Ratios) == 0 {
-				model.Ratios = p.Ratios
-			}
+			p.Fill(&model)
 		}
 		out = append(out, model)
 	}

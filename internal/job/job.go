@@ -99,6 +99,19 @@ type Spec struct {
 	NegativePrompt string `json:"negative_prompt,omitempty"`
 }
 
+// Inputs gives all input images.
+func (s Spec) Inputs() []Input {
+	var all []Input
+	if s.Input != nil {
+		all = append(all, *s.Input)
+	}
+	all = append(all, s.References...)
+	if s.LastFrame != nil {
+		all = append(all, *s.LastFrame)
+	}
+	return all
+}
+
 // Class names the jobs that take about as long as this one: the same model and
 // size.
 func (s Spec) Class() string {

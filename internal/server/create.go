@@ -159,7 +159,7 @@ func (s *Server) findOrMake(c echo.Context, who caller, kind job.Kind, n redisst
 	if err := s.checkCredential(ctx, n.Own); err != nil {
 		return nil, err
 	}
-	j, err := s.accept(ctx, n, req.image)
+	j, err := s.accept(ctx, n, req)
 	if !errors.Is(err, redisstore.ErrEarlier) {
 		return &callJob{job: j}, err
 	}
@@ -170,24 +170,14 @@ func (s *Server) findOrMake(c echo.Context, who caller, kind job.Kind, n redisst
 	return call, err
 }
 
-// accept stores the input image, then the job, and rings the bells.
-func (s *Server) accept(ctx context.Context, n redisstore.NewJob, image string) (*job.Job, error) {
-	if image != "" {
-		m, err := s.cfg.Models.Find(upstream.ModelKind(n.Spec.Kind), n.Spec.Model)
-		if err != nil {
-			return nil, err
-		}
-		pic, err := s.readImage(ctx, m, image, "image")
-		defer pic.free()
-		if err != nil {
-			return nil, err
-		}
-		if n.Spec.Input, err = s.keepImage(ctx, n.ID, pic); err != nil {
-			return nil, err
-		}
+// accept stores the input images, then the job, and rings the bells.
+func (s *Server) accept(ctx context.Context, n redisstore.NewJob, req mediaRequest) (*job.Job, error) {
+	err := s.takeImages(ctx, &n, req)
+	if err == nil {
+		err = ctx.Err() // the caller went away in time: nothing to make
 	}
-	if err := ctx.Err(); err != nil { // the caller went away in time: nothing to make
-		s.dropImage(ctx, n)
+	if err != nil {
+		s.dropImages(ctx, n)
 		return nil, err
 	}
 	// From here on the request goes through, or a caller that goes away now
@@ -196,7 +186,7 @@ func (s *Server) accept(ctx context.Context, n redisstore.NewJob, image string) 
 	defer cancel()
 	j, bells, err := s.cfg.Store.Accept(ctx, n)
 	if errors.Is(err, redisstore.ErrEarlier) {
-		s.dropImage(ctx, n)
+		s.dropImages(ctx, n)
 		return nil, err
 	}
 	if err != nil {
@@ -211,15 +201,48 @@ func (s *Server) accept(ctx context.Context, n redisstore.NewJob, image string) 
 	return j, nil
 }
 
+// takeImages checks and stores the input images. After an error some of them may be
+// stored.
+func (s *Server) takeImages(ctx context.Context, n *redisstore.NewJob, req mediaRequest) error {
+	all := req.images()
+	if len(all) == 0 {
+		return nil
+	}
+	m, err := s.cfg.Models.Find(upstream.ModelKind(n.Spec.Kind), n.Spec.Model)
+	if err != nil {
+		return err
+	}
+	var stored []job.Input
+	for i, one := range all {
+		in, err := s.takeImage(ctx, n.ID, m, one, i)
+		if err != nil {
+			n.Spec.References = stored // to be dropped
+			return err
+		}
+		stored = append(stored, *in)
+	}
+	req.keep(&n.Spec, stored)
+	return nil
+}
+
+func (s *Server) takeImage(ctx context.Context, id job.ID, m *upstream.Model, one sentImage, i int) (*job.Input, error) {
+	pic, err := s.readImage(ctx, m, one.text, one.param)
+	defer pic.free()
+	if err != nil {
+		return nil, err
+	}
+	return s.keepImage(ctx, id, i, pic)
+}
+
 // storePatience bounds what is done for a request whose caller may be gone.
 const storePatience = 10 * time.Second
 
 // acceptedAfterAll looks whether a job is there although Accept failed: its
-// reply may have been lost. If surely not, the input image is taken back.
+// reply may have been lost. If surely not, the input images are taken back.
 func (s *Server) acceptedAfterAll(ctx context.Context, n redisstore.NewJob) *job.Job {
 	j, err := s.cfg.Store.Get(ctx, n.ID)
 	if fault.Is(err, fault.NotFound) {
-		s.dropImage(ctx, n)
+		s.dropImages(ctx, n)
 	}
 	if err != nil {
 		return nil
@@ -227,15 +250,14 @@ func (s *Server) acceptedAfterAll(ctx context.Context, n redisstore.NewJob) *job
 	return j
 }
 
-// dropImage takes back the input image of a job that was not accepted.
-func (s *Server) dropImage(ctx context.Context, n redisstore.NewJob) {
-	if n.Spec.Input == nil {
-		return
-	}
+// dropImages takes back the input images of a job that was not accepted.
+func (s *Server) dropImages(ctx context.Context, n redisstore.NewJob) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storePatience)
 	defer cancel()
-	if err := s.cfg.Blobs.Delete(ctx, n.Spec.Input.Key); err != nil {
-		s.cfg.Log.WarnContext(ctx, "cannot delete the input image of a job that was not accepted", "job_id", n.ID, "err", err)
+	for _, in := range n.Spec.Inputs() {
+		if err := s.cfg.Blobs.Delete(ctx, in.Key); err != nil {
+			s.cfg.Log.WarnContext(ctx, "cannot delete an input image of a job that was not accepted", "job_id", n.ID, "err", err)
+		}
 	}
 }
 

@@ -175,10 +175,10 @@ func wrapImage(param, why string, cause error) error {
 	return fault.Wrap(fault.InvalidImage, param+": "+why, cause).WithParam(param)
 }
 
-// keepImage stores a job's input image, where the worker will find it.
-func (s *Server) keepImage(ctx context.Context, id job.ID, pic picture) (*job.Input, error) {
+// keepImage stores an input image of a job, where the worker will find it.
+func (s *Server) keepImage(ctx context.Context, id job.ID, i int, pic picture) (*job.Input, error) {
 	in := &job.Input{
-		Key: id.Dir() + "input-0" + pic.facts.Ext, ContentType: pic.facts.ContentType,
+		Key: fmt.Sprintf("%sinput-%d%s", id.Dir(), i, pic.facts.Ext), ContentType: pic.facts.ContentType,
 		SizeBytes: int64(len(pic.bytes)), Width: pic.facts.Width, Height: pic.facts.Height,
 	}
 	_, err := s.cfg.Blobs.Put(ctx, blob.PutRequest{

@@ -17,8 +17,11 @@ const maxStyleRunes = 64
 // mediaRequest is a request for an image or a video, checked as far as that
 // costs nothing.
 type mediaRequest struct {
-	spec  job.Spec // without Input
-	image string   // the input image as the caller wrote it; empty: none
+	spec       job.Spec // without Input, References and LastFrame
+	image      string   // the input image as the caller wrote it; empty: none
+	imageParam string   // the field it stood in; empty: "image"
+	references []sentImage
+	lastFrame  string
 }
 
 // readMediaRequest checks the fields one by one; the first that is wrong is
@@ -43,11 +46,19 @@ func (s *Server) readMediaRequest(kind job.Kind, f fields) (mediaRequest, error)
 	if r.image, err = inputImage(model, f); err != nil {
 		return r, err
 	}
+	if err = readReferences(model, f, &r); err != nil {
+		return r, err
+	}
+	if r.image == "" && model.NeedsImage {
+		return r, fault.Newf(fault.Invalid, "image: required. The model %q works from an image.", model.Name).WithParam("image")
+	}
 	if r.spec.Ratio, err = ratio(model, f, r.image != ""); err != nil {
 		return r, err
 	}
-	r.spec.Style, err = style(kind, f)
-	return r, err
+	if r.spec.Style, err = style(kind, f); err != nil {
+		return r, err
+	}
+	return r, s.readFields(model, f, &r)
 }
 
 func (s *Server) prompt(f fields) (string, error) {
@@ -72,8 +83,6 @@ func inputImage(m *upstream.Model, f fields) (string, error) {
 		return "", err
 	case image != "" && m.ReferenceImages == 0:
 		return "", fault.Newf(fault.Invalid, "image: the model %q takes no input image. Leave the field out or choose another model.", m.Name).WithParam("image")
-	case image == "" && m.NeedsImage:
-		return "", fault.Newf(fault.Invalid, "image: required. The model %q works from an image.", m.Name).WithParam("image")
 	}
 	return image, nil
 }

@@ -39,10 +39,20 @@ func (s *Server) getModel(c echo.Context) error {
 	return nil
 }
 
+// count is 1 for models of images, which make one at least.
+func count(m upstream.Model) int {
+	if m.Kind == upstream.ImageModel {
+		return 1
+	}
+	return 0
+}
+
 // viewModel is a model under the name that it was asked for. Who stands behind
 // it is not said.
 func viewModel(m upstream.Model, name string) tintype.Model {
 	return tintype.Model{
 		ID: name, Object: tintype.ObjectModel, OwnedBy: "tintype", Kind: tintype.Kind(m.Kind), Ratios: m.Ratios,
+		Sizes: m.Sizes, Durations: m.Seconds, Resolutions: m.Resolutions, MaxImages: max(m.MaxCount, count(m)), ReferenceImages: m.ReferenceImages,
+		Seed: m.Seed, NegativePrompt: m.NegativePrompt, LastFrame: m.LastFrame,
 	}
 }

@@ -69,21 +69,21 @@ func TestIdempotencyKeyForms(t *testing.T) {
 func TestSameBody(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	const body = `{"prompt":"a cat","ratio":"16:9","seed":7,"meta":{"a":1,"b":[true]}}`
+	const body = `{"prompt":"a cat","ratio":"16:9","variant":7,"meta":{"a":1,"b":[true]}}`
 	want := h.create(images, body, idemKey, "k")
 	for _, tt := range []struct {
 		body   string
 		status int
 	}{
 		{body, http.StatusAccepted},
-		{"\ufeff" + ` { "ratio" : "16:9" , "meta":{"b":[true],"a":1.0}, "seed":70e-1, "prompt":"\u0061 cat" } `, http.StatusAccepted},
-		{`{"prompt":"a dog","prompt":"a cat","ratio":"16:9","seed":7,"meta":{"a":1,"b":[true]},"style":null}`, http.StatusAccepted},
-		{`{"prompt":"a cat","ratio":"16:9","seed":7,"meta":{"a":1,"b":[true]},"response_format":"b64_json","stream":false}`, http.StatusAccepted},
-		{`{"prompt":"a cat","ratio":"16:9","seed":8,"meta":{"a":1,"b":[true]}}`, http.StatusUnprocessableEntity},
-		{`{"prompt":"a cat","ratio":"9:16","seed":7,"meta":{"a":1,"b":[true]}}`, http.StatusUnprocessableEntity},
-		{`{"prompt":"a cat ","ratio":"16:9","seed":7,"meta":{"a":1,"b":[true]}}`, http.StatusUnprocessableEntity},
-		{`{"prompt":"a cat","ratio":"16:9","seed":"7","meta":{"a":1,"b":[true]}}`, http.StatusUnprocessableEntity},
-		{`{"prompt":"a cat","ratio":"16:9","seed":7,"meta":{"a":1,"b":[true]},"user":"u"}`, http.StatusUnprocessableEntity},
+		{"\ufeff" + ` { "ratio" : "16:9" , "meta":{"b":[true],"a":1.0}, "variant":70e-1, "prompt":"\u0061 cat" } `, http.StatusAccepted},
+		{`{"prompt":"a dog","prompt":"a cat","ratio":"16:9","variant":7,"meta":{"a":1,"b":[true]},"style":null}`, http.StatusAccepted},
+		{`{"prompt":"a cat","ratio":"16:9","variant":7,"meta":{"a":1,"b":[true]},"response_format":"b64_json","stream":false}`, http.StatusAccepted},
+		{`{"prompt":"a cat","ratio":"16:9","variant":8,"meta":{"a":1,"b":[true]}}`, http.StatusUnprocessableEntity},
+		{`{"prompt":"a cat","ratio":"9:16","variant":7,"meta":{"a":1,"b":[true]}}`, http.StatusUnprocessableEntity},
+		{`{"prompt":"a cat ","ratio":"16:9","variant":7,"meta":{"a":1,"b":[true]}}`, http.StatusUnprocessableEntity},
+		{`{"prompt":"a cat","ratio":"16:9","variant":"7","meta":{"a":1,"b":[true]}}`, http.StatusUnprocessableEntity},
+		{`{"prompt":"a cat","ratio":"16:9","variant":7,"meta":{"a":1,"b":[true]},"user":"u"}`, http.StatusUnprocessableEntity},
 		{`{"prompt":""}`, http.StatusUnprocessableEntity}, // that it is wrong besides is not the point
 		{`{"prompt":"a cat","stream":"yes"}`, http.StatusBadRequest},
 	} {

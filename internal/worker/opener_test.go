@@ -1,10 +1,12 @@
 package worker_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/tintypehq/tintype/internal/blob"
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/redisstore"
 	"github.com/tintypehq/tintype/internal/upstream/openai"
@@ -71,7 +73,9 @@ func TestImageBytes(t *testing.T) {
 	if src.Data != nil || src.URL != "" || src.Key == "" {
 		t.Errorf("the source is %+v", src)
 	}
-	if _, err := r.blobs.Stat(t.Context(), src.Key); err == nil {
-		t.Error("the staged bytes are still there")
-	}
+	// They are deleted behind the end of the job.
+	r.await(t, j.ID, "without its staged bytes", func(*job.Job) bool {
+		_, err := r.blobs.Stat(t.Context(), src.Key)
+		return errors.Is(err, blob.ErrNotFound)
+	})
 }

@@ -150,10 +150,24 @@ func (s *submission) prepare(ctx context.Context) (Upstream, upstream.Submission
 	if err != nil {
 		return up, request, acct, err
 	}
-	if in := s.job.Spec.Input; in != nil {
-		request.Image, err = readInput(ctx, s.Blobs, in)
-	}
+	err = s.readInputs(ctx, &request)
 	return up, request, acct, err
+}
+
+// readInputs reads the input images.
+func (s *submission) readInputs(ctx context.Context, request *upstream.Submission) (err error) {
+	read := func(in *job.Input) (b []byte) {
+		if err == nil && in != nil {
+			b, err = readInput(ctx, s.Blobs, in)
+		}
+		return b
+	}
+	spec := s.job.Spec
+	request.Image, request.LastFrame = read(spec.Input), read(spec.LastFrame)
+	for i := range spec.References {
+		request.References = append(request.References, read(&spec.References[i]))
+	}
+	return err
 }
 
 // readInput reads the reference image that the door has put into the bucket.

@@ -18,6 +18,28 @@ type ImageRequest struct {
 	// in GET /v1/models lists what it can.
 	Ratio string `json:"ratio,omitempty"`
 
+	// Images are further pictures to go by, in the forms of Image.
+	Images []string `json:"images,omitempty"`
+
+	// Size is "auto" or width and height in pixels, like "1024x1024": one of the
+	// model's sizes, or else the shape that it means.
+	Size string `json:"size,omitempty"`
+
+	// Resolution is one of the model's, like "2K". Empty: the model's usual one.
+	Resolution string `json:"resolution,omitempty"`
+
+	// N is how many images to make. Zero: one.
+	N int `json:"n,omitempty"`
+
+	// Seed is of the model's dice. Nil: any.
+	Seed *int64 `json:"seed,omitempty"`
+
+	// NegativePrompt says what not to draw.
+	NegativePrompt string `json:"negative_prompt,omitempty"`
+
+	// Priority is "high", "normal" or "low". Empty: that of the key.
+	Priority string `json:"priority,omitempty"`
+
 	// Style is one of the server's words, like "通用", "卡通" or "3D".
 	// Empty: "通用", general.
 	Style string `json:"style,omitempty"`
@@ -61,8 +83,21 @@ type VideoRequest struct {
 	// Empty: from the prompt alone.
 	Image string `json:"image,omitempty"`
 
+	// LastFrame is the frame to end with, in the forms of Image; needs Image.
+	LastFrame string `json:"last_frame,omitempty"`
+
 	// Ratio is width to height, like "9:16". Empty: "16:9".
 	Ratio string `json:"ratio,omitempty"`
+
+	// Resolution is one of the model's, like "720p", and Duration the length in
+	// whole seconds. Empty and zero: the model's usual ones.
+	Resolution string `json:"resolution,omitempty"`
+	Duration   int    `json:"duration,omitempty"`
+
+	// Seed, NegativePrompt and Priority are those of [ImageRequest].
+	Seed           *int64 `json:"seed,omitempty"`
+	NegativePrompt string `json:"negative_prompt,omitempty"`
+	Priority       string `json:"priority,omitempty"`
 
 	// Stream asks for chunks instead of one answer. The client's methods set
 	// it themselves, whatever it was.

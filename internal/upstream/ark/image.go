@@ -1,6 +1,7 @@
 package ark
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -43,25 +44,47 @@ func (d *Driver) imageBody(s upstream.Submission) ([]byte, *upstream.Error) {
 	if err := p.checkImage(len(s.Image) > 0); err != nil {
 		return nil, err
 	}
-	size, ok := p.size(spec.Ratio, d.cfg.Settings[spec.UpstreamModel].Size, len(s.Image) > 0)
+	size, ok := spec.Size, spec.Size != ""
+	if !ok {
+		size, ok = p.size(spec.Ratio, cmp.Or(spec.Resolution, d.cfg.Settings[spec.UpstreamModel].Size), len(s.Image) > 0)
+	}
 	if !ok {
 		return nil, wire.Refused(fault.New(fault.Invalid, "This model cannot make that ratio. GET /v1/models lists the ratios of each model.").WithParam("ratio"))
 	}
 	o := newObject(len(spec.Prompt) + base64.StdEncoding.EncodedLen(len(s.Image)) + 1<<10)
 	o.Str("model", spec.UpstreamModel)
 	o.Str("prompt", upstream.WithStyle(spec.Prompt, spec.Style))
-	if len(s.Image) > 0 {
-		o.Key("image")
-		o.dataURI(inputType(s), s.Image)
-	}
+	o.images(s)
 	o.Str("size", size)
 	o.Str("response_format", "url")
 	o.Bool("watermark", false) // the upstream's default is true
+	if spec.Seed != nil {
+		o.Int("seed", *spec.Seed)
+	}
 	if p.Image.Groups {
 		o.Str("sequential_image_generation", "disabled")
 		o.Bool("stream", false)
 	}
 	return o.Done(), nil
+}
+
+// images adds the references: one as a text, several as a list.
+func (o *object) images(s upstream.Submission) {
+	if len(s.Image) == 0 {
+		return
+	}
+	o.Key("image")
+	if len(s.References) == 0 {
+		o.dataURI(inputType(s.Spec.Input, s.Image), s.Image)
+		return
+	}
+	o.Text("[")
+	o.dataURI(inputType(s.Spec.Input, s.Image), s.Image)
+	for i, b := range s.References {
+		o.Text(",")
+		o.dataURI(inputType(&s.Spec.References[i], b), b)
+	}
+	o.Text("]")
 }
 
 // checkImage refuses an image where the model takes none, and the lack of one
@@ -76,11 +99,11 @@ func (p Profile) checkImage(has bool) *upstream.Error {
 	return nil
 }
 
-func inputType(s upstream.Submission) string {
-	if s.Spec.Input != nil && s.Spec.Input.ContentType != "" {
-		return imageType(s.Spec.Input.ContentType)
+func inputType(in *job.Input, b []byte) string {
+	if in != nil && in.ContentType != "" {
+		return imageType(in.ContentType)
 	}
-	return imageType(http.DetectContentType(s.Image))
+	return imageType(http.DetectContentType(b))
 }
 
 // imageAnswer is a 200. An error can be in the place of each image, and beside

@@ -54,6 +54,20 @@ func TestImageRequest(t *testing.T) {
 			s.Image, s.Spec.UpstreamModel, s.Spec.Ratio = png, "doubao-seededit-3-0-i2i-250628", ""
 		}, `{"model":"doubao-seededit-3-0-i2i-250628","prompt":"a <b>猫</b>\n","image":"data:image/png;base64,iVBORw0KGgoA","size":"adaptive",
 			"response_format":"url","watermark":false}`},
+		{"several references", func(s *upstream.Submission) {
+			s.Image, s.References, s.Spec.Ratio = png, [][]byte{png, png}, "1:1"
+			s.Spec.References = []job.Input{{ContentType: "image/webp"}, {}}
+		}, `{"model":"doubao-seedream-4-0-250828","prompt":"a <b>猫</b>\n",
+			"image":["data:image/png;base64,iVBORw0KGgoA","data:image/webp;base64,iVBORw0KGgoA","data:image/png;base64,iVBORw0KGgoA"],"size":"2048x2048",
+			"response_format":"url","watermark":false,"stream":false,"sequential_image_generation":"disabled"}`},
+		{"asked size", func(s *upstream.Submission) { s.Spec.Size, s.Spec.Ratio = "4096x4096", "16:9" }, `{"model":"doubao-seedream-4-0-250828","prompt":"a <b>猫</b>\n",
+			"size":"4096x4096","response_format":"url","watermark":false,"stream":false,"sequential_image_generation":"disabled"}`},
+		{"asked tier", func(s *upstream.Submission) { s.Spec.Resolution, s.Spec.Ratio = "1K", "1:1" }, `{"model":"doubao-seedream-4-0-250828","prompt":"a <b>猫</b>\n",
+			"size":"1024x1024","response_format":"url","watermark":false,"stream":false,"sequential_image_generation":"disabled"}`},
+		{"seed", func(s *upstream.Submission) {
+			n := int64(11)
+			s.Spec.UpstreamModel, s.Spec.Ratio, s.Spec.Seed = "doubao-seedream-3-0-t2i-250415", "21:9", &n
+		}, `{"model":"doubao-seedream-3-0-t2i-250415","prompt":"a <b>猫</b>\n","size":"1512x648","response_format":"url","watermark":false,"seed":11}`},
 		{"unknown family", func(s *upstream.Submission) { s.Spec.UpstreamModel = "ep-1" }, `{"model":"ep-1","prompt":"a <b>猫</b>\n","size":"2048x2048",
 			"response_format":"url","watermark":false}`},
 		{"named family", func(s *upstream.Submission) { s.Spec.UpstreamModel, s.Spec.Ratio = "ep-pro", "16:9" }, `{"model":"ep-pro","prompt":"a <b>猫</b>\n",

@@ -46,7 +46,7 @@ func profileOf(f Family) Profile {
 	case Seedream40:
 		return seedream(f, 14, ImageProfile{Tiers: tiers("1K", "2K", "4K"), MinPixels: 921_600, MaxPixels: 16_777_216, Groups: true})
 	case Seedream30:
-		return Profile{Family: f, Kind: upstream.ImageModel, Ratios: imageRatios(), Image: ImageProfile{Tiers: map[string]map[string]string{"": sizes3()}}}
+		return Profile{Family: f, Kind: upstream.ImageModel, Ratios: imageRatios(), Image: ImageProfile{Tiers: map[string]map[string]string{"": sizes3()}, Seed: true}}
 	case Seededit30:
 		return seededit()
 	case Seedance25:
@@ -81,7 +81,7 @@ func seededit() Profile {
 	in.MinAspect, in.MaxAspect = 1.0/3, 3
 	return Profile{
 		Family: Seededit30, Kind: upstream.ImageModel, ReferenceImages: 1, NeedsImage: true,
-		Input: in, Image: ImageProfile{Fixed: "adaptive"},
+		Input: in, Image: ImageProfile{Fixed: "adaptive", Seed: true},
 	}
 }
 
@@ -98,7 +98,7 @@ func seedance25() Profile {
 	return seedance(Seedance25, VideoProfile{
 		Resolutions: []string{"480p", "720p", "1080p"}, Resolution: "720p",
 		MinSeconds: 4, MaxSeconds: 30, Seconds: 5, AutoSeconds: true,
-		Audio: true, Identifier: true,
+		Audio: true, Identifier: true, LastFrame: true,
 	}, "image/heic", "image/heif")
 }
 
@@ -106,7 +106,7 @@ func seedance2(f Family, resolutions ...string) Profile {
 	return seedance(f, VideoProfile{
 		Resolutions: resolutions, Resolution: "720p",
 		MinSeconds: 4, MaxSeconds: 15, Seconds: 5, AutoSeconds: true,
-		Audio: true, Identifier: true, RatioWithImage: true,
+		Audio: true, Identifier: true, RatioWithImage: true, LastFrame: true,
 	}, "image/heic", "image/heif")
 }
 
@@ -114,14 +114,14 @@ func seedance15() Profile {
 	return seedance(Seedance15Pro, VideoProfile{
 		Resolutions: []string{"480p", "720p", "1080p"}, Resolution: "720p",
 		MinSeconds: 4, MaxSeconds: 12, Seconds: 5, AutoSeconds: true,
-		Audio: true, RatioWithImage: true,
+		Audio: true, RatioWithImage: true, Seed: true, LastFrame: true,
 	}, "image/heic", "image/heif")
 }
 
 func seedance1(f Family, resolution string) Profile {
 	return seedance(f, VideoProfile{
 		Resolutions: []string{"480p", "720p", "1080p"}, Resolution: resolution,
-		MinSeconds: 2, MaxSeconds: 12, Seconds: 5, RatioWithImage: true,
+		MinSeconds: 2, MaxSeconds: 12, Seconds: 5, RatioWithImage: true, Seed: true, LastFrame: f == Seedance10Pro || f == Seedance10LiteI2V,
 	})
 }
 

@@ -1,6 +1,9 @@
 package ark
 
 import (
+	"cmp"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/tintypehq/tintype/internal/upstream"
@@ -65,6 +68,7 @@ type ImageProfile struct {
 	Fixed                string // the only size there is, whatever the ratio
 	MinPixels, MaxPixels int    // of an image, width × height; zero: only the sizes in Tiers
 	Groups               bool   // knows the field sequential_image_generation
+	Seed                 bool   // knows the field seed: the 3.0 models alone (ark.md §3)
 }
 
 // VideoProfile is what is special to a video model.
@@ -76,6 +80,8 @@ type VideoProfile struct {
 	AutoSeconds            bool // a length of -1 leaves the choice to the model
 	Audio                  bool // knows the field generate_audio
 	RatioWithImage         bool // takes a ratio beside a first frame
+	Seed                   bool // knows the field seed: 1.x (ark.md §4)
+	LastFrame              bool // makes a video between two frames
 
 	// Identifier: has the field safety_identifier, which a task's answers and
 	// the list echo. The documentation describes the field without naming the
@@ -84,6 +90,38 @@ type VideoProfile struct {
 	// since a field that a model lacks is refused. What it is used for must not
 	// depend on the echo being there; see Driver.Lookup.
 	Identifier bool
+}
+
+// Fill notes in a model of the registry what callers may ask of it.
+func (p Profile) Fill(m *upstream.Model) {
+	m.ReferenceImages, m.NeedsImage, m.Input = p.ReferenceImages, p.NeedsImage, p.Input
+	if len(m.Ratios) == 0 {
+		m.Ratios = p.Ratios
+	}
+	switch p.Kind {
+	case upstream.ImageModel:
+		m.Seed = p.Image.Seed
+		for tier, sizes := range p.Image.Tiers {
+			if tier != "" {
+				m.Resolutions = append(m.Resolutions, tier)
+			}
+			m.Sizes = slices.AppendSeq(m.Sizes, maps.Values(sizes))
+		}
+		slices.Sort(m.Resolutions)
+		slices.SortFunc(m.Sizes, bySize)
+		m.Sizes = slices.Compact(m.Sizes)
+	case upstream.VideoModel:
+		m.Seed, m.LastFrame, m.Resolutions = p.Video.Seed, p.Video.LastFrame, p.Video.Resolutions
+		for n := p.Video.MinSeconds; n > 0 && n <= p.Video.MaxSeconds; n++ {
+			m.Seconds = append(m.Seconds, n)
+		}
+	case upstream.ChatModel:
+	}
+}
+
+// bySize orders "WxH" by width, then height.
+func bySize(a, b string) int {
+	return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b))
 }
 
 // ProfileOf gives the profile of a model. An empty family is guessed from the

@@ -1,6 +1,7 @@
 package ark
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/fault"
+	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/upstream"
 	"github.com/tintypehq/tintype/internal/upstream/rawjson"
 	"github.com/tintypehq/tintype/internal/upstream/wire"
@@ -72,7 +74,12 @@ func (d *Driver) videoBody(s upstream.Submission) ([]byte, *upstream.Error) {
 	if ratio != "" {
 		o.Str("ratio", ratio)
 	}
-	o.videoSettings(p.Video, d.cfg.Settings[spec.UpstreamModel])
+	settings := d.cfg.Settings[spec.UpstreamModel]
+	settings.Resolution, settings.Seconds = cmp.Or(spec.Resolution, settings.Resolution), cmp.Or(spec.Seconds, settings.Seconds)
+	o.videoSettings(p.Video, settings)
+	if spec.Seed != nil {
+		o.Int("seed", *spec.Seed)
+	}
 	o.Bool("watermark", false)
 	o.Bool("return_last_frame", true) // the cover
 	if p.Video.Identifier {
@@ -86,12 +93,19 @@ func (o *object) content(prompt string, s upstream.Submission) {
 	o.Key("content").Text(`[{"type":"text","text":`)
 	o.Buf = rawjson.AppendString(o.Buf, prompt)
 	o.Text("}")
-	if len(s.Image) > 0 {
-		o.Text(`,{"type":"image_url","image_url":{"url":`)
-		o.dataURI(inputType(s), s.Image)
-		o.Text(`},"role":"first_frame"}`)
-	}
+	o.frame(s.Spec.Input, s.Image, "first_frame")
+	o.frame(s.Spec.LastFrame, s.LastFrame, "last_frame")
 	o.Text("]")
+}
+
+// frame adds an image that is a frame of the video.
+func (o *object) frame(in *job.Input, b []byte, role string) {
+	if len(b) == 0 {
+		return
+	}
+	o.Text(`,{"type":"image_url","image_url":{"url":`)
+	o.dataURI(inputType(in, b), b)
+	o.Text(`},"role":"` + role + `"}`)
 }
 
 // videoSettings adds what the configuration, or else the family, decides.

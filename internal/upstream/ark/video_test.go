@@ -61,6 +61,26 @@ func TestVideoRequest(t *testing.T) {
 	}
 }
 
+// TestVideoWishes: what a request asks for goes before what is configured.
+func TestVideoWishes(t *testing.T) {
+	t.Parallel()
+	w := newWire(t, reply(200, created))
+	d := driver(t, w.URL+"/api/v3", func(c *ark.Config) {
+		c.Settings = map[string]ark.Settings{"doubao-seedance-1-0-pro-250528": {Resolution: "480p", Seconds: 3}}
+	})
+	jpeg := []byte("\xff\xd8\xff\xe0")
+	s, seed := with(video("x"), "16:9", jpeg), int64(7)
+	s.Spec.UpstreamModel, s.Spec.Resolution, s.Spec.Seconds, s.Spec.Seed, s.LastFrame = "doubao-seedance-1-0-pro-250528", "720p", 10, &seed, jpeg
+	if _, err := d.Submit(t.Context(), acc(), s); err != nil {
+		t.Fatal(err)
+	}
+	frame := func(role string) string {
+		return `{"type":"image_url","image_url":{"url":"data:image/jpeg;base64,/9j/4A=="},"role":"` + role + `"}`
+	}
+	sameJSON(t, w.only(t).body, `{"model":"doubao-seedance-1-0-pro-250528","content":[{"type":"text","text":"x"},`+frame("first_frame")+`,`+frame("last_frame")+`],
+		"ratio":"16:9","resolution":"720p","duration":10,"seed":7,"watermark":false,"return_last_frame":true}`)
+}
+
 // TestIdentifierNamesTheAttempt: the same job and fence can be found again,
 // another fence is another submission, and neither shows our own id.
 func TestIdentifierNamesTheAttempt(t *testing.T) {
