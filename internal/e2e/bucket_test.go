@@ -76,8 +76,8 @@ func (c *cluster) readObject(ctx context.Context, client *s3.Client, name string
 func (s *state) checkMedia(j record) (found []string) {
 	dir := "jobs/" + j.id + "/"
 	known := map[string]bool{dir + "job.json": true}
-	if j.spec.Input != nil {
-		known[j.spec.Input.Key] = true
+	for _, in := range j.spec.Inputs() {
+		known[in.Key] = true
 	}
 	for _, m := range j.media {
 		known[m.Key] = true

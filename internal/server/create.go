@@ -213,13 +213,19 @@ func (s *Server) takeImages(ctx context.Context, n *redisstore.NewJob, req media
 		return err
 	}
 	var stored []job.Input
+	total := int64(0)
 	for i, one := range all {
 		in, err := s.takeImage(ctx, n.ID, m, one, i)
+		if err == nil {
+			stored = append(stored, *in)
+			if total += in.SizeBytes; m.Input.MaxTotalBytes > 0 && total > m.Input.MaxTotalBytes {
+				err = tooLarge(one.param, "with the images before it, the files are over the limit of %s in all.", humanBytes(m.Input.MaxTotalBytes))
+			}
+		}
 		if err != nil {
 			n.Spec.References = stored // to be dropped
 			return err
 		}
-		stored = append(stored, *in)
 	}
 	req.keep(&n.Spec, stored)
 	return nil

@@ -1,8 +1,6 @@
 package server
 
 import (
-	"cmp"
-	"encoding/json"
 	"fmt"
 	"math"
 	"regexp"
@@ -12,7 +10,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/tintypehq/tintype/internal/fault"
-	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/upstream"
 )
 
@@ -79,21 +76,24 @@ func readSize(m *upstream.Model, f fields, r *mediaRequest) error {
 	width, _ := strconv.ParseFloat(sides[1], 64)
 	height, _ := strconv.ParseFloat(sides[2], 64)
 	named := !f.missing("ratio") && r.spec.Ratio != ""
+	i := slices.IndexFunc(m.Ratios, func(ratio string) bool {
+		return near(ratio, width/height) && (!named || ratio == r.spec.Ratio)
+	})
+	if i >= 0 {
+		r.spec.Ratio = m.Ratios[i]
+	}
 	if size := sides[1] + "x" + sides[2]; slices.Contains(m.Sizes, size) {
-		if named && !near(r.spec.Ratio, width/height) {
+		switch {
+		case named && !near(r.spec.Ratio, width/height):
 			return fault.Newf(fault.Invalid, "size: %s is not of the ratio %s. Leave one of the two fields out.", size, r.spec.Ratio).WithParam("size")
+		case r.spec.Resolution != "":
+			return fault.Newf(fault.Invalid, "size: %s leaves nothing for resolution to say. Leave one of the two fields out.", size).WithParam("size")
 		}
 		r.spec.Size = size
 		return nil
 	}
-	for _, ratio := range m.Ratios {
-		if near(ratio, width/height) && (!named || ratio == r.spec.Ratio) {
-			r.spec.Ratio = ratio
-			if rows := strconv.Itoa(int(min(width, height))) + "p"; r.spec.Resolution == "" && slices.Contains(m.Resolutions, rows) {
-				r.spec.Resolution = rows
-			}
-			return nil
-		}
+	if i >= 0 {
+		return readRows(m, r, strconv.Itoa(int(min(width, height)))+"p", sent)
 	}
 	if named {
 		return fault.Newf(fault.Invalid, "size: %s is not of the ratio %s. Leave one of the two fields out.", sent, r.spec.Ratio).WithParam("size")
@@ -102,6 +102,18 @@ func readSize(m *upstream.Model, f fields, r *mediaRequest) error {
 		return fault.Newf(fault.Invalid, "size: %s has a shape that the model %q cannot make. %s", sent, m.Name, allowedRatios(m)).WithParam("size")
 	}
 	return notAllowed("size", sent, m, m.Sizes)
+}
+
+// readRows takes the resolution that a video's size names, if it does.
+func readRows(m *upstream.Model, r *mediaRequest, rows, size string) error {
+	switch {
+	case !slices.Contains(m.Resolutions, rows) || r.spec.Resolution == rows:
+		return nil
+	case r.spec.Resolution != "":
+		return fault.Newf(fault.Invalid, "size: %s is not of the resolution %s. Leave one of the two fields out.", size, r.spec.Resolution).WithParam("size")
+	}
+	r.spec.Resolution = rows
+	return nil
 }
 
 // near tells whether a ratio such as "16:9" is a shape, within 3 %: 1792x1024 is
@@ -113,12 +125,16 @@ func near(ratio string, shape float64) bool {
 	return errA == nil && errB == nil && math.Abs(shape/(a/b)-1) < 0.03
 }
 
-// whole reads a whole number, as a number or, as forms send it, as a text.
+// whole reads a whole number, as a number or, as forms send it, as a text. 5.0 is
+// one too: some languages have no other numbers.
 func (f fields) whole(name string) (n int64, given bool, err error) {
 	if f.missing(name) {
 		return 0, false, nil
 	}
 	text := strings.Trim(string(f[name]), `"`)
+	if head, tail, ok := strings.Cut(text, "."); ok && tail != "" && strings.Trim(tail, "0") == "" {
+		text = head
+	}
 	n, err = strconv.ParseInt(text, 10, 64)
 	if err != nil {
 		return 0, false, wrongType(name, "a whole number", f[name])
@@ -190,79 +206,4 @@ func (s *Server) readNegative(m *upstream.Model, f fields, r *mediaRequest) erro
 	}
 	r.spec.NegativePrompt = text
 	return nil
-}
-
-// sentImage is an input image as the caller wrote it, and the field it stood in.
-type sentImage struct {
-	text, param string
-}
-
-// readReferences reads "images", further references beside or instead of "image".
-func readReferences(m *upstream.Model, f fields, r *mediaRequest) error {
-	if f.missing("images") {
-		return nil
-	}
-	var list []string
-	if json.Unmarshal(f["images"], &list) != nil {
-		return wrongType("images", "a list of URLs, data URIs or base64 texts", f["images"])
-	}
-	for i, text := range list {
-		name := fmt.Sprintf("images[%d]", i)
-		if text = strings.TrimSpace(text); text == "" {
-			return fault.Newf(fault.Invalid, "%s: is empty.", name).WithParam(name)
-		}
-		r.references = append(r.references, sentImage{text, name})
-	}
-	if r.image == "" && len(r.references) > 0 { // the first of them is the one that "image" would be
-		r.image, r.imageParam, r.references = r.references[0].text, r.references[0].param, r.references[1:]
-	}
-	n := len(r.references)
-	if r.image != "" {
-		n++
-	}
-	switch {
-	case n > 0 && m.ReferenceImages == 0:
-		return notTaken("images", m)
-	case n > m.ReferenceImages:
-		return fault.Newf(fault.Invalid, "images: %d with %q; the model %q takes %d at most.", n, "image", m.Name, m.ReferenceImages).WithParam("images")
-	}
-	return nil
-}
-
-func readLastFrame(m *upstream.Model, f fields, r *mediaRequest) error {
-	text, err := f.text("last_frame")
-	text = strings.TrimSpace(text)
-	switch {
-	case err != nil || text == "":
-		return err
-	case !m.LastFrame:
-		return notTaken("last_frame", m)
-	case r.image == "":
-		return fault.New(fault.Invalid, "last_frame: needs a first frame in \"image\" beside it.").WithParam("last_frame")
-	}
-	r.lastFrame = text
-	return nil
-}
-
-// images gives all input images in the order in which they are stored.
-func (r mediaRequest) images() []sentImage {
-	var all []sentImage
-	if r.image != "" {
-		all = append(all, sentImage{r.image, cmp.Or(r.imageParam, "image")})
-	}
-	all = append(all, r.references...)
-	if r.lastFrame != "" {
-		all = append(all, sentImage{r.lastFrame, "last_frame"})
-	}
-	return all
-}
-
-// keep notes where the input images are.
-func (r mediaRequest) keep(spec *job.Spec, stored []job.Input) {
-	if r.lastFrame != "" {
-		spec.LastFrame, stored = &stored[len(stored)-1], stored[:len(stored)-1]
-	}
-	if len(stored) > 0 {
-		spec.Input, spec.References = &stored[0], stored[1:]
-	}
 }

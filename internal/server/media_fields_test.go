@@ -25,6 +25,10 @@ func rich(tb testing.TB) *upstream.Registry {
 			Name: "rich video", Kind: upstream.VideoModel, Upstream: "ark", ID: seedance, Default: true, Ratios: []string{"16:9", "9:16"},
 			ReferenceImages: 1, Resolutions: []string{"480p", "720p"}, Seconds: []int{5, 10}, Seed: true, LastFrame: true,
 		},
+		{
+			Name: "free video", Kind: upstream.VideoModel, Upstream: "ark", ID: seedance, Ratios: []string{"16:9"}, ReferenceImages: 1, References: 2, LastFrame: true,
+			NeedsImage: true,
+		},
 		{Name: "plain image", Kind: upstream.ImageModel, Upstream: "ark", ID: seedream, Ratios: []string{"16:9"}},
 		{Name: "plain video", Kind: upstream.VideoModel, Upstream: "ark", ID: seedance, Ratios: []string{"16:9"}},
 	})
@@ -56,6 +60,9 @@ func TestMediaFields(t *testing.T) {
 		{images, `"size":"2560x1440","ratio":"1:1"`, nil, "size", "Leave one of the two fields out"},
 		{images, `"size":"100x999"`, nil, "size", "Allowed: 2048x2048, 2560x1440."},
 		{images, `"size":"big"`, nil, "size", "width and height"},
+		{images, `"size":"2560x1440","resolution":"2K"`, nil, "size", "leaves nothing for resolution"},
+		{images, `"size":"1024x1024","resolution":"1K"`, func(s job.Spec) bool { return s.Size == "" && s.Ratio == "1:1" && s.Resolution == "1K" }, "", ""},
+		{images, `"size":"2560x1440"`, func(s job.Spec) bool { return s.Ratio == "16:9" }, "", ""},
 		{images, `"size":7`, nil, "size", "must be a string"},
 		{images, `"n":4`, func(s job.Spec) bool { return s.Count == 4 }, "", ""},
 		{images, `"n":5`, nil, "n", "1 to 4"},
@@ -80,6 +87,19 @@ func TestMediaFields(t *testing.T) {
 		{images, `"images":"x"`, nil, "images", "list"},
 		{images, `"images":["` + pic + `"],"model":"plain image"`, nil, "images", "does not take it"},
 		{images, `"quality":"hd","user":"u","background":"auto"`, func(job.Spec) bool { return true }, "", ""},
+		{images, `"n":2.0`, func(s job.Spec) bool { return s.Count == 2 }, "", ""},
+		{images, `"n":true`, nil, "n", "whole number, not a boolean"},
+		{videos, `"response_format":"url"`, func(job.Spec) bool { return true }, "", ""},
+		{videos, `"response_format":"b64_json"`, nil, "response_format", "Allowed: url."},
+		{videos, `"size":"1280x720","resolution":"720p"`, func(s job.Spec) bool { return s.Ratio == "16:9" && s.Resolution == "720p" }, "", ""},
+		{videos, `"size":"1280x720","resolution":"480p"`, nil, "size", "not of the resolution 480p"},
+		{videos, `"images":["` + pic + `"]`, nil, "images", "goes into \"image\""},
+		{videos, `"images":["` + pic + `"],"model":"plain video"`, nil, "images", "does not take it"},
+		{videos, `"model":"free video","images":["` + pic + `","` + pic + `"]`, func(s job.Spec) bool { return s.Input == nil && len(s.References) == 2 }, "", ""},
+		{videos, `"model":"free video","images":["` + strings.Repeat(pic+`","`, 2) + pic + `"]`, nil, "images", "2 at most"},
+		{videos, `"model":"free video","image":"` + pic + `","images":["` + pic + `"]`, nil, "images", "exclude each other"},
+		{videos, `"model":"free video","last_frame":"` + pic + `","images":["` + pic + `"]`, nil, "images", "exclude each other"},
+		{videos, `"model":"free video"`, nil, "image", "required"},
 		{videos, `"duration":10`, func(s job.Spec) bool { return s.Seconds == 10 }, "", ""},
 		{videos, `"seconds":"5"`, func(s job.Spec) bool { return s.Seconds == 5 }, "", ""},
 		{videos, `"seconds":"5","duration":10`, nil, "seconds", "something else"},
@@ -121,6 +141,34 @@ func TestRefusedPicturesAreNotKept(t *testing.T) {
 	}
 	if kept, err := filepath.Glob(filepath.Join(h.dir, "*", "jobs", "*", "input-*")); err != nil || len(kept) != 0 {
 		t.Errorf("left: %v, %v", kept, err)
+	}
+}
+
+// TestPicturesTogether: each may pass and all of them be too much for one request to
+// the upstream.
+func TestPicturesTogether(t *testing.T) {
+	t.Parallel()
+	bytes := picture(t, 400, 300)
+	h := open(t, configure(func(c *server.Config) {
+		one, err := upstream.NewRegistry([]upstream.Model{{
+			Name: "m", Kind: upstream.ImageModel, Upstream: "ark", ID: seedream, Ratios: []string{"1:1"}, ReferenceImages: 3,
+			Input: upstream.InputLimits{MaxTotalBytes: int64(2 * len(bytes))},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Models = one
+	}))
+	pic := base64.StdEncoding.EncodeToString(bytes)
+	if a := h.call(http.MethodPost, images, fmt.Sprintf(`{"prompt":"x","images":[%q,%q]}`, pic, pic), "Prefer", "respond-async"); a.status != 202 {
+		t.Errorf("two: %d %s", a.status, a.body)
+	}
+	a := h.call(http.MethodPost, images, fmt.Sprintf(`{"prompt":"x","image":%q,"images":[%q,%q]}`, pic, pic, pic))
+	if code, param, says := errorOf(t, a.body); a.status != 400 || code != "image_too_large" || param != "images[1]" || !strings.Contains(says, "in all") {
+		t.Errorf("three: %d %s", a.status, a.body)
+	}
+	if kept, err := filepath.Glob(filepath.Join(h.dir, "*", "jobs", "*", "input-*")); err != nil || len(kept) != 2 {
+		t.Errorf("kept: %v, %v", kept, err)
 	}
 }
 

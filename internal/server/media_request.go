@@ -49,7 +49,7 @@ func (s *Server) readMediaRequest(kind job.Kind, f fields) (mediaRequest, error)
 	if err = readReferences(model, f, &r); err != nil {
 		return r, err
 	}
-	if r.image == "" && model.NeedsImage {
+	if r.image == "" && len(r.references) == 0 && model.NeedsImage {
 		return r, fault.Newf(fault.Invalid, "image: required. The model %q works from an image.", model.Name).WithParam("image")
 	}
 	if r.spec.Ratio, err = ratio(model, f, r.image != ""); err != nil {
@@ -153,14 +153,12 @@ func style(kind job.Kind, f fields) (string, error) {
 }
 
 func responseFormat(kind job.Kind, f fields) (tintype.ResponseFormat, error) {
-	switch kind {
-	case job.Video:
-		return tintype.FormatURL, nil
-	case job.Image:
-	}
 	v, err := f.text("response_format")
 	if err != nil {
 		return "", err
+	}
+	if kind == job.Video && v != "" && v != string(tintype.FormatURL) {
+		return "", fault.Newf(fault.Invalid, "response_format: %q is not for videos. Allowed: url.", clip(v)).WithParam("response_format")
 	}
 	switch format := tintype.ResponseFormat(v); format {
 	case "", tintype.FormatURL:

@@ -53,6 +53,6 @@ func viewModel(m upstream.Model, name string) tintype.Model {
 	return tintype.Model{
 		ID: name, Object: tintype.ObjectModel, OwnedBy: "tintype", Kind: tintype.Kind(m.Kind), Ratios: m.Ratios,
 		Sizes: m.Sizes, Durations: m.Seconds, Resolutions: m.Resolutions, MaxImages: max(m.MaxCount, count(m)), ReferenceImages: m.ReferenceImages,
-		Seed: m.Seed, NegativePrompt: m.NegativePrompt, LastFrame: m.LastFrame,
+		Seed: m.Seed, NegativePrompt: m.NegativePrompt, LastFrame: m.LastFrame, References: m.References,
 	}
 }

@@ -47,16 +47,18 @@ type Model struct {
 	Seed           bool
 	NegativePrompt bool
 	LastFrame      bool
+	References     int // videos: pictures to go by that are no frames, with no frame beside them
 
 	Thinking string // chat: see ChatRequest
 }
 
-// InputLimits bound a model's input image. Zero means no limit.
+// InputLimits bound a model's input images. Zero means no limit.
 type InputLimits struct {
 	Types                []string // content types, lower case
-	MaxBytes             int64
-	MaxPixels            int // width × height
-	MinSide, MaxSide     int // in pixels
+	MaxBytes             int64    // of one image
+	MaxTotalBytes        int64    // of all images of a request
+	MaxPixels            int      // width × height
+	MinSide, MaxSide     int      // in pixels
 	MinAspect, MaxAspect float64
 }
 

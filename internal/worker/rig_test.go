@@ -228,3 +228,13 @@ func (w testWriter) Write(p []byte) (int, error) {
 	w.t.Log(strings.TrimSpace(string(p)))
 	return len(p), nil
 }
+
+// inputs is how many pictures a submission of a prompt brought.
+func (r *rig) inputs(prompt string) (n int) {
+	for _, s := range r.sim.Ledger().Submissions {
+		if strings.Contains(s.Prompt, prompt) {
+			n += s.Inputs
+		}
+	}
+	return n
+}

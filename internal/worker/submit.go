@@ -156,25 +156,26 @@ func (s *submission) prepare(ctx context.Context) (Upstream, upstream.Submission
 
 // readInputs reads the input images.
 func (s *submission) readInputs(ctx context.Context, request *upstream.Submission) (err error) {
-	read := func(in *job.Input) (b []byte) {
+	read := func(in *job.Input, param string) (b []byte) {
 		if err == nil && in != nil {
-			b, err = readInput(ctx, s.Blobs, in)
+			b, err = readInput(ctx, s.Blobs, in, param)
 		}
 		return b
 	}
 	spec := s.job.Spec
-	request.Image, request.LastFrame = read(spec.Input), read(spec.LastFrame)
+	request.Image, request.LastFrame = read(spec.Input, "image"), read(spec.LastFrame, "last_frame")
 	for i := range spec.References {
-		request.References = append(request.References, read(&spec.References[i]))
+		request.References = append(request.References, read(&spec.References[i], "images"))
 	}
 	return err
 }
 
-// readInput reads the reference image that the door has put into the bucket.
-func readInput(ctx context.Context, blobs blob.Store, in *job.Input) ([]byte, error) {
+// readInput reads an image that the door has put into the bucket, and names its
+// field if it is gone.
+func readInput(ctx context.Context, blobs blob.Store, in *job.Input, param string) ([]byte, error) {
 	r, err := blobs.Open(ctx, in.Key, 0, -1)
 	if errors.Is(err, blob.ErrNotFound) {
-		return nil, fault.Wrap(fault.InvalidImage, "The reference image is no longer stored. Post the job again.", err).WithParam("image")
+		return nil, fault.Wrap(fault.InvalidImage, "An input image is no longer stored. Post the job again.", err).WithParam(param)
 	}
 	if err != nil {
 		return nil, err

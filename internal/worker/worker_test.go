@@ -116,11 +116,28 @@ func TestInputImageReachesTheUpstream(t *testing.T) {
 	r.wantSucceeded(t, r.submit(t, job.Image, "in the rain", input), 1)
 	r.wantSucceeded(t, r.submit(t, job.Video, "it moves", input), 2)
 
-	gone := r.submit(t, job.Image, "without its picture", func(n *redisstore.NewJob) {
-		n.Spec.Input = &job.Input{Key: "jobs/x/nothing.png", SizeBytes: 5}
-	})
-	if j := r.awaitFinal(t, gone); j.Failure == nil || j.Failure.Code != fault.InvalidImage || j.Failure.Param != "image" {
-		t.Errorf("failure = %+v", j.Failure)
+	r.wantSucceeded(t, r.submit(t, job.Image, "three of them", input, func(n *redisstore.NewJob) {
+		n.Spec.References = []job.Input{*n.Spec.Input, *n.Spec.Input}
+	}), 1)
+	r.wantSucceeded(t, r.submit(t, job.Video, "from here to there", input, func(n *redisstore.NewJob) {
+		n.Spec.LastFrame = n.Spec.Input
+	}), 2)
+	for prompt, want := range map[string]int{"in the rain": 1, "it moves": 1, "three of them": 3, "from here to there": 2} {
+		if got := r.inputs(prompt); got != want {
+			t.Errorf("%s: %d pictures reached the upstream, want %d", prompt, got, want)
+		}
+	}
+
+	nothing := job.Input{Key: "jobs/x/nothing.png", SizeBytes: 5}
+	for param, spoil := range map[string]func(*job.Spec){
+		"image":      func(s *job.Spec) { s.Input = &nothing },
+		"images":     func(s *job.Spec) { s.References = []job.Input{nothing} },
+		"last_frame": func(s *job.Spec) { s.LastFrame = &nothing },
+	} {
+		gone := r.submit(t, job.Image, "without its picture", input, func(n *redisstore.NewJob) { spoil(&n.Spec) })
+		if j := r.awaitFinal(t, gone); j.Failure == nil || j.Failure.Code != fault.InvalidImage || j.Failure.Param != param {
+			t.Errorf("%s: failure = %+v", param, j.Failure)
+		}
 	}
 	if _, sent := r.charges("without its picture"); sent != 0 {
 		t.Errorf("it was submitted %d times", sent)

@@ -23,4 +23,5 @@ type Model struct {
 	Seed            bool     `json:"seed,omitempty"`             // takes a seed
 	NegativePrompt  bool     `json:"negative_prompt,omitempty"`  // takes one
 	LastFrame       bool     `json:"last_frame,omitempty"`       // takes the frame that a video ends with
+	References      int      `json:"references,omitempty"`       // the most "images" of a video, which are no frames of it
 }

@@ -83,11 +83,19 @@ type VideoRequest struct {
 	// Empty: from the prompt alone.
 	Image string `json:"image,omitempty"`
 
+	// Images are pictures to go by that are none of the video's frames, in the
+	// forms of Image, which stays empty then. Few models take them.
+	Images []string `json:"images,omitempty"`
+
 	// LastFrame is the frame to end with, in the forms of Image; needs Image.
 	LastFrame string `json:"last_frame,omitempty"`
 
 	// Ratio is width to height, like "9:16". Empty: "16:9".
 	Ratio string `json:"ratio,omitempty"`
+
+	// Size is "auto" or width and height in pixels, like "1280x720": the ratio, and
+	// the resolution if the model has one of that height.
+	Size string `json:"size,omitempty"`
 
 	// Resolution is one of the model's, like "720p", and Duration the length in
 	// whole seconds. Empty and zero: the model's usual ones.

@@ -41,7 +41,7 @@ func (d *Driver) submitImage(ctx context.Context, a account.Account, s upstream.
 func (d *Driver) imageBody(s upstream.Submission) ([]byte, *upstream.Error) {
 	spec := s.Spec
 	p := d.profile(spec.UpstreamModel, upstream.ImageModel)
-	if err := p.checkImage(len(s.Image) > 0); err != nil {
+	if err := p.checkWishes(s); err != nil {
 		return nil, err
 	}
 	size, ok := spec.Size, spec.Size != ""
@@ -51,7 +51,7 @@ func (d *Driver) imageBody(s upstream.Submission) ([]byte, *upstream.Error) {
 	if !ok {
 		return nil, wire.Refused(fault.New(fault.Invalid, "This model cannot make that ratio. GET /v1/models lists the ratios of each model.").WithParam("ratio"))
 	}
-	o := newObject(len(spec.Prompt) + base64.StdEncoding.EncodedLen(len(s.Image)) + 1<<10)
+	o := newObject(roomFor(s))
 	o.Str("model", spec.UpstreamModel)
 	o.Str("prompt", upstream.WithStyle(spec.Prompt, spec.Style))
 	o.images(s)
@@ -82,21 +82,9 @@ func (o *object) images(s upstream.Submission) {
 	o.dataURI(inputType(s.Spec.Input, s.Image), s.Image)
 	for i, b := range s.References {
 		o.Text(",")
-		o.dataURI(inputType(&s.Spec.References[i], b), b)
+		o.dataURI(inputType(reference(s, i), b), b)
 	}
 	o.Text("]")
-}
-
-// checkImage refuses an image where the model takes none, and the lack of one
-// where it needs one. The door does so too, with more words.
-func (p Profile) checkImage(has bool) *upstream.Error {
-	switch {
-	case has && p.ReferenceImages == 0:
-		return wire.Refused(fault.New(fault.Invalid, "This model takes no image.").WithParam("image"))
-	case !has && p.NeedsImage:
-		return wire.Refused(fault.New(fault.Invalid, "This model needs an image.").WithParam("image"))
-	}
-	return nil
 }
 
 func inputType(in *job.Input, b []byte) string {

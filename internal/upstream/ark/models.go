@@ -15,12 +15,16 @@ const ratioAdaptive = "adaptive"
 
 const mebi = 1 << 20
 
+// maxInputs is what all images of a request may have: its body may have 64 MB
+// (ark.md §1), and base64 makes four bytes of three.
+const maxInputs = 45 * mebi
+
 // imageInput are the limits of an image model's input. The documentation says
 // 30 MB, and said 10 MB until mid-2026: we keep to what both allow.
 func imageInput(types ...string) upstream.InputLimits {
 	return upstream.InputLimits{
 		Types:    append([]string{"image/jpeg", "image/png"}, types...),
-		MaxBytes: 10 * mebi, MaxPixels: 36_000_000, MinSide: 15,
+		MaxBytes: 10 * mebi, MaxTotalBytes: maxInputs, MaxPixels: 36_000_000, MinSide: 15,
 		MinAspect: 1.0 / 16, MaxAspect: 16,
 	}
 }
@@ -28,7 +32,7 @@ func imageInput(types ...string) upstream.InputLimits {
 func videoInput(types ...string) upstream.InputLimits {
 	return upstream.InputLimits{
 		Types:    append([]string{"image/jpeg", "image/png", "image/webp", "image/bmp", "image/tiff", "image/gif"}, types...),
-		MaxBytes: 30*mebi - 1, MinSide: 300, MaxSide: 6000,
+		MaxBytes: 30*mebi - 1, MaxTotalBytes: maxInputs, MinSide: 300, MaxSide: 6000,
 		MinAspect: 0.4, MaxAspect: 2.5,
 	}
 }
@@ -98,7 +102,7 @@ func seedance25() Profile {
 	return seedance(Seedance25, VideoProfile{
 		Resolutions: []string{"480p", "720p", "1080p"}, Resolution: "720p",
 		MinSeconds: 4, MaxSeconds: 30, Seconds: 5, AutoSeconds: true,
-		Audio: true, Identifier: true, LastFrame: true,
+		Audio: true, Identifier: true, LastFrame: true, References: 30,
 	}, "image/heic", "image/heif")
 }
 
@@ -106,7 +110,7 @@ func seedance2(f Family, resolutions ...string) Profile {
 	return seedance(f, VideoProfile{
 		Resolutions: resolutions, Resolution: "720p",
 		MinSeconds: 4, MaxSeconds: 15, Seconds: 5, AutoSeconds: true,
-		Audio: true, Identifier: true, RatioWithImage: true, LastFrame: true,
+		Audio: true, Identifier: true, RatioWithImage: true, LastFrame: true, References: 9,
 	}, "image/heic", "image/heif")
 }
 
@@ -133,7 +137,7 @@ func seedanceT2V() Profile {
 
 func seedanceI2V() Profile {
 	p := seedance1(Seedance10LiteI2V, "720p")
-	p.NeedsImage = true
+	p.NeedsImage, p.Video.References = true, 4
 	return p
 }
 

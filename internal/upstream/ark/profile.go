@@ -2,7 +2,6 @@ package ark
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 
@@ -82,6 +81,7 @@ type VideoProfile struct {
 	RatioWithImage         bool // takes a ratio beside a first frame
 	Seed                   bool // knows the field seed: 1.x (ark.md §4)
 	LastFrame              bool // makes a video between two frames
+	References             int  // takes so many pictures that are no frames, and no frames beside them
 
 	// Identifier: has the field safety_identifier, which a task's answers and
 	// the list echo. The documentation describes the field without naming the
@@ -105,13 +105,17 @@ func (p Profile) Fill(m *upstream.Model) {
 			if tier != "" {
 				m.Resolutions = append(m.Resolutions, tier)
 			}
-			m.Sizes = slices.AppendSeq(m.Sizes, maps.Values(sizes))
+			for ratio, size := range sizes {
+				if slices.Contains(m.Ratios, ratio) { // the operator may have left some out
+					m.Sizes = append(m.Sizes, size)
+				}
+			}
 		}
 		slices.Sort(m.Resolutions)
 		slices.SortFunc(m.Sizes, bySize)
 		m.Sizes = slices.Compact(m.Sizes)
 	case upstream.VideoModel:
-		m.Seed, m.LastFrame, m.Resolutions = p.Video.Seed, p.Video.LastFrame, p.Video.Resolutions
+		m.Seed, m.LastFrame, m.References, m.Resolutions = p.Video.Seed, p.Video.LastFrame, p.Video.References, p.Video.Resolutions
 		for n := p.Video.MinSeconds; n > 0 && n <= p.Video.MaxSeconds; n++ {
 			m.Seconds = append(m.Seconds, n)
 		}

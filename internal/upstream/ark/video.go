@@ -3,7 +3,6 @@ package ark
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -61,14 +60,14 @@ func (d *Driver) created(a wire.Answer, raw []byte) (upstream.Submitted, *upstre
 func (d *Driver) videoBody(s upstream.Submission) ([]byte, *upstream.Error) {
 	spec := s.Spec
 	p := d.profile(spec.UpstreamModel, upstream.VideoModel)
-	if err := p.checkImage(len(s.Image) > 0); err != nil {
+	if err := p.checkWishes(s); err != nil {
 		return nil, err
 	}
 	ratio, ok := p.ratio(spec.Ratio, len(s.Image) > 0)
 	if !ok {
 		return nil, wire.Refused(fault.New(fault.Invalid, "Videos are made as 16:9, 4:3, 1:1, 3:4, 9:16, 21:9 or adaptive.").WithParam("ratio"))
 	}
-	o := newObject(len(spec.Prompt) + base64.StdEncoding.EncodedLen(len(s.Image)) + 1<<10)
+	o := newObject(roomFor(s))
 	o.Str("model", spec.UpstreamModel)
 	o.content(withoutFlags(upstream.WithStyle(spec.Prompt, spec.Style)), s)
 	if ratio != "" {
@@ -88,18 +87,21 @@ func (d *Driver) videoBody(s upstream.Submission) ([]byte, *upstream.Error) {
 	return o.Done(), nil
 }
 
-// content adds the text and the first frame.
+// content adds the text and the pictures: frames of the video, or references.
 func (o *object) content(prompt string, s upstream.Submission) {
 	o.Key("content").Text(`[{"type":"text","text":`)
 	o.Buf = rawjson.AppendString(o.Buf, prompt)
 	o.Text("}")
-	o.frame(s.Spec.Input, s.Image, "first_frame")
-	o.frame(s.Spec.LastFrame, s.LastFrame, "last_frame")
+	o.picture(s.Spec.Input, s.Image, "first_frame")
+	o.picture(s.Spec.LastFrame, s.LastFrame, "last_frame")
+	for i, b := range s.References {
+		o.picture(reference(s, i), b, "reference_image")
+	}
 	o.Text("]")
 }
 
-// frame adds an image that is a frame of the video.
-func (o *object) frame(in *job.Input, b []byte, role string) {
+// picture adds an image and what it is to the video.
+func (o *object) picture(in *job.Input, b []byte, role string) {
 	if len(b) == 0 {
 		return
 	}

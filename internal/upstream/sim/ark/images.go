@@ -89,7 +89,7 @@ func (p *Protocol) readImages(ctx context.Context, c *call, j *picturing) (bad *
 	if bad = decode(c.Body, &j.req); bad != nil {
 		return bad
 	}
-	c.Entry.Prompt = j.req.Prompt
+	c.Entry.Prompt, c.Entry.Inputs = j.req.Prompt, len(j.req.Image)
 	if j.model, bad = p.mayUse(c, j.req.Model, imageModel); bad != nil {
 		return bad
 	}

@@ -69,6 +69,7 @@ func (p *Protocol) readVideo(ctx context.Context, c *call, f *film) (refs []pict
 	}
 	f.prompt = f.req.prompt()
 	c.Entry.Prompt = f.prompt
+	_, _, c.Entry.Inputs = f.req.tally()
 	if f.req.SafetyIdentifier != nil {
 		c.Entry.SafetyIdentifier = *f.req.SafetyIdentifier
 	}

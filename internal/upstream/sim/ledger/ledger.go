@@ -61,7 +61,8 @@ type Submission struct {
 	KeyHash          string    `json:"key_sha256"` // the first 12 hex digits
 	Kind             Kind      `json:"kind"`
 	Model            string    `json:"model"`
-	Prompt           string    `json:"prompt"` // cut at 4,096 bytes
+	Prompt           string    `json:"prompt"`           // cut at 4,096 bytes
+	Inputs           int       `json:"inputs,omitempty"` // pictures that an image or video request brought
 	SafetyIdentifier string    `json:"safety_identifier,omitempty"`
 	RequestID        string    `json:"request_id"`
 	TaskID           string    `json:"task_id,omitempty"` // videos
