@@ -70,6 +70,21 @@ func testQuota(t *testing.T, b bench) {
 	if b.waits(t, third) {
 		t.Error("what was not used is not given back")
 	}
+	// A refused prompt and an expired wait have made nothing either.
+	fence := b.begin(t, third, "w")
+	if fence != 1 {
+		t.Fatal(fence)
+	}
+	must(t, redisstore.Written)(firstTwo(b.Fail(t.Context(), third, "w", fault.New(fault.ContentPolicy, "no"), redisstore.Rest{})))
+	fourth, _ := b.accept(t, video)
+	if b.waits(t, fourth) {
+		t.Error("a refused prompt is counted")
+	}
+	// What may have been made is counted.
+	b.begin(t, fourth, "w")
+	must(t, redisstore.Written)(firstTwo(b.Fail(t.Context(), fourth, "w", fault.New(fault.OutcomeUnknown, "?"), redisstore.Rest{Unsure: true})))
+	_, _, err = b.Accept(t.Context(), newJob())
+	wantFault(t, err, fault.PoolExhausted)
 	b.rdb.HSet(t.Context(), "{tt}:acct:a", "reset", time.Now().Add(-time.Second).UnixMilli())
 	if id, _ := b.accept(t, video); b.waits(t, id) {
 		t.Error("the quota does not begin anew")

@@ -141,10 +141,11 @@ end
 -- tells which pool it waits in now. With `must` one where it has to wait will do;
 -- else it stays (nil) unless the other one serves now.
 local function elsewhere(id, must)
-  local j = get(id, 'also', 'pool', 'kind', 'deadline', 'tenant', 'cost', 'bias')
+  local j = get(id, 'also', 'pool', 'kind', 'deadline', 'tenant', 'cost', 'bias', 'account')
   if (j[1] or '') == '' then return nil end
   local p = best_place(j[1], j[3], tonumber(j[4]), j[2])
   if not p or not (must or able(p.pool, p.model, j[3])) then return nil end
+  refund(j[8], j[3])
   give_back(id)
   wait_no_more(id)
   redis.call('ZREM', P .. 'bells', id)
