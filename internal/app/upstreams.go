@@ -12,6 +12,7 @@ import (
 
 	"github.com/tintypehq/tintype/internal/config"
 	"github.com/tintypehq/tintype/internal/fetch"
+	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/upstream"
 	"github.com/tintypehq/tintype/internal/upstream/ark"
 	"github.com/tintypehq/tintype/internal/upstream/openai"
@@ -132,6 +133,9 @@ func modelTable(c *config.Config) ([]upstream.Model, error) {
 		model := upstream.Model{
 			Name: m.Name, Aliases: m.Aliases, Kind: upstream.ModelKind(m.Kind), Upstream: m.Upstream, ID: m.ID,
 			Default: m.Default, Ratios: m.Ratios, Thinking: string(m.Thinking),
+		}
+		for _, f := range m.Fallbacks {
+			model.Fallbacks = append(model.Fallbacks, job.Place{Upstream: f.Upstream, UpstreamModel: f.ID})
 		}
 		if o, ok := foreign[m.Upstream]; ok {
 			openaiModel(&model, o)

@@ -13,7 +13,8 @@ import (
 )
 
 // TestChain puts one Tintype in front of another: the driver for OpenAI-compatible
-// upstreams speaks to our own API.
+// upstreams speaks to our own API, and a model falls back from one upstream to the
+// next.
 func TestChain(t *testing.T) {
 	t.Parallel()
 	const key = "tt_chained_0123456789"
@@ -26,14 +27,21 @@ func TestChain(t *testing.T) {
 upstreams:
 - name: back
   driver: openai
-  base_url: %s/v1
+  base_url: %[1]s/v1
   allow_private: true
   openai: {endpoints: [chat, images, new_api_videos], image_sizes: ["1:1=", "16:9="], video_sizes: ["16:9="]}
-  accounts: [{id: back-1, key: %s}]
+  accounts: [{id: back-1, key: %[2]s}]
+- name: stale
+  driver: openai
+  base_url: %[1]s/v1
+  allow_private: true
+  openai: {image_sizes: ["16:9="]}
+  accounts: [{id: stale-1, key: tt_revoked_0123456789}]
 models:
-- {name: talker, kind: chat, id: talker}
-- {name: painter, kind: image, id: painter}
-- {name: filmer, kind: video, id: filmer}
+- {name: talker, kind: chat, upstream: back, id: talker}
+- {name: painter, kind: image, upstream: back, id: painter}
+- {name: filmer, kind: video, upstream: back, id: filmer}
+- {name: sure, kind: image, upstream: stale, id: painter, fallbacks: [{upstream: back, id: painter}]}
 `, backURL, key)
 	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
@@ -50,6 +58,12 @@ models:
 		t.Fatalf("image: %v", err)
 	}
 	checkMedia(t, client, image.ID, image.Data[0].URL)
+	// The first upstream's credential is dead: the job goes on at the second.
+	sure, err := client.Image(t.Context(), tintype.ImageRequest{Model: "sure", Prompt: "a lighthouse, surely", Ratio: "16:9"})
+	if err != nil {
+		t.Fatalf("with a fallback: %v", err)
+	}
+	checkMedia(t, client, sure.ID, sure.Data[0].URL)
 	film, err := client.Video(t.Context(), tintype.VideoRequest{Prompt: "a boat"})
 	if err != nil {
 		t.Fatalf("video: %v", err)

@@ -37,6 +37,7 @@ func (l *loader) checkModels() {
 			}
 		}
 		l.checkModelUpstream(path, m)
+		l.checkFallbacks(path, m)
 		if j, ok := first[[2]string{m.Upstream, m.ID}]; ok {
 			l.checkSameModel(path, m, index("models", j), l.cfg.Models[j])
 		} else if m.ID != "" && m.Kind != "" {
@@ -48,6 +49,32 @@ func (l *loader) checkModels() {
 			defaults[m.Kind] = path
 		}
 	}
+}
+
+func (l *loader) checkFallbacks(path string, m Model) {
+	if m.Kind == ChatModel && len(m.Fallbacks) > 0 {
+		l.report(path+".fallbacks", "has no effect on chat models")
+	}
+	seen := map[string]bool{m.Upstream: true}
+	for i, f := range m.Fallbacks {
+		at := index(path+".fallbacks", i)
+		l.require(at+".id", f.ID == "", "")
+		switch {
+		case f.Upstream == "" || l.driverOf(f.Upstream) == "":
+			l.report(at+".upstream", "is no upstream's name; there are: %s", strings.Join(l.upstreamNames(), ", "))
+		case seen[f.Upstream]:
+			l.report(at+".upstream", "is named twice for this model")
+		}
+		seen[f.Upstream] = true
+	}
+}
+
+func (l *loader) upstreamNames() []string {
+	var names []string
+	for _, u := range l.cfg.Upstreams {
+		names = append(names, u.Name)
+	}
+	return names
 }
 
 // checkSameModel holds two names of one model of the upstream to the same
@@ -71,10 +98,7 @@ func (l *loader) checkSameModel(path string, m Model, otherPath string, other Mo
 }
 
 func (l *loader) checkModelUpstream(path string, m Model) {
-	var names []string
-	for _, u := range l.cfg.Upstreams {
-		names = append(names, u.Name)
-	}
+	names := l.upstreamNames()
 	switch {
 	case len(names) == 0 || slices.Contains(names, m.Upstream): // no upstream at all is said elsewhere
 	case m.Upstream == "":

@@ -78,6 +78,11 @@ func (l *loader) modelIDs(upstream string) []string {
 		if m.Upstream == upstream && m.ID != "" {
 			ids = append(ids, m.ID)
 		}
+		for _, f := range m.Fallbacks {
+			if f.Upstream == upstream && f.ID != "" {
+				ids = append(ids, f.ID)
+			}
+		}
 	}
 	return ids
 }

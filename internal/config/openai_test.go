@@ -39,3 +39,18 @@ models:
 		})
 	}
 }
+
+func TestFallbacks(t *testing.T) {
+	t.Parallel()
+	expect(t, problems(t, config.Source{Environ: deployment("upstreams:")}, `upstreams: [{name: a, accounts: [{id: x, key: k}]}, {name: b, accounts: [{id: y, key: k, models: [ep-9]}]}]
+models:
+  - {name: m, kind: image, upstream: a, id: doubao-seedream-4-0-250828, fallbacks: [{upstream: b, id: ep-9}]}
+  - {name: c, kind: chat, upstream: a, id: i, fallbacks: [{upstream: b, id: j}]}
+  - {name: v, kind: video, upstream: a, id: doubao-seedance-1-0-pro-250528, fallbacks: [{upstream: a, id: z}, {upstream: nowhere}]}
+`),
+		"t.yaml:4: models[1].fallbacks: has no effect on chat models",
+		"t.yaml:5: models[2].fallbacks[0].upstream: is named twice for this model",
+		"t.yaml:5: models[2].fallbacks[1].id: is required; set it in the file or by TINTYPE_MODELS_2_FALLBACKS_1_ID",
+		"t.yaml:5: models[2].fallbacks[1].upstream: is no upstream's name; there are: a, b",
+	)
+}

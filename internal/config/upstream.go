@@ -169,6 +169,12 @@ type Model struct {
 	// ID is the upstream's model id, or an endpoint id (ep-…). Required.
 	ID string `yaml:"id"`
 
+	// Fallbacks are where else it is to be had, in order: taken when the upstream
+	// before cannot serve a job, and only while nothing was created for it. Callers
+	// may ask for what the first can; a fallback should be able to do the same. Not
+	// for chat.
+	Fallbacks []Fallback `yaml:"fallbacks"`
+
 	// Family is which model this is, as far as its abilities go. Empty: told
 	// from ID; an endpoint id does not tell it.
 	Family Family `yaml:"family"`
@@ -195,6 +201,12 @@ type Model struct {
 	// Thinking is for chat: disabled, enabled or auto, where the request does
 	// not say.
 	Thinking Thinking `yaml:"thinking" default:"disabled"`
+}
+
+// Fallback is a model at another upstream.
+type Fallback struct {
+	Upstream string `yaml:"upstream"` // the name of one
+	ID       string `yaml:"id"`       // its model id
 }
 
 // ModelKind is what a model makes.

@@ -12,6 +12,8 @@ import (
 
 	"github.com/tintypehq/tintype/internal/crash"
 	"github.com/tintypehq/tintype/internal/e2e/wire"
+
+	"github.com/tintypehq/tintype/internal/redisstore"
 )
 
 // awayFor is how long Redis is away in F7.
@@ -152,14 +154,14 @@ func repliesLost(r *row) {
 		{"dequeue to mirror", "worker", []string{asynqKey("mirror", "pending"), asynqKey("mirror", "paused")}, "mirror"},
 	}
 	for _, script := range []string{"accept"} {
-		steps = append(steps, lostReply{script, "api", []string{scriptHash(r.T, script)}, ""})
+		steps = append(steps, lostReply{script, "api", []string{redisstore.ScriptSHA(script)}, ""})
 	}
 	for _, script := range []string{"claim", "begin", "accepted", "claim_polls", "ready", "stored", "finish", "renew"} {
 		answer := ""
 		if script == "claim_polls" {
 			answer = "06" // a job's id: most of its answers are empty
 		}
-		steps = append(steps, lostReply{script, "worker", []string{scriptHash(r.T, script)}, answer})
+		steps = append(steps, lostReply{script, "worker", []string{redisstore.ScriptSHA(script)}, answer})
 	}
 	for _, s := range steps {
 		r.Run(s.name, func(t *testing.T) {

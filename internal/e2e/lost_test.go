@@ -2,34 +2,12 @@ package e2e_test
 
 import (
 	"bytes"
-	"crypto/sha1"
-	"encoding/hex"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
-)
 
-// scriptHash is how Redis names one of our scripts.
-func scriptHash(t *testing.T, name string) string {
-	t.Helper()
-	var text []byte
-	parts := []string{"prelude", "pool", "lines", "life"}
-	if name == "accept" || name == "earlier" { // they ask for repeats
-		parts = append(parts, "repeats")
-	}
-	parts = append(parts, name)
-	for _, part := range parts {
-		b, err := os.ReadFile(filepath.Join("..", "redisstore", "lua", part+".lua"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		text = append(text, b...)
-	}
-	sum := sha1.Sum(text)
-	return hex.EncodeToString(sum[:])
-}
+	"github.com/tintypehq/tintype/internal/redisstore"
+)
 
 // lostReply is a step whose answer from Redis never comes.
 type lostReply struct {
@@ -83,7 +61,7 @@ func TestRepliesLost(t *testing.T) {
 	}
 	c.awaitAll(record.final)
 	for script, by := range map[string]string{"accept": "api", "begin": "worker", "accepted": "worker", "ready": "worker", "finish": "worker"} {
-		lost := c.lose(lostReply{name: script, by: by, says: []string{scriptHash(t, script)}})
+		lost := c.lose(lostReply{name: script, by: by, says: []string{redisstore.ScriptSHA(script)}})
 		for _, w := range works() {
 			c.postAs(w, "waves")
 		}

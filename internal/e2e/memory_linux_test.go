@@ -266,7 +266,7 @@ func (c *cluster) picturesFromAfar(a *attacker, got *tally) {
 		a.open(got.note, postHead(len(body)), body)
 	}
 	got.total(c, many)
-	if got.count("400")+got.count("503") != many || got.count("503") < many/2 {
+	if got.count("400")+got.count("503") != many || got.count("503") < many/8 { // how many go by before they are cut is the machine's affair
 		c.Errorf("pictures from afar are answered %v", got.by)
 	}
 }

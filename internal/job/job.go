@@ -57,6 +57,12 @@ func (s State) Final() bool {
 	return false
 }
 
+// Place is a model at an upstream.
+type Place struct {
+	Upstream      string `json:"upstream"`
+	UpstreamModel string `json:"upstream_model"`
+}
+
 // Priority is a job's place among its like.
 type Priority string
 
@@ -79,6 +85,11 @@ type Spec struct {
 
 	Ratio string `json:"ratio,omitempty"` // "16:9"; empty: the upstream follows the input image
 	Style string `json:"style,omitempty"` // images; empty: none
+
+	// Fallbacks are where else the same may be had, in order. Upstream and
+	// UpstreamModel are those that the job is at; it moves on only while nothing was
+	// created for it.
+	Fallbacks []Place `json:"fallbacks,omitempty"`
 
 	// Input is the reference image, already fetched, checked and stored.
 	Input *Input `json:"input,omitempty"`

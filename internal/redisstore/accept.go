@@ -76,6 +76,24 @@ func (n NewJob) pool() string {
 
 func poolOf(upstream string) string { return "up/" + upstream }
 
+// also gives the other pools in which the job may run, for the scripts; "" for none.
+// A caller's own credential is good at one upstream alone.
+func (n NewJob) also() (string, error) {
+	if n.Own != nil || len(n.Spec.Fallbacks) == 0 {
+		return "", nil
+	}
+	type place struct {
+		Pool     string `json:"pool"`
+		Model    string `json:"model"`
+		Upstream string `json:"upstream"`
+	}
+	list := []place{{n.pool(), n.Spec.UpstreamModel, n.Spec.Upstream}}
+	for _, f := range n.Spec.Fallbacks {
+		list = append(list, place{poolOf(f.Upstream), f.UpstreamModel, f.Upstream})
+	}
+	return encode(list)
+}
+
 // Accept saves a job with its first event, puts it into its line and admits
 // what can be admitted. The caller rings the bells, which may be those of other
 // jobs too; if it dies before, the sweeper does. A fault of PoolExhausted means
@@ -83,6 +101,10 @@ func poolOf(upstream string) string { return "up/" + upstream }
 // as many waiting as it may; then nothing is saved. [ErrEarlier] means that an earlier request made the job, and nothing is saved either.
 func (s *Store) Accept(ctx context.Context, n NewJob) (*job.Job, []job.Bell, error) {
 	spec, err := json.Marshal(n.Spec)
+	if err != nil {
+		return nil, nil, err
+	}
+	also, err := n.also()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -100,7 +122,7 @@ func (s *Store) Accept(ctx context.Context, n NewJob) (*job.Job, []job.Bell, err
 		n.Deadline.Milliseconds(), n.Retention.Milliseconds(), s.grace(), string(n.Spec.Kind), own, limit, sealed, n.Spec.Upstream,
 		n.Harvest.Milliseconds(), n.CancelAfter.Milliseconds(),
 	}
-	args = append(append(append(args, n.Repeat.args(n.Deadline)...), n.Share.args()...), n.Spec.Class())
+	args = append(append(append(args, n.Repeat.args(n.Deadline)...), n.Share.args()...), n.Spec.Class(), also)
 	parts, err := s.run(ctx, s.lua.accept, args...).Slice()
 	if err != nil {
 		return nil, nil, unavailable(err)
@@ -132,7 +154,7 @@ func (s *Store) accepted(ctx context.Context, n NewJob, parts []any) (*job.Job, 
 	if !ok1 || !ok2 {
 		return nil, nil, errReply
 	}
-	if acct == "" { // it has stood in line, and may have been admitted behind others
+	if acct == "" || len(n.Spec.Fallbacks) > 0 { // it has stood in line, or is elsewhere than was asked first
 		j, err := s.Get(ctx, n.ID)
 		return j, r.bells, err
 	}

@@ -104,7 +104,7 @@ func testBilling(t *testing.T, b bench) {
 // No worker runs for longer than the record would live: as long as it is harvested
 // it names the slot, and stays.
 func testSlotOfExpired(t *testing.T, b bench) {
-	id := b.overdue(t, func(n *redisstore.NewJob) { n.Harvest, n.Retention = 200*time.Millisecond, time.Millisecond })
+	id := b.overdue(t, func(n *redisstore.NewJob) { n.Harvest, n.Retention = 3*time.Second, time.Millisecond })
 	for _, kind := range []string{"job:", "ev:"} {
 		if ttl := b.rdb.PTTL(t.Context(), "{tt}:"+kind+string(id)).Val(); ttl >= 0 {
 			t.Errorf("%s expires in %s", kind, ttl)

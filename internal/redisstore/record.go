@@ -49,6 +49,9 @@ func readJob(m map[string]string) (*job.Job, error) {
 		err = errors.Join(err, decode(m[mediaField(i)], &media))
 		j.Media = append(j.Media, media)
 	}
+	if m["upstream"] != "" { // where it is now, see job.Spec.Fallbacks
+		j.Spec.Upstream, j.Spec.UpstreamModel = m["upstream"], m["model"]
+	}
 	if err != nil {
 		return nil, fmt.Errorf("redisstore: record of job %s: %w", j.ID, err)
 	}

@@ -16,6 +16,7 @@ import (
 	"context"
 	"embed"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -90,19 +91,40 @@ type scripts struct {
 	earlier, left, position, turn, pause, expect *redis.Script
 }
 
+// parts are what stands in front of a script: all of them need the prelude, most of
+// those that run all the time nothing else.
+func parts(name string) []string {
+	switch name {
+	case "look", "claim", "begin", "progress", "stored", "claim_polls", "renew", "release", "defer", "unsettled", "archived", "expect", "left":
+		return []string{"prelude"}
+	case "accept", "earlier": // whether a request came before
+		return []string{"prelude", "pool", "lines", "life", "repeats"}
+	}
+	return []string{"prelude", "pool", "lines", "life"}
+}
+
+func newScript(name string) *redis.Script {
+	var text strings.Builder
+	for _, part := range append(parts(name), name) {
+		text.WriteString(luaFile(part))
+	}
+	return redis.NewScript(text.String())
+}
+
+// ScriptSHA is how a script is called on the wire, for whoever looks there.
+func ScriptSHA(name string) string { return newScript(name).Hash() }
+
 func loadScripts() scripts {
-	prelude := luaFile("prelude") + luaFile("pool") + luaFile("lines") + luaFile("life")
-	load := func(name string) *redis.Script { return redis.NewScript(prelude + luaFile(name)) }
-	asks := func(name string) *redis.Script { return redis.NewScript(prelude + luaFile("repeats") + luaFile(name)) }
+	load := newScript
 	return scripts{
 		look:   load("look"),
-		accept: asks("accept"), claim: load("claim"), begin: load("begin"), accepted: load("accepted"),
+		accept: load("accept"), claim: load("claim"), begin: load("begin"), accepted: load("accepted"),
 		notSent: load("not_sent"), rejected: load("rejected"), finish: load("finish"), progress: load("progress"),
 		ready: load("ready"), stored: load("stored"), claimPolls: load("claim_polls"), renew: load("renew"),
 		release: load("release"), sweep: load("sweep"), accounts: load("accounts"),
 		postpone: load("defer"), unsettled: load("unsettled"),
 		cancel: load("cancel"), canceled: load("canceled"), archived: load("archived"),
-		earlier: asks("earlier"), left: load("left"), position: load("position"), turn: load("switch"), pause: load("pause"), expect: load("expect"),
+		earlier: load("earlier"), left: load("left"), position: load("position"), turn: load("switch"), pause: load("pause"), expect: load("expect"),
 	}
 }
 

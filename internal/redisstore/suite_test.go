@@ -116,6 +116,10 @@ var suite = []struct {
 	{"ANewCredentialIsTried", testNewCredential},
 	{"NobodyWaitsForWhatIsTooFar", testFarCooldown},
 	{"WhatJobsTakeIsMeasured", testTook},
+	{"APlaceThatCannotServeIsPassedBy", testFallbackAtTheDoor},
+	{"ARefusedJobGoesOnElsewhere", testFallbackAfterRefusal},
+	{"ACoolUpstreamIsNotWaitedFor", testFallbackOfACoolOne},
+	{"ADeadWayIsLeft", testFallbackOfADeadWay},
 	{"TheFirstEstimateCounts", testExpect},
 }
 

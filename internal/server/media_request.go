@@ -36,7 +36,7 @@ func (s *Server) readMediaRequest(kind job.Kind, f fields) (mediaRequest, error)
 	if err != nil {
 		return r, err
 	}
-	r.spec = job.Spec{Kind: kind, Model: name, Upstream: model.Upstream, UpstreamModel: model.ID}
+	r.spec = job.Spec{Kind: kind, Model: name, Upstream: model.Upstream, UpstreamModel: model.ID, Fallbacks: model.Fallbacks}
 	if name == "" {
 		r.spec.Model = model.Name
 	}

@@ -28,6 +28,9 @@ type Model struct {
 	ID       string // the upstream's model id, or an endpoint id
 	Default  bool   // used when a request of this kind names no model
 
+	// Fallbacks are where else the model is to be had, in order. Not for chat.
+	Fallbacks []job.Place
+
 	// Ratios are the aspect ratios that callers may ask for, the default
 	// first. Empty for chat.
 	Ratios []string

@@ -10,13 +10,16 @@
 --       long ago a first try came in ms (0: it is none, or is not counted);
 --       what the job costs of its tenant's share, how many turns it waits longer than
 --       others (negative: less long), and its tenant's limits, 0 for none: jobs that
---       run, jobs a minute, jobs that wait; the class of jobs that take equally long
+--       run, jobs a minute, jobs that wait; the class of jobs that take equally long; the
+--       places where it may be had, in order, as JSON of {pool, model, upstream}, ""
+--       for the one alone
 -- Returns {"ok", bells, now ms, account ("" while it waits)}; {"unusable", {}, ms}
 -- when no account could serve the job before its deadline, with the ms until one
 -- can, or -1; {"full", {}} when the tenant has as many waiting as it may;
 -- {"exists"} when the id is taken: the reply of an earlier try was lost; or
 -- {"earlier"} when the request has its job: then nothing is written.
 local id, pool, model, tenant, kind = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[10]
+local upstream = ARGV[14]
 local grace, deadline = tonumber(ARGV[9]), now + tonumber(ARGV[7])
 local keep = tonumber(ARGV[7]) + tonumber(ARGV[8]) + tonumber(ARGV[15])
 if redis.call('EXISTS', job_key(id)) == 1 then return { 'exists', {} } end
@@ -28,6 +31,8 @@ if ARGV[11] ~= '' then
   redis.call('PEXPIRE', acct, keep)
   redis.call('PEXPIRE', P .. 'pool:' .. pool, keep)
 else
+  local place = ARGV[30] ~= '' and best_place(ARGV[30], kind, deadline, '')
+  if place then pool, model, upstream = place.pool, place.model, place.upstream end
   local at = soonest(pool, model, kind)
   if not at or at >= deadline then return { 'unusable', {}, at and at - now or -1 } end
 end
@@ -45,7 +50,7 @@ local most = tonumber(ARGV[28])
 if not acct and most > 0 and redis.call('SCARD', P .. 'waits:' .. tenant) >= most then return { 'full', {} } end
 if ARGV[11] ~= '' then redis.call('SET', P .. 'cred:' .. id, ARGV[13], 'PX', keep) end
 redis.call('HSET', job_key(id), 'id', id, 'tenant', tenant, 'spec', ARGV[5], 'secret', ARGV[6],
-  'pool', pool, 'model', model, 'kind', kind, 'upstream', ARGV[14], 'own', ARGV[11] ~= '' and 1 or 0, 'state', 'queued', 'phase', '',
+  'pool', pool, 'model', model, 'kind', kind, 'upstream', upstream, 'also', ARGV[30], 'own', ARGV[11] ~= '' and 1 or 0, 'state', 'queued', 'phase', '',
   'cost', ARGV[24], 'bias', ARGV[25], 'tag', acct and turn(pool) or '', 'ver', acct and 2 or 0, 'fence', 0, 'bell', acct and 1 or 0, 'tries', 0,
   'account', acct or '', 'owner', '', 'created', now, 'admitted', acct and now or '', 'class', ARGV[29], 'deadline', deadline, 'harvest_by', deadline + tonumber(ARGV[15]),
   'retention', ARGV[8], 'expires', deadline + tonumber(ARGV[8]))

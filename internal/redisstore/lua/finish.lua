@@ -14,6 +14,7 @@ if stage == '' then return { j[1] == state and 'done' or 'stale', {} } end
 if j[2] ~= token and not may_settle(id, token) then return { 'stale', {} } end
 local made = state == 'succeeded'
 local unsure = ARGV[8] == '1'
+may_be_made = unsure
 if not final(j[1]) then
   cancel_as(id, 'too_late', made and 'charged' or (unsure or ARGV[5] ~= '') and 'possible' or 'none')
   local extra = {}

@@ -49,6 +49,15 @@ local function unlease(id)
   redis.call('ZREM', P .. 'polls', id)
 end
 
+local may_be_made = false -- set where nobody knows whether the upstream has made anything
+
+-- refund_unmade gives back what an account's quota has counted for a job of which
+-- the upstream has made nothing.
+local function refund_unmade(id)
+  local j = get(id, 'account', 'kind', 'fence', 'answered', 'unsure')
+  if (j[1] or '') ~= '' and j[4] ~= j[3] and not j[5] and not may_be_made then refund(j[1], j[2]) end
+end
+
 -- finish ends a job for its caller: its log gets the last event, and its record
 -- waits for the archive. What the upstream may still be doing for it is named by
 -- rest ("" for nothing; see harvest_end for blind): then slot, lease and credential stay. Extra arguments
@@ -63,6 +72,7 @@ local function finish(id, state, kind, grace, rest, blind, ...)
   redis.call('HSET', job_key(id), 'state', state, 'phase', '', 'finished', now, 'expires', expires)
   event(id, kind, ...)
   redis.call('ZADD', P .. 'archive', now + grace, id)
+  if rest == '' and state ~= 'succeeded' then refund_unmade(id) end
   local ends = rest ~= '' and harvest_end(id, rest, blind) or 0
   if ends <= now then return over(id) end
   harvest(id, rest, ends)
@@ -92,9 +102,7 @@ end
 -- at the upstream, unless an earlier submission had an unknown outcome. It
 -- returns what finish does.
 local function cancel_unsent(id, grace)
-  local j = get(id, 'unsure', 'account', 'kind')
-  local unsure = j[1]
-  if not unsure and j[2] ~= '' then refund(j[2], j[3]) end
+  local unsure = get(id, 'unsure')[1]
   cancel_as(id, 'before_submit', unsure and 'possible' or 'none')
   return finish(id, 'canceled', 'job.canceled', grace, unsure and 'blind' or '', tonumber(unsure or '0'))
 end
@@ -135,6 +143,7 @@ local function unsent(id, grace)
       return 'over', nil
     end
     if j[2] and not unsure then redis.call('HSET', job_key(id), 'cancel_billing', 'none') end
+    refund_unmade(id)
     redis.call('ZADD', P .. 'archive', now + grace, id)
     return 'over', over(id)
   end

@@ -114,6 +114,47 @@ local function leave(id)
   if redis.call('SREM', P .. 'busy:' .. j[1], id) == 1 and redis.call('EXISTS', P .. 'held:' .. j[1]) == 1 then promote(j[1]) end
 end
 
+-- able tells whether a pool serves a model now, if perhaps not at once: to be busy
+-- is no reason to go elsewhere.
+local function able(pool, model, kind)
+  local at = soonest(pool, model, kind)
+  return at and at <= now and not closed(pool)
+end
+
+-- best_place gives the first of some places (JSON) that serves now, or else the
+-- first that will in time; nil if there is none. The pool `but` does not count.
+local function best_place(places, kind, deadline, but)
+  local later
+  for _, p in ipairs(cjson.decode(places)) do
+    if p.pool ~= but then
+      local at = soonest(p.pool, p.model, kind)
+      if at and at < deadline then
+        if able(p.pool, p.model, kind) then return p end
+        later = later or p
+      end
+    end
+  end
+  return later
+end
+
+-- elsewhere moves a job for which nothing was created to another of its places, and
+-- tells which pool it waits in now. With `must` one where it has to wait will do;
+-- else it stays (nil) unless the other one serves now.
+local function elsewhere(id, must)
+  local j = get(id, 'also', 'pool', 'kind', 'deadline', 'tenant', 'cost', 'bias', 'account')
+  if (j[1] or '') == '' then return nil end
+  local p = best_place(j[1], j[3], tonumber(j[4]), j[2])
+  if not p or not (must or able(p.pool, p.model, j[3])) then return nil end
+  refund(j[8], j[3])
+  give_back(id)
+  wait_no_more(id)
+  redis.call('ZREM', P .. 'bells', id)
+  redis.call('HSET', job_key(id), 'state', 'queued', 'owner', '', 'account', '', 'tries', 0, 'pool', p.pool, 'model', p.model, 'upstream', p.upstream)
+  event(id, 'job.progress')
+  enter(id, p.pool, p.model, j[5], tag(p.pool, j[5], tonumber(j[6]), tonumber(j[7])))
+  return p.pool
+end
+
 -- place gives a job at the head of a lane its slot.
 local function place(id, pool, acct, at, grace)
   local j = get(id, 'model', 'kind', 'tenant')

@@ -22,7 +22,12 @@ end
 local most, tries = tonumber(ARGV[5]), 1
 if most > 0 then
   tries = redis.call('HINCRBY', job_key(id), 'tries', 1)
-  if tries >= most then return { 'spent', {} } end
+  if tries >= most then
+    local from = get(id, 'pool')[1]
+    local other = ARGV[7] == '' and elsewhere(id, true)
+    if other then return { 'ok', admit(other, 16, grace, admit(from, 16, grace, {})) } end
+    return { 'spent', {} }
+  end
 end
 local delay = tonumber(ARGV[4]) * 2 ^ (tries - 1)
 redis.call('HSET', job_key(id), 'state', 'queued', 'owner', '')

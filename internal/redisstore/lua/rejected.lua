@@ -15,13 +15,18 @@ if ms < 0 and j[5] == '1' then return { 'spent', {} } end -- the caller's own: t
 if ARGV[12] ~= '1' or not alike(j[2], j[1], cause, floor, cap) then
   cool(j[1], ARGV[5] == 'model' and j[3] or '', cause, ms, floor, cap, ARGV[11])
 end
-refund(j[1], j[6])
 local word, pool = unsent(id, grace)
 if word then return { word, pool and admit(pool, 16, grace, {}) or {} } end
+local again = soonest(j[2], j[3], j[6])
+local here = again and again < tonumber(j[7])
+if not here or not able(j[2], j[3], j[6]) then
+  local other = elsewhere(id, not here)
+  if other then return { 'ok', admit(other, 16, grace, admit(j[2], 16, grace, {})) } end
+end
 local most = tonumber(ARGV[9])
 if most > 0 and redis.call('HINCRBY', job_key(id), 'tries', 1) >= most then return { 'spent', {} } end
-local again = soonest(j[2], j[3], j[6])
-if not again or again >= tonumber(j[7]) then return { 'spent', {} } end
+if not here then return { 'spent', {} } end
+refund(j[1], j[6])
 give_back(id)
 redis.call('ZREM', P .. 'bells', id)
 redis.call('HSET', job_key(id), 'state', 'queued', 'owner', '', 'account', '')
