@@ -12,7 +12,6 @@ import (
 
 	"github.com/tintypehq/tintype/internal/crash"
 	"github.com/tintypehq/tintype/internal/e2e/wire"
-
 	"github.com/tintypehq/tintype/internal/redisstore"
 )
 

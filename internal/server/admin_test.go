@@ -77,7 +77,7 @@ func TestAdminDoor(t *testing.T) {
 func TestAdminAccounts(t *testing.T) {
 	t.Parallel()
 	h := operated(t)
-	one := pooledOne("a1", 1)
+	one := pooledOne(1)
 	one.Note, one.Kinds = "first", map[string]account.KindLimits{"image": {Daily: 5}}
 	h.must(h.store.SyncAccounts(t.Context(), "ark", []account.Account{one}))
 	state := func(want string) tintype.AdminAccount {

@@ -45,7 +45,7 @@ func TestETA(t *testing.T) {
 		t.Errorf("19 jobs tell nothing: %+v", j.ETA)
 	}
 	h := open(t)
-	h.must(h.store.SyncAccounts(t.Context(), "ark", []account.Account{pooledOne("a1", 2)}))
+	h.must(h.store.SyncAccounts(t.Context(), "ark", []account.Account{pooledOne(2)}))
 	h.measure(took...)
 	running, _, first := h.create(images, `{"prompt":"x"}`), h.create(images, `{"prompt":"x"}`), h.create(images, `{"prompt":"x"}`)
 	third := func() job.ID { h.create(images, `{"prompt":"x"}`); return h.create(images, `{"prompt":"x"}`) }()

@@ -228,11 +228,11 @@ func pooled(id string) account.Account {
 	return account.Account{ID: id, Upstream: "ark", Secret: account.NewSecret("sim-" + id), MaxInFlight: 100}
 }
 
-// none is no account; pooledOne one with few slots.
+// none is no account; pooledOne the first with few slots.
 var none []account.Account
 
-func pooledOne(id string, slots int) account.Account {
-	a := pooled(id)
+func pooledOne(slots int) account.Account {
+	a := pooled("a1")
 	a.MaxInFlight = slots
 	return a
 }

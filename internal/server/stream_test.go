@@ -182,7 +182,7 @@ func TestVideoStreamShowsProgress(t *testing.T) {
 func TestHeartbeatOfChunks(t *testing.T) {
 	t.Parallel()
 	h := open(t, waiting(server.Wait{Beat: 10 * ms}))
-	h.must(h.store.SyncAccounts(t.Context(), "ark", append(none, pooledOne("a1", 1))))
+	h.must(h.store.SyncAccounts(t.Context(), "ark", append(none, pooledOne(1))))
 	h.create(videos, `{"prompt":"holds the only slot"}`)
 	h.create(videos, `{"prompt":"waits before"}`)
 	_, fs := h.stream(http.MethodPost, videos, `{"prompt":"x","stream":true}`)
@@ -267,7 +267,7 @@ func TestEvents(t *testing.T) {
 func TestEventsTellThePlace(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	h.must(h.store.SyncAccounts(t.Context(), "ark", []account.Account{pooledOne("a1", 1)}))
+	h.must(h.store.SyncAccounts(t.Context(), "ark", []account.Account{pooledOne(1)}))
 	var id job.ID
 	for range 3 { // the first one takes the only slot
 		id = h.create(videos, `{"prompt":"x"}`)
