@@ -7,12 +7,10 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/tintypehq/tintype/internal/config"
 	"github.com/tintypehq/tintype/internal/fetch"
-	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/upstream"
 	"github.com/tintypehq/tintype/internal/upstream/ark"
 	"github.com/tintypehq/tintype/internal/upstream/openai"
@@ -118,66 +116,6 @@ func arkConfig(c *config.Config, u config.Upstream) ark.Config {
 		}
 	}
 	return out
-}
-
-// modelTable fills the configured models with what their families can do.
-func modelTable(c *config.Config) ([]upstream.Model, error) {
-	out := make([]upstream.Model, 0, len(c.Models))
-	foreign := map[string]config.OpenAI{}
-	for _, u := range c.Upstreams {
-		if u.Driver == config.OpenAIDriver {
-			foreign[u.Name] = u.OpenAI
-		}
-	}
-	for _, m := range c.Models {
-		model := upstream.Model{
-			Name: m.Name, Aliases: m.Aliases, Kind: upstream.ModelKind(m.Kind), Upstream: m.Upstream, ID: m.ID,
-			Default: m.Default, Ratios: m.Ratios, Thinking: string(m.Thinking),
-		}
-		for _, f := range m.Fallbacks {
-			model.Fallbacks = append(model.Fallbacks, job.Place{Upstream: f.Upstream, UpstreamModel: f.ID})
-		}
-		if o, ok := foreign[m.Upstream]; ok {
-			openaiModel(&model, o)
-		} else if m.Kind != config.ChatModel {
-			p, ok := ark.ProfileOf(m.ID, ark.Family(m.Family))
-			if !ok {
-				return nil, fmt.Errorf("models: %q: its family is not known; set models[].family", m.Name)
-			}
-			p.Fill(&model)
-		}
-		out = append(out, model)
-	}
-	return out, nil
-}
-
-// openaiModel fills in what a model of an OpenAI-compatible upstream can do, as far
-// as the settings tell.
-func openaiModel(m *upstream.Model, o config.OpenAI) {
-	sizes, usual := o.ImageSizes, openai.ImageRatios()
-	if m.Kind == upstream.VideoModel {
-		sizes, usual = o.VideoSizes, openai.VideoRatios()
-	}
-	switch {
-	case m.Kind == upstream.ChatModel || len(m.Ratios) > 0:
-	case len(sizes) > 0:
-		for _, text := range sizes {
-			ratio, _, _ := strings.Cut(text, "=")
-			m.Ratios = append(m.Ratios, ratio)
-		}
-	default:
-		m.Ratios = usual
-	}
-	switch m.Kind {
-	case upstream.ImageModel:
-		m.MaxCount = o.MaxImages
-		if o.Has(config.EditsEndpoint) {
-			m.ReferenceImages, m.NeedsImage = 1, !o.Has(config.ImagesEndpoint)
-		}
-	case upstream.VideoModel:
-		m.ReferenceImages = 1
-	case upstream.ChatModel:
-	}
 }
 
 // privateSpace is every address; see config.Upstream.AllowPrivate.

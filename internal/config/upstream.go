@@ -171,8 +171,7 @@ type Model struct {
 
 	// Fallbacks are where else it is to be had, in order: taken when the upstream
 	// before cannot serve a job, and only while nothing was created for it. Callers
-	// may ask for what the first can; a fallback should be able to do the same. Not
-	// for chat.
+	// may ask for what all of them can. Not for chat.
 	Fallbacks []Fallback `yaml:"fallbacks"`
 
 	// Family is which model this is, as far as its abilities go. Empty: told

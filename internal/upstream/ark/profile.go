@@ -142,6 +142,10 @@ func ProfileOf(id string, family Family) (Profile, bool) {
 	return profileOf(f), true
 }
 
+// ProfileOfAny is what every model of a kind can do, for one whose family nobody
+// has named.
+func ProfileOfAny(kind upstream.ModelKind) Profile { return fallback(kind) }
+
 // familyOf finds the family that an id begins with, after the vendor's prefix;
 // only a date may follow it.
 func familyOf(id string) Family {
