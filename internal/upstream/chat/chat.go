@@ -168,7 +168,7 @@ func (c *Client) rewrite(ans wire.Answer, raw []byte, r upstream.ChatRequest) (j
 	o.Key("choices")
 	writeChoices(o, in.choices)
 	if rawjson.IsNull(in.usage) {
-		writeUsage(o, countMessages(r.Body["messages"]), countChoices(in.choices))
+		writeUsage(o, CountMessages(r.Body["messages"]), countChoices(in.choices))
 	} else {
 		o.Raw("usage", in.usage)
 	}

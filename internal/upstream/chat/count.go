@@ -6,10 +6,10 @@ import (
 	"github.com/tintypehq/tintype/internal/upstream/rawjson"
 )
 
-// countText estimates the tokens of a text for an answer that came without
+// CountText estimates the tokens of a text for an answer that came without
 // usage: four letters of a Latin script to a token, three characters of another
 // to two.
-func countText(b []byte) int64 {
+func CountText(b []byte) int64 {
 	var latin, other int64
 	for i := 0; i < len(b); {
 		if b[i] < utf8.RuneSelf {
@@ -24,8 +24,8 @@ func countText(b []byte) int64 {
 	return (latin+3)/4 + (other*2+2)/3
 }
 
-// countMessages estimates the tokens of a request's texts. Images count nothing.
-func countMessages(messages []byte) int64 {
+// CountMessages estimates the tokens of a request's texts. Images count nothing.
+func CountMessages(messages []byte) int64 {
 	var n int64
 	for message := range rawjson.Elements(messages) {
 		for key, value := range rawjson.Fields(message) {
@@ -40,13 +40,13 @@ func countMessages(messages []byte) int64 {
 // countContent reads a string, or the text parts of a list.
 func countContent(content []byte) int64 {
 	if len(content) > 1 && content[0] == '"' {
-		return countText(content[1 : len(content)-1])
+		return CountText(content[1 : len(content)-1])
 	}
 	var n int64
 	for part := range rawjson.Elements(content) {
 		for key, value := range rawjson.Fields(part) {
 			if string(key) == "text" && len(value) > 1 {
-				n += countText(value[1 : len(value)-1])
+				n += CountText(value[1 : len(value)-1])
 			}
 		}
 	}
@@ -71,7 +71,7 @@ func countSaid(said []byte) int64 {
 	var n int64
 	for key, value := range rawjson.Fields(said) {
 		if (string(key) == "content" || string(key) == "reasoning_content") && len(value) > 2 && value[0] == '"' {
-			n += countText(value[1 : len(value)-1])
+			n += CountText(value[1 : len(value)-1])
 		}
 	}
 	return n

@@ -173,7 +173,7 @@ func (s *stream) closing() ([]byte, error) {
 	s.usageSeen = true
 	o := s.begin(object{})
 	o.Raw("choices", []byte("[]"))
-	writeUsage(o, countMessages(s.request.Body["messages"]), s.tokens)
+	writeUsage(o, CountMessages(s.request.Body["messages"]), s.tokens)
 	return s.emit(o), nil
 }
 

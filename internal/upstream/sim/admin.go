@@ -53,7 +53,8 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 }
 
 const helpHead = `Tintype's simulator: an upstream to test against. It speaks Volcengine Ark under /api/v3, and
-OpenAI's protocol with new-api's call for videos under /openai/v1.
+OpenAI's protocol with new-api's call for videos under /openai/v1, and that of Doubao's web
+site under /doubaoweb, where the cookie sessionid is the key.
 
 Keys: any that begins with "sim-" is valid; "sim-limited" is always answered 429 with
 Retry-After; every other is answered 401.

@@ -14,6 +14,7 @@
 //	desk      what protocols have in common: how a call is taken and written down
 //	ark       the protocol of Volcengine Ark
 //	openai    OpenAI's, and new-api's for videos, under /openai/v1/
+//	doubaoweb that of Doubao's web site, under /doubaoweb/
 //
 // Any key that begins with "sim-" is valid, "sim-limited" is always over its
 // limit, every other key is unknown. GET /_sim/ says what a running simulator
@@ -31,6 +32,7 @@ import (
 	"github.com/tintypehq/tintype/internal/upstream/sim/ark"
 	"github.com/tintypehq/tintype/internal/upstream/sim/clock"
 	"github.com/tintypehq/tintype/internal/upstream/sim/desk"
+	"github.com/tintypehq/tintype/internal/upstream/sim/doubaoweb"
 	"github.com/tintypehq/tintype/internal/upstream/sim/faults"
 	"github.com/tintypehq/tintype/internal/upstream/sim/ledger"
 	"github.com/tintypehq/tintype/internal/upstream/sim/media"
@@ -154,6 +156,9 @@ func New(cfg Config) *Simulator {
 	}
 	s.ark = ark.New(ark.Config{Desk: front, VisibilityLag: cfg.VisibilityLag, Endpoints: cfg.Endpoints})
 	s.mux.Handle(openai.Prefix, openai.New(front))
+	web := doubaoweb.New(front, cfg.MaxTasks)
+	s.mux.Handle(doubaoweb.Prefix, web)
+	s.mux.Handle(doubaoweb.UploadPrefix, web)
 	s.mux.Handle(media.Prefix, store)
 	s.mux.Handle("/_sim/", s.admin())
 	s.mux.HandleFunc("GET /ping", ping)

@@ -43,7 +43,7 @@ type Call struct {
 	URL    string
 	Secret account.Secret
 	Accept string
-	Header http.Header // further headers; may be nil
+	Header http.Header // further headers, also in place of ours; one without a value is not sent; may be nil
 	Trace  string      // X-Client-Request-Id; means nothing to the upstream
 	Via    *http.Transport
 
@@ -108,8 +108,8 @@ func (c Call) request(ctx context.Context) (*http.Request, error) {
 	}
 	h := req.Header
 	h["Authorization"] = []string{"Bearer " + c.Secret.Reveal()}
-	maps.Copy(h, c.Header)
 	h["User-Agent"] = []string{"tintype"}
+	maps.Copy(h, c.Header)
 	h["Accept"] = []string{c.Accept}
 	if c.Body != nil {
 		req.ContentLength = int64(len(c.Body))

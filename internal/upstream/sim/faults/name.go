@@ -51,6 +51,34 @@ const (
 	NoLength Name = "nolength" // no Content-Length, no Range
 )
 
+// The faults of Doubao's web protocol, which no other one plays.
+const (
+	WebBlock     Name = "web-block"     // an error frame, 710022002: too often
+	WebRisk      Name = "web-risk"      // an error frame, 710022004: a human is wanted
+	WebStrange   Name = "web-strange"   // an error frame with a code that nobody knows
+	WebWAF       Name = "web-waf"       // 403 with an HTML page
+	WebJSON      Name = "web-json"      // JSON with a code in place of the stream
+	WebNoAck     Name = "web-noack"     // a stream without the frame that accepts
+	WebNoEnd     Name = "web-noend"     // a whole answer without the last frame
+	WebUnknown   Name = "web-unknown"   // events and types of content that nobody knows in between
+	WebOneWrite  Name = "web-onewrite"  // all frames in one write
+	WebSplit     Name = "web-split"     // one byte a write
+	WebHeartbeat Name = "web-heartbeat" // heartbeats alone for a time (60s), then the answer
+	WebCount     Name = "web-count"     // so many images
+	WebLate      Name = "web-late"      // images are not in the stream, only in the history
+	WebOld       Name = "web-old"       // images in the older form
+	WebAfter     Name = "web-after"     // an error frame behind the acceptance, nothing is made
+	WebTask      Name = "web-task"      // a video's stream names a task with a stream of its own
+	WebNoLink    Name = "web-nolink"    // a finished video has no link for a time (5s)
+	WebForeign   Name = "web-foreign"   // the history holds another job's creation, too
+	WebCode      Name = "web-code"      // the history answers with a code that nobody knows
+	WebPaywall   Name = "web-paywall"   // the history asks to pay
+	WebRefusal   Name = "web-refusal"   // the history has a refusal in words, and no creation
+	WebDenied    Name = "web-denied"    // an upload is not prepared
+	WebCRC       Name = "web-crc"       // an upload's checksum is said to be wrong
+	WebURI       Name = "web-uri"       // an upload is not committed
+)
+
 // takes says what kind of value a fault has.
 type takes string
 
@@ -92,7 +120,7 @@ type definition struct {
 }
 
 var (
-	anyOp   = []Op{Submit, Create, Chat, Get, List, Delete, Media}
+	anyOp   = []Op{Submit, Create, Chat, Get, List, Delete, Media, Upload}
 	submits = []Op{Submit, Create, Chat}
 	creates = []Op{Submit, Create}
 )
@@ -128,6 +156,31 @@ var names = map[Name]definition{
 	Expired:  {Get, []Op{Get, Submit, Create}, takesNothing, "the first media link has expired"},
 	Stall:    {Media, []Op{Media}, takesNothing, "the media stops midway"},
 	NoLength: {Media, []Op{Media}, takesNothing, "media without Content-Length and Range"},
+
+	WebBlock:     {Submit, submits, takesNothing, "web: error frame 710022002, asked too often"},
+	WebRisk:      {Submit, submits, takesNothing, "web: error frame 710022004, a human is wanted"},
+	WebStrange:   {Submit, submits, takesNothing, "web: error frame with an unknown code"},
+	WebWAF:       {Submit, anyOp, takesNothing, "web: 403 with an HTML page"},
+	WebJSON:      {Submit, submits, takesNothing, "web: JSON with a code in place of the stream"},
+	WebNoAck:     {Submit, submits, takesNothing, "web: a stream without its first frame"},
+	WebNoEnd:     {Submit, submits, takesNothing, "web: a stream without its last frame"},
+	WebUnknown:   {Submit, submits, takesNothing, "web: unknown events and contents in between"},
+	WebOneWrite:  {Submit, submits, takesNothing, "web: all frames in one write"},
+	WebSplit:     {Submit, submits, takesNothing, "web: one byte a write"},
+	WebHeartbeat: {Submit, submits, takesTime, "web: only heartbeats for a while (60s)"},
+	WebCount:     {Submit, creates, takesNumber, "web: so many images"},
+	WebLate:      {Submit, creates, takesNothing, "web: images only in the history"},
+	WebOld:       {Submit, creates, takesNothing, "web: images in the older form"},
+	WebAfter:     {Submit, creates, takesNothing, "web: an error behind the acceptance"},
+	WebTask:      {Submit, creates, takesNothing, "web: a video with a task's stream"},
+	WebNoLink:    {Get, []Op{Get}, takesTime, "web: a finished video without a link for a while (5s)"},
+	WebForeign:   {Get, []Op{Get}, takesNothing, "web: another job's creation in the history"},
+	WebCode:      {Get, []Op{Get}, takesNothing, "web: the history answers with an unknown code"},
+	WebPaywall:   {Get, []Op{Get}, takesNothing, "web: the history asks to pay"},
+	WebRefusal:   {Get, []Op{Get}, takesNothing, "web: the history has a refusal in words"},
+	WebDenied:    {Upload, []Op{Upload}, takesNothing, "web: an upload is not prepared"},
+	WebCRC:       {Upload, []Op{Upload}, takesNothing, "web: an upload's checksum is refused"},
+	WebURI:       {Upload, []Op{Upload}, takesNothing, "web: an upload is not committed"},
 }
 
 // Names are the known names, sorted.

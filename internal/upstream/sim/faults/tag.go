@@ -32,6 +32,7 @@ const (
 	List   Op = "list"   // asking for tasks, or for models
 	Delete Op = "delete" // cancelling or deleting a task
 	Media  Op = "media"  // reading a media link
+	Upload Op = "upload" // handing over an image before a submission; it has no prompt, so by rules alone
 )
 
 // Fault is one thing that goes wrong, or one wish about the result.
