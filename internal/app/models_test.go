@@ -15,7 +15,8 @@ func TestPlacesOfAModel(t *testing.T) {
 	table := func(models ...config.Model) *config.Config {
 		return &config.Config{
 			Upstreams: []config.Upstream{
-				{Name: "ark", Driver: config.ArkDriver}, {Name: "other", Driver: config.ArkDriver},
+				{Name: "ark", Driver: config.ArkDriver},
+				{Name: "other", Driver: config.ArkDriver},
 				{Name: "studio", Driver: config.OpenAIDriver, OpenAI: config.OpenAI{Endpoints: []config.Endpoint{images, edits}, MaxImages: 4}},
 			},
 			Models: models,
