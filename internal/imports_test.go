@@ -73,7 +73,7 @@ var allowed = map[string][]string{
 	"internal/app": {
 		"internal/account", "internal/archive", "internal/blob", "internal/blob/fileblob", "internal/blob/s3blob", "internal/config",
 		"internal/fault", "internal/fetch", "internal/job", "internal/queue", "internal/redisstore", "internal/server",
-		"internal/telemetry", "internal/upstream", "internal/upstream/ark", "internal/upstream/openai", "internal/upstream/sim/...", "internal/worker",
+		"internal/telemetry", "internal/upstream", "internal/upstream/ark", "internal/upstream/doubaoweb", "internal/upstream/openai", "internal/upstream/sim/...", "internal/worker",
 	},
 	"internal/cli/terminal": {},
 	"internal/demo":         {"internal/account", "internal/app", "internal/cli/terminal", "internal/config", "internal/probe", "pkg/tintype"},

@@ -41,8 +41,13 @@ func modelTable(c *config.Config) ([]upstream.Model, error) {
 // fill notes in a model what it can do; false if that is not known.
 func fill(c *config.Config, m *upstream.Model, family config.Family) bool {
 	for _, u := range c.Upstreams {
-		if u.Name == m.Upstream && u.Driver == config.OpenAIDriver {
+		switch {
+		case u.Name != m.Upstream:
+		case u.Driver == config.OpenAIDriver:
 			openaiModel(m, u.OpenAI)
+			return true
+		case u.Driver == config.DoubaoWeb:
+			webModel(m)
 			return true
 		}
 	}
@@ -64,6 +69,21 @@ func familyAt(c *config.Config, f config.Fallback) config.Family {
 		}
 	}
 	return ""
+}
+
+// webModel fills in what Doubao's web chat is known to make.
+func webModel(m *upstream.Model) {
+	switch m.Kind {
+	case upstream.ChatModel:
+		return
+	case upstream.ImageModel:
+		m.ReferenceImages = 4
+	case upstream.VideoModel:
+		m.ReferenceImages = 1
+	}
+	if len(m.Ratios) == 0 {
+		m.Ratios = []string{"1:1", "16:9", "9:16", "4:3", "3:4"}
+	}
 }
 
 // openaiModel fills in what a model of an OpenAI-compatible upstream can do, as far

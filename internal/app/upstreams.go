@@ -7,12 +7,16 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
+	"strings"
 	"time"
 
+	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/config"
 	"github.com/tintypehq/tintype/internal/fetch"
 	"github.com/tintypehq/tintype/internal/upstream"
 	"github.com/tintypehq/tintype/internal/upstream/ark"
+	"github.com/tintypehq/tintype/internal/upstream/doubaoweb"
 	"github.com/tintypehq/tintype/internal/upstream/openai"
 	"github.com/tintypehq/tintype/internal/upstream/sim"
 )
@@ -56,10 +60,46 @@ type driver interface {
 }
 
 func openDriver(c *config.Config, u config.Upstream) (driver, error) {
-	if u.Driver == config.OpenAIDriver {
+	switch u.Driver {
+	case config.OpenAIDriver:
 		return openai.New(openaiConfig(c, u))
+	case config.DoubaoWeb:
+		return openWeb(c, u)
+	case config.ArkDriver, config.SimDriver:
 	}
 	return ark.New(arkConfig(c, u))
+}
+
+func openWeb(c *config.Config, u config.Upstream) (driver, error) {
+	var changes []byte
+	if u.Profile != "" {
+		var err error
+		if changes, err = os.ReadFile(u.Profile); err != nil {
+			return nil, fmt.Errorf("profile: %w", err)
+		}
+	}
+	profile, err := doubaoweb.ParseProfile(changes)
+	if err != nil {
+		return nil, err
+	}
+	extras := map[string]doubaoweb.Extras{}
+	for _, a := range u.Accounts {
+		extras[a.ID] = doubaoweb.Extras{Cookies: pairs(a.Cookies), Headers: pairs(a.Headers), Query: pairs(a.Query)}
+	}
+	return doubaoweb.New(doubaoweb.Config{
+		Profile: profile, BaseURL: u.BaseURL, Extras: extras, ImageTimeout: c.Image.SubmitTimeout, VideoTimeout: c.Video.SubmitTimeout,
+		StatusTimeout: c.Video.Poll.Timeout, ChatHeaderTimeout: c.Chat.HeaderTimeout, ChatIdleTimeout: c.Chat.IdleTimeout,
+	})
+}
+
+// pairs reads texts "name=value".
+func pairs(list []account.Secret) map[string]account.Secret {
+	out := map[string]account.Secret{}
+	for _, pair := range list {
+		name, value, _ := strings.Cut(pair.Reveal(), "=")
+		out[name] = account.NewSecret(value)
+	}
+	return out
 }
 
 func openaiConfig(c *config.Config, u config.Upstream) openai.Config {

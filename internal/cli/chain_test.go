@@ -85,3 +85,72 @@ func isCode(err error, code tintype.Code) bool {
 	e, ok := errors.AsType[*tintype.APIError](err)
 	return ok && e.Code == code
 }
+
+// TestWeb runs the service on sessions of Doubao's web chat, as the simulator speaks
+// it: media, chat, a refused prompt, and a dead session.
+func TestWeb(t *testing.T) {
+	t.Parallel()
+	sim := serve(t, nil, "sim", "--addr", "127.0.0.1:0", "--image-time", "0s", "--video-time", "200ms")
+	simURL := regexp.MustCompile(`http://[0-9.:]+`).FindString(sim.until("address"))
+	sim.until("OpenAI(")
+	dir := t.TempDir()
+	const key = "tt_operator_0123456789"
+	files := map[string]string{
+		"profile.yaml": "media_hosts: [127.0.0.1]\n",
+		"web.yaml": fmt.Sprintf(`
+auth: {keys: [{name: op, key: %s, scopes: [admin, generate, read]}]}
+video: {poll: {first: 100ms, interval: 100ms}}
+upstreams:
+- name: web
+  driver: doubaoweb
+  base_url: %s/doubaoweb
+  allow_private: true
+  profile: %s
+  accounts:
+  - {id: dead, key: "sessionid=nobody; ttwid=x"}
+  - {id: own, key: sim-session, cookies: ["ttwid=y"], headers: ["User-Agent=a browser"], query: ["device_id=7"]}
+models:
+- {name: talker, kind: chat, id: doubao}
+- {name: painter, kind: image, id: Seedream 4.0}
+- {name: filmer, kind: video, id: seedance_v2.0}
+`, key, simURL, filepath.Join(dir, "profile.yaml")),
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := serve(t, nil, "run", "--addr", "127.0.0.1:0", "--data", t.TempDir(), "--config", filepath.Join(dir, "web.yaml"))
+	base := regexp.MustCompile(`http://[0-9.:]+`).FindString(s.until("API"))
+	s.until("for 7 days.")
+	client, err := tintype.NewClient(base, tintype.WithKey(key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, prompt := range []string{"a lighthouse", "a mole"} { // one of them meets the dead session
+		image, err := client.Image(t.Context(), tintype.ImageRequest{Prompt: prompt, Ratio: "16:9"})
+		if err != nil {
+			t.Fatalf("image: %v", err)
+		}
+		checkMedia(t, client, image.ID, image.Data[0].URL)
+	}
+	film, err := client.Video(t.Context(), tintype.VideoRequest{Prompt: "a boat"})
+	if err != nil {
+		t.Fatalf("video: %v", err)
+	}
+	checkMedia(t, client, film.ID, film.Data[0].URL)
+	chat, err := client.Chat(t.Context(), tintype.ChatRequest{Messages: []tintype.ChatMessage{tintype.UserMessage("hello")}})
+	if err != nil || chat.Text() == "" {
+		t.Errorf("chat: %+v, %v", chat, err)
+	}
+	if _, err := client.Image(t.Context(), tintype.ImageRequest{Prompt: "a lighthouse sim:reject"}); !isCode(err, tintype.CodeContentPolicy) {
+		t.Errorf("a refused prompt: %v", err)
+	}
+	accounts, err := client.Accounts(t.Context())
+	if err != nil || len(accounts) != 2 || accounts[0].State != "parked" || accounts[0].Cause != "auth" || accounts[1].State != "healthy" {
+		t.Errorf("%+v, %v", accounts, err)
+	}
+	s.end()
+	sim.end()
+	http.DefaultClient.CloseIdleConnections()
+}

@@ -69,7 +69,7 @@ func upstreams(c *config.Config) string {
 		switch u.Driver {
 		case config.SimDriver:
 			all = append(all, "the simulator: it draws landscapes, costs nothing and needs no key")
-		case config.ArkDriver, config.OpenAIDriver:
+		case config.ArkDriver, config.OpenAIDriver, config.DoubaoWeb:
 			all = append(all, fmt.Sprintf("%s at %s, %s", u.Name, u.BaseURL, count(len(u.Accounts), "account")))
 		}
 	}

@@ -23,9 +23,20 @@ func (c *Config) withoutAccounts() Config {
 	out := *c
 	out.Upstreams = append([]Upstream(nil), c.Upstreams...)
 	for i := range out.Upstreams {
-		out.Upstreams[i].Accounts = nil
+		out.Upstreams[i].Accounts = extrasOnly(out.Upstreams[i].Accounts)
 		if out.Upstreams[i].Driver == SimDriver {
 			out.Upstreams[i].BaseURL = "" // told by the simulator when it has started
+		}
+	}
+	return out
+}
+
+// extrasOnly gives what of accounts counts from the next start on only.
+func extrasOnly(accounts []Account) []Account {
+	var out []Account
+	for _, a := range accounts {
+		if len(a.Cookies)+len(a.Headers)+len(a.Query) > 0 {
+			out = append(out, Account{ID: a.ID, Cookies: a.Cookies, Headers: a.Headers, Query: a.Query})
 		}
 	}
 	return out

@@ -1,6 +1,11 @@
 package config
 
-import "time"
+import (
+	"strings"
+	"time"
+
+	"github.com/tintypehq/tintype/internal/account"
+)
 
 func (l *loader) checkUpstreams() {
 	c := l.cfg
@@ -16,6 +21,9 @@ func (l *loader) checkUpstreams() {
 		}
 		l.checkBaseURL(path, u)
 		l.checkOpenAI(path, u)
+		if u.Profile != "" && u.Driver != DoubaoWeb {
+			l.report(path+".profile", "has an effect with the driver doubaoweb alone")
+		}
 		for j, a := range u.Accounts {
 			at := index(path+".accounts", j)
 			l.checkAccount(at, u, a)
@@ -31,6 +39,11 @@ func (l *loader) checkUpstreams() {
 func (l *loader) checkBaseURL(path string, u Upstream) {
 	at := path + ".base_url"
 	switch u.Driver {
+	case DoubaoWeb:
+		if u.BaseURL == "" {
+			return
+		}
+		fallthrough
 	case ArkDriver, OpenAIDriver:
 		if base := l.checkURL(at, u.BaseURL); base != nil && base.Scheme == "http" && !u.AllowPrivate {
 			l.report(at, "must begin with https://, since keys are sent to it; http:// needs allow_private: true")
@@ -50,7 +63,11 @@ func (l *loader) checkAccount(path string, u Upstream, a Account) {
 	if l.require(path+".id", a.ID == "", "") {
 		l.checkName(path+".id", a.ID)
 	}
-	if l.require(path+".key", a.Key.IsZero(), "") && !printable(a.Key.Reveal()) {
+	key := a.Key.Reveal()
+	if u.Driver == DoubaoWeb { // a cookie string has spaces
+		key = strings.ReplaceAll(key, " ", "")
+	}
+	if l.require(path+".key", a.Key.IsZero(), "") && !printable(key) {
 		l.report(path+".key", "must not hold spaces, line ends or characters outside of ASCII")
 	}
 	if _, err := time.Parse("15:04", a.QuotaReset); err != nil {
@@ -58,6 +75,16 @@ func (l *loader) checkAccount(path string, u Upstream, a Account) {
 	}
 	if _, err := time.LoadLocation(a.QuotaZone); err != nil {
 		l.report(path+".quota_zone", "is no time zone; write UTC or a name such as Asia/Shanghai")
+	}
+	for name, list := range map[string][]account.Secret{"cookies": a.Cookies, "headers": a.Headers, "query": a.Query} {
+		if len(list) > 0 && u.Driver != DoubaoWeb {
+			l.report(path+"."+name, "has an effect with the driver doubaoweb alone")
+		}
+		for i, pair := range list {
+			if key, value, ok := strings.Cut(pair.Reveal(), "="); !ok || key == "" || value == "" {
+				l.report(index(path+"."+name, i), "must be a text \"name=value\"")
+			}
+		}
 	}
 	served := l.modelIDs(u.Name)
 	known := unique{}

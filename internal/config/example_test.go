@@ -20,6 +20,7 @@ func exampleEnvironment() []string {
 		"WEBSITE_KEY=tt_0123456789abcdef",
 		"ARK_API_KEY=ark-key",
 		"STUDIO_KEY=studio-key",
+		"WEB_SESSION=session", "WEB_TTWID=t", "WEB_DEVICE=d",
 	}
 }
 

@@ -14,11 +14,16 @@ type Upstream struct {
 	// Name is how models refer to it; unique.
 	Name string `yaml:"name"`
 
-	// Driver is the protocol: ark, openai for anything with OpenAI's API, or sim
-	// for the built-in simulator of `tintype run`.
+	// Driver is the protocol: ark, openai for anything with OpenAI's API, doubaoweb
+	// for the sessions of Doubao's web chat (unofficial: see the README), or sim for
+	// the built-in simulator of `tintype run`.
 	Driver Driver `yaml:"driver" default:"ark"`
 
 	OpenAI OpenAI `yaml:"openai"`
+
+	// Profile is a YAML file with what is other than in the built-in profile of the
+	// driver doubaoweb's protocol. Empty: nothing.
+	Profile string `yaml:"profile"`
 
 	// BaseURL is the root of its API. Empty: DefaultArkURL for ark,
 	// DefaultOpenAIURL for openai; the
@@ -51,10 +56,11 @@ type Driver string
 const (
 	ArkDriver    Driver = "ark"
 	OpenAIDriver Driver = "openai"
+	DoubaoWeb    Driver = "doubaoweb"
 	SimDriver    Driver = "sim" // the ark protocol, spoken to our own simulator
 )
 
-func (Driver) values() []string { return texts(ArkDriver, OpenAIDriver, SimDriver) }
+func (Driver) values() []string { return texts(ArkDriver, OpenAIDriver, DoubaoWeb, SimDriver) }
 
 // arks tells whether the upstream has Ark's models.
 func (d Driver) arks() bool { return d == ArkDriver || d == SimDriver }
@@ -111,6 +117,12 @@ type Account struct {
 
 	// Weight is its share of the work beside the others of its upstream.
 	Weight int `yaml:"weight" default:"1" range:"1..100"`
+
+	// Cookies, Headers and Query are texts "name=value" from the operator's own
+	// browser, for the driver doubaoweb. They count from the next start on.
+	Cookies []account.Secret `yaml:"cookies"`
+	Headers []account.Secret `yaml:"headers"`
+	Query   []account.Secret `yaml:"query"`
 
 	// Note is the operator's own, shown beside the account.
 	Note string `yaml:"note"`

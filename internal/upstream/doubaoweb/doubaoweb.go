@@ -4,7 +4,7 @@
 //
 // The protocol changes from one month to the next, so all that is known of it is a
 // [Profile]: data, of which a default is built in and an operator replaces parts.
-// The facts are those of the wire note in /work/shared/upstream/doubaoweb.md.
+// The facts are those of the wire note doubaoweb.md.
 //
 // # Boundaries
 //
