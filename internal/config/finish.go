@@ -28,6 +28,7 @@ func (l *loader) finish() {
 			if u.BaseURL == "" {
 				u.BaseURL = DefaultOpenAIURL
 			}
+		case DoubaoWeb: // the profile knows it
 		case SimDriver:
 			u.AllowPrivate = true // the simulator is on loopback
 		}
