@@ -23,7 +23,7 @@ func (d *Driver) async(ctx context.Context, a account.Account, r ref) (upstream.
 	heard, failure := d.converse(ctx, c, Numeric, job.Video, wait)
 	v := view{made: heard.made}
 	switch {
-	case heard.made.ready():
+	case heard.made.some():
 		return d.status(r, &v)
 	case heard.failure != nil:
 		return failedOrError(heard.failure)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tintypehq/tintype/internal/account"
+	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/upstream"
 	"github.com/tintypehq/tintype/internal/upstream/wire"
 )
@@ -71,7 +72,7 @@ func (d *Driver) call(op wire.Operation, a account.Account, endpoint string, bod
 	}
 	raw, err := body.fill(v)
 	if err != nil {
-		return wire.Call{}, wire.Ambiguous(upstream.Unknown, wire.SaysRequest, errors.New("the profile's template gives no JSON"))
+		return wire.Call{}, wire.Refused(fault.Wrap(fault.Internal, "The request could not be written.", errors.New("the profile's template gives no JSON")))
 	}
 	return wire.Call{
 		Op: op, Method: http.MethodPost, URL: d.url(a, endpoint), Secret: a.Secret, Body: raw,
@@ -118,17 +119,20 @@ func (d *Driver) url(a account.Account, endpoint string) string {
 	return d.base + path + "?" + q.Encode()
 }
 
-// discreet keeps an error of the connection from quoting what was sent: an answer
-// that is not HTTP stands in the error about it, and some servers repeat cookies.
+// discreet keeps an error of the connection from quoting what went over it: an answer
+// that is not HTTP stands in the error about it, and it may hold anything.
 func (d *Driver) discreet(c wire.Call, e *upstream.Error) *upstream.Error {
 	if e == nil || e.Cause == nil {
 		return e
 	}
 	text := e.Cause.Error()
+	quotes := strings.ContainsAny(text, "\"`")
 	for part := range strings.SplitSeq(c.Header.Get("Cookie"), ";") {
-		if _, value, _ := strings.Cut(part, "="); len(value) > 3 && strings.Contains(text, value) {
-			e.Cause = fmt.Errorf("%s of %s failed", c.Method, c.Op)
-		}
+		_, value, _ := strings.Cut(part, "=")
+		quotes = quotes || len(value) > 3 && strings.Contains(text, value)
+	}
+	if quotes {
+		e.Cause = fmt.Errorf("the call for %s failed: what came was no HTTP, or the connection quotes what it carried", c.Op)
 	}
 	return e
 }

@@ -124,7 +124,7 @@ func (d *Driver) artifacts(videos []any, after time.Duration) (upstream.Status, 
 	for _, v := range videos {
 		made.put(d.profile.Results.Video.read(v))
 	}
-	if !made.ready() {
+	if !made.some() {
 		return upstream.Status{State: upstream.Working, Phase: job.PhaseGenerating, After: after}, nil
 	}
 	return d.ready(&made)

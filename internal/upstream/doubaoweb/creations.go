@@ -14,7 +14,7 @@ import (
 type creations struct {
 	list   []made
 	reason string // the upstream's own word on why there is nothing; for rules, never for people
-	open   int    // creations without a key that have no link yet
+	open   int    // placeholders without a name; a stream begins anew with each frame
 }
 
 // made is one image or video.
@@ -67,16 +67,23 @@ func (p MediaPaths) read(v any) made {
 // seen tells whether anything was shown, also without a link.
 func (c *creations) seen() bool { return len(c.list) > 0 || c.open > 0 }
 
-// ready tells whether all that was shown is made. A placeholder without a name
-// gives way to what is made in its place.
-func (c *creations) ready() bool {
-	return len(c.list) > 0 && !slices.ContainsFunc(c.list, func(m made) bool { return !m.done })
+// whole tells whether all that was shown is made.
+func (c *creations) whole() bool {
+	return c.some() && c.open == 0 && !slices.ContainsFunc(c.list, func(m made) bool { return !m.done })
 }
 
-// sources are the links, those of the media first.
+// some tells whether anything is made.
+func (c *creations) some() bool {
+	return slices.ContainsFunc(c.list, func(m made) bool { return m.done })
+}
+
+// sources are the links of what is made, those of the media first.
 func (c *creations) sources() []job.Source {
 	var out, covers []job.Source
 	for _, m := range c.list {
+		if !m.done {
+			continue
+		}
 		out = append(out, job.Source{Role: job.Primary, URL: m.url})
 		if m.cover != "" {
 			covers = append(covers, job.Source{Role: job.Cover, URL: m.cover})

@@ -23,6 +23,8 @@ func acc() account.Account {
 	return account.Account{ID: "a1", Upstream: "web", Secret: account.NewSecret(key), MaxInFlight: 1}
 }
 
+func withSecret(s string) account.Secret { return account.NewSecret(s) }
+
 // profile is the default one, changed by YAML, without the waits for an upstream
 // that is far away, and with the simulator's host.
 func profile(t *testing.T, changes ...string) *doubaoweb.Profile {

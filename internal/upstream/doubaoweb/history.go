@@ -136,7 +136,7 @@ func (p *Profile) refusalIn(message any, text string) *upstream.Error {
 func (d *Driver) status(r ref, v *view) (upstream.Status, *upstream.Error) {
 	after := time.Duration(d.profile.Poll.Interval)
 	switch {
-	case v.made.ready():
+	case v.made.whole(), v.made.some() && (r.Kind == job.Video || r.age(d.now()) > time.Duration(d.profile.Poll.Settle)):
 		return d.ready(&v.made)
 	case v.made.reason != "":
 		rule, _ := d.profile.rule(InText, "", v.made.reason)

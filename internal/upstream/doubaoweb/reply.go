@@ -49,6 +49,7 @@ func (r *reply) take(p *Profile, k job.Kind, in piece) {
 			r.text.WriteString(in.text)
 		}
 	case creation:
+		r.made.open = 0
 		r.made.add(&p.Results, k, in.value)
 	case finished, ended:
 		r.finished = true

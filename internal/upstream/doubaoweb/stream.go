@@ -97,8 +97,8 @@ func (s *stream) fill() *upstream.Error {
 		s.frames++
 		s.pending = s.decoder.decode(e)
 		return nil
-	case errors.Is(err, io.EOF) && s.finished:
-		s.over = true // some streams have no last frame
+	case s.finished:
+		s.over = true // some streams have no last frame, and nothing in it is wanted
 		return nil
 	}
 	return s.brokenOff(err)

@@ -167,6 +167,10 @@ func localIDs(conversation uint64, message, request string) vars {
 // judge says what a submission's stream means.
 func (d *Driver) judge(a account.Account, s upstream.Submission, v vars, r *reply, failure *upstream.Error) (upstream.Submitted, *upstream.Error) {
 	if !r.accepted() {
+		// Media without a conversation is media all the same.
+		if sources, _ := d.strangers(r.made.sources()); len(sources) > 0 {
+			return upstream.Submitted{Sources: sources}, nil
+		}
 		return upstream.Submitted{}, d.notAccepted(r, failure)
 	}
 	d.tellRemaining(a, r.text.String())
@@ -184,7 +188,7 @@ func (d *Driver) judge(a account.Account, s upstream.Submission, v vars, r *repl
 		id.Mode, id.Task = Async, r.task
 	}
 	out := upstream.Submitted{UpstreamID: id.String()}
-	if r.made.ready() && failure == nil {
+	if r.made.some() && failure == nil {
 		// A link to a strange host is told by Status, which can be asked again.
 		out.Sources, _ = d.strangers(r.made.sources())
 	}
@@ -246,7 +250,12 @@ func (d *Driver) tellRemaining(a account.Account, text string) {
 	}
 }
 
-// Recovery implements [upstream.Driver]: none. See the package's comment.
+// Recovery implements [upstream.Driver]: none. Each submission does carry ids of ours
+// (local_conversation_id and local_message_id, derived from the job and its fence),
+// and history repeats the second one. But the upstream has no call that takes them:
+// history wants the id that the server has given the conversation, which comes with
+// the answer. Whoever has lost the answer has lost the only name to ask for, so in
+// plain words: nobody can find out, and the submission stays unknown.
 func (d *Driver) Recovery(job.Spec) upstream.Recovery { return upstream.Recovery{} }
 
 // Lookup implements [upstream.Driver]. Nobody can ask about a submission whose

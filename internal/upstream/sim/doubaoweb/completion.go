@@ -178,7 +178,7 @@ func (p *Protocol) paint(c *desk.Call, w wish, t *talk, tags []faults.Fault) []f
 	}
 	first, last := t.images(planned), t.images(made)
 	last.after = each * time.Duration(n)
-	return append([]frame{first, last, last.again()}, t.close("")...)
+	return append(append(t.loading(), first, last, last.again()), t.close("")...)
 }
 
 // again is the same frame, right behind.

@@ -83,7 +83,7 @@ func (p *Protocol) film(c *desk.Call, w wish, t *talk, tags []faults.Fault) ([]f
 		return nil, bad
 	}
 	words := "Your video takes 1-3 minutes, 7 left today."
-	return append([]frame{t.say(words)}, t.close(words)...), nil
+	return append(append(t.loading(), t.say(words)), t.close(words)...), nil
 }
 
 // shoot puts a video's task onto the board.

@@ -20,9 +20,13 @@ type frame struct {
 	name  string
 	event int
 	data  any
+	make  func() frame // makes the rest when it is time; may be nil
 }
 
 func (f frame) bytes(n int) []byte {
+	if f.make != nil {
+		f = f.make()
+	}
 	data := text(f.data)
 	id := strconv.Itoa(n)
 	if f.name == "" {

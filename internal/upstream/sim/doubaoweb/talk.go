@@ -94,18 +94,32 @@ func (t *talk) first(words string) frame {
 	}}
 }
 
+// loading opens an answer that has no words.
+func (t *talk) loading() []frame {
+	if t.place != named {
+		return nil
+	}
+	f := t.first("")
+	f.data = object{
+		"meta":    object{"message_id": t.reply, "conversation_id": t.conversation},
+		"content": object{"content_block": []object{{"block_type": 10101, "content": object{"loading_block": object{}}}}},
+	}
+	return []frame{f}
+}
+
 func textBlock(words string) object {
 	return object{"block_type": 10000, "content": object{"text_block": object{"text": words}}, "block_id": newID(), "parent_id": ""}
 }
 
-// say is a piece of the answer's text.
+// say is a piece of the answer's text. It is written when it is time: there may be
+// very many.
 func (t *talk) say(words string) frame {
-	f := t.delta(2001, object{"text": words}, nil)
-	if t.place == named {
-		f = frame{name: "CHUNK_DELTA", data: object{"text": words}}
-	}
-	f.after = t.delay
-	return f
+	return frame{after: t.delay, make: func() frame {
+		if t.place == named {
+			return frame{name: "CHUNK_DELTA", data: object{"text": words}}
+		}
+		return t.delta(2001, object{"text": words}, nil)
+	}}
 }
 
 // think are the frames of a piece of reasoning, with the markers around it.

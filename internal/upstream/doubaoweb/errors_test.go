@@ -1,0 +1,262 @@
+package doubaoweb_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tintypehq/tintype/internal/account"
+	"github.com/tintypehq/tintype/internal/fault"
+	"github.com/tintypehq/tintype/internal/upstream"
+	"github.com/tintypehq/tintype/internal/upstream/doubaoweb"
+)
+
+// TestRefusals: the table of the note, in both dialects, for all three kinds.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		fault string
+		class upstream.Class
+		code  fault.Code
+		wait  time.Duration
+	}{
+		{"deadkey", upstream.Auth, fault.CredentialRejected, 0},
+		{"overdue", upstream.Auth, fault.CredentialRejected, 0},
+		{"web-json", upstream.Auth, fault.CredentialRejected, 0},
+		{"web-block", upstream.RateLimited, fault.RateLimited, 5 * time.Minute},
+		{"429=7", upstream.RateLimited, fault.RateLimited, 7 * time.Second},
+		{"web-risk", upstream.RiskControl, fault.CredentialRejected, 0},
+		{"web-waf", upstream.RiskControl, fault.CredentialRejected, 0},
+		{"quota", upstream.Quota, fault.RateLimited, 0},
+		{"reject", upstream.ContentRejected, fault.ContentPolicy, 0},
+		{"web-strange", upstream.Unknown, fault.Upstream, 0},
+		{"echo", upstream.Unknown, fault.Upstream, 0},
+	}
+	eachDialect(t, func(t *testing.T, k *kit) {
+		for _, tt := range tests {
+			for _, s := range []upstream.Submission{image("a cat sim:" + tt.fault), video("a cat sim:" + tt.fault)} {
+				_, err := k.Submit(t.Context(), acc(), s)
+				tell(t, tt.fault, err, tt.class, upstream.Rejected, tt.code, tt.wait)
+			}
+			_, err := k.Chat(t.Context(), acc(), talk("hello sim:"+tt.fault))
+			tell(t, tt.fault, err, tt.class, upstream.Rejected, tt.code, tt.wait)
+			_, err = k.ChatStream(t.Context(), acc(), talk("hello sim:"+tt.fault))
+			tell(t, tt.fault, err, tt.class, upstream.Rejected, tt.code, tt.wait)
+		}
+		if n := k.sim.Ledger().Totals; n.Charged != 0 || n.Submissions != 4*len(tests) {
+			t.Errorf("%+v", n)
+		}
+	})
+}
+
+// tell compares an error; no word of the upstream's and no credential may be in it.
+func tell(t *testing.T, what string, err error, class upstream.Class, outcome upstream.Outcome, code fault.Code, wait time.Duration) {
+	t.Helper()
+	if err == nil {
+		t.Errorf("%s: no error", what)
+		return
+	}
+	e := fails(t, err)
+	if e.Class != class || e.Outcome != outcome || e.Fault.Code != code || e.RetryAfter != wait || e.Fault.RetryAfter != wait {
+		t.Errorf("%s: got %v, wait %s\nwant %s, %s, %s, %s", what, e, e.RetryAfter, class, outcome, code, wait)
+	}
+	for _, private := range []string{key, "Invalid User", "203.0.113", "visit too often", "inner_"} {
+		if strings.Contains(e.Error(), private) {
+			t.Errorf("%s: the log has %q: %v", what, private, e)
+		}
+	}
+}
+
+// TestBehindTheAcceptance: an error that comes after the conversation began is never
+// a reason to send again. History decides; if it stays empty, the job fails.
+func TestBehindTheAcceptance(t *testing.T) {
+	t.Parallel()
+	eachDialect(t, func(t *testing.T, k *kit) {
+		now := time.Now()
+		k.SetNow(func() time.Time { return now })
+		for i, s := range []upstream.Submission{image("a cat sim:web-after"), video("a cat sim:web-after")} {
+			id := k.submit(t, s).UpstreamID
+			k.status(t, id, upstream.Working)
+			now = now.Add(2 * time.Minute)
+			if st := k.status(t, id, upstream.Failed); st.Failure.Code != fault.GenerationFailed {
+				t.Errorf("the failure is %v", st.Failure)
+			}
+			if n := k.sim.Ledger().Totals.Submissions; n != i+1 {
+				t.Errorf("%d submissions", n)
+			}
+		}
+	})
+}
+
+// TestWhatHistorySays of a job that was accepted.
+func TestWhatHistorySays(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		fault string
+		state upstream.State
+		code  fault.Code
+	}{
+		{"fail", upstream.Failed, fault.ContentPolicy},
+		{"broken", upstream.Failed, fault.GenerationFailed},
+		{"web-paywall", upstream.Failed, fault.RateLimited},
+		{"web-refusal", upstream.Failed, fault.ContentPolicy},
+		{"unknown=2m", upstream.Working, ""},
+		{"queued=2m", upstream.Working, ""},
+		{"ready=72h", upstream.Working, ""},
+	}
+	eachDialect(t, func(t *testing.T, k *kit) {
+		for _, tt := range tests {
+			extra := ""
+			if strings.HasPrefix(tt.fault, "unknown") {
+				extra = " sim:ready=10m"
+			}
+			id := k.submit(t, video("this violates nothing: a cat sim:"+tt.fault+extra)).UpstreamID
+			k.clock.Advance(time.Minute)
+			st := k.status(t, id, tt.state)
+			if tt.state == upstream.Failed && st.Failure.Code != tt.code {
+				t.Errorf("%s: the failure is %v", tt.fault, st.Failure)
+			}
+		}
+		id := k.submit(t, video("a cat sim:web-code,times=1 sim:web-waf,on=get,skip=1,times=1")).UpstreamID
+		for _, class := range []upstream.Class{upstream.Unknown, upstream.RiskControl} {
+			_, err := k.Status(t.Context(), acc(), id)
+			if e := fails(t, err); e.Class != class || e.Outcome != "" {
+				t.Errorf("got %v, want %s", e, class)
+			}
+		}
+		k.status(t, id, upstream.Working)
+	})
+}
+
+// server answers every request with a handler and counts them.
+func server(t *testing.T, answer http.HandlerFunc) (root string, count *atomic.Int64) {
+	t.Helper()
+	count = &atomic.Int64{}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		count.Add(1)
+		answer(w, r)
+	}))
+	t.Cleanup(srv.Close)
+	return srv.URL, count
+}
+
+// TestSessionAnswers: a check is asked for once in ten minutes, whatever the answer
+// was, unless it reached nobody.
+func TestSessionAnswers(t *testing.T) {
+	t.Parallel()
+	for body, class := range map[string]upstream.Class{
+		`{"data":{"user_id":9223372036854775807}}`: "", `{"data":{}}`: upstream.Auth, `{"code":1,"msg":"please log in"}`: upstream.Auth,
+		`{"code":1,"msg":"?"}`: upstream.Unknown, "": upstream.Empty, "<html>": upstream.Unknown,
+	} {
+		root, count := server(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) })
+		d := driver(t, root, profile(t))
+		now := time.Now()
+		d.SetNow(func() time.Time { return now })
+		for range 3 {
+			err := d.Check(t.Context(), acc())
+			if (err != nil) != (class != "") || err != nil && (fails(t, err).Class != class || fails(t, err).Outcome != "") {
+				t.Errorf("%s: got %v", body, err)
+			}
+		}
+		other := acc()
+		other.Secret = account.NewSecret("sim-other")
+		_ = d.Check(t.Context(), other)
+		if n := count.Load(); n != 2 {
+			t.Errorf("%s: asked %d times", body, n)
+		}
+		now = now.Add(10 * time.Minute)
+		_ = d.Check(t.Context(), acc())
+		if n := count.Load(); n != 3 {
+			t.Errorf("%s: asked %d times after ten minutes", body, n)
+		}
+	}
+}
+
+// TestCredentials: what is no session and no cookie string goes nowhere.
+func TestCredentials(t *testing.T) {
+	t.Parallel()
+	var cookies atomic.Value
+	root, count := server(t, func(w http.ResponseWriter, r *http.Request) {
+		cookies.Store(r.Header.Get("Cookie") + "|" + r.Header.Get("X-Tt-Passport-Csrf-Token") + "|" + r.Header.Get("Authorization"))
+		_, _ = io.WriteString(w, `{"data":{"user_id":"1"}}`)
+	})
+	d := driver(t, root, profile(t))
+	for secret, want := range map[string]string{
+		"abc": "sessionid=abc; sessionid_ss=abc||", "sessionid=x; ttwid=a=b%7C; passport_csrf_token=tok;": "sessionid=x; ttwid=a=b%7C; passport_csrf_token=tok|tok|",
+		"passport_csrf_token_default=d": "passport_csrf_token_default=d|d|",
+		"":                              "", "s1,s2": "", "a b": "", "a;b": "", "a=b; c": "", "=x": "", "a\nb=c": "", "a=ü": "",
+	} {
+		a := acc()
+		a.Secret = account.NewSecret(secret)
+		before := count.Load()
+		err := d.Check(t.Context(), a)
+		if want == "" {
+			if e := fails(t, err); e.Class != upstream.Auth || count.Load() != before {
+				t.Errorf("%q: got %v", secret, err)
+			}
+			continue
+		}
+		if got := fmt.Sprint(cookies.Load()); err != nil || got != want {
+			t.Errorf("%q: sent %q (%v), want %q", secret, got, err, want)
+		}
+	}
+}
+
+// TestExtras are sent for their account alone, verbatim.
+func TestExtras(t *testing.T) {
+	t.Parallel()
+	var seen atomic.Value
+	root, _ := server(t, func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		seen.Store(strings.Join([]string{r.Header.Get("Cookie"), r.Header.Get("User-Agent"), q.Get("device_id"), q.Get("aid"), fmt.Sprint(q.Get("web_tab_id") != "")}, "|"))
+		_, _ = io.WriteString(w, `{"data":{"user_id":"1"}}`)
+	})
+	secret := account.NewSecret
+	d := driver(t, root, profile(t), func(c *doubaoweb.Config) {
+		c.Extras = map[string]doubaoweb.Extras{"a1": {
+			Cookies: map[string]account.Secret{"ttwid": secret("own"), "sessionid_ss": secret("other")},
+			Headers: map[string]account.Secret{"User-Agent": secret("Browser/1")},
+			Query:   map[string]account.Secret{"device_id": secret("77"), "aid": secret("582478")},
+		}}
+	})
+	for id, want := range map[string]string{
+		"a1": "sessionid=" + key + "; sessionid_ss=other; ttwid=own|Browser/1|77|582478|true",
+		"a2": "sessionid=" + key + "; sessionid_ss=" + key + "|tintype||497858|true",
+	} {
+		a := acc()
+		a.ID = id
+		if err := d.Check(t.Context(), a); err != nil || seen.Load() != want {
+			t.Errorf("%s: sent %v (%v), want %s", id, seen.Load(), err, want)
+		}
+	}
+	for _, name := range []string{"Cookie", "idempotency-key", "bad name", "Content-Length"} {
+		_, err := doubaoweb.New(doubaoweb.Config{Extras: map[string]doubaoweb.Extras{"a1": {Headers: map[string]account.Secret{name: secret("x-canary")}}}})
+		if err == nil || strings.Contains(err.Error(), "canary") || !strings.Contains(err.Error(), "a1") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestNoHTTP: an answer that is none is not quoted.
+func TestNoHTTP(t *testing.T) {
+	t.Parallel()
+	root, _ := server(t, func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, _ = io.WriteString(conn, "inner_user_ip 203.0.113.77\r\n\r\n")
+		_ = conn.Close()
+	})
+	d := driver(t, root, profile(t))
+	_, err := d.Submit(t.Context(), acc(), image("a cat"))
+	tell(t, "no HTTP", err, upstream.Transient, upstream.Ambiguous, fault.OutcomeUnknown, 0)
+	_, err = d.Chat(t.Context(), acc(), talk("hello"))
+	tell(t, "no HTTP", err, upstream.Transient, upstream.Ambiguous, fault.Upstream, 0)
+}
