@@ -144,7 +144,7 @@ func (d *Driver) status(r ref, v *view) (upstream.Status, *upstream.Error) {
 	case v.made.seen():
 		return upstream.Status{State: upstream.Working, Phase: job.PhaseGenerating, After: after}, nil
 	case v.refusal != nil:
-		return failedBy(v.refusal.Class, "the conversation has a refusal in place of a creation"), nil
+		return failedBy(v.refusal.Class, "the conversation has a refusal in place of a creation"), nil //nolint:nilerr // that is the answer
 	case r.Class != "" && r.age(d.now()) > time.Duration(d.profile.Poll.Settle):
 		return failedBy(r.Class, "an error came behind the acceptance, and nothing was made"), nil
 	}

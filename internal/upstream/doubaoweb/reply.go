@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,14 +61,7 @@ func (r *reply) take(p *Profile, k job.Kind, in piece) {
 	}
 }
 
-func has(list []string, s string) bool {
-	for _, e := range list {
-		if e == s {
-			return true
-		}
-	}
-	return false
-}
+func has(list []string, s string) bool { return slices.Contains(list, s) }
 
 // converse sends a call whose answer is a stream and reads it to its end, or to an
 // error in it. The reply is what was heard, also beside an error.

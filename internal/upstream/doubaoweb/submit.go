@@ -216,7 +216,7 @@ func (d *Driver) notAccepted(r *reply, failure *upstream.Error) *upstream.Error 
 // an error frame. Nil for all else, which may still become something.
 func (d *Driver) turnedDown(r *reply, failure *upstream.Error) *upstream.Error {
 	if failure != nil || !r.finished || r.failure != nil || r.task != "" || len(r.made.list) > 0 {
-		return nil
+		return nil //nolint:nilerr // they are the caller's affair
 	}
 	rule, ok := d.profile.rule(InText, "", r.text.String()+" "+r.made.reason)
 	if !ok {

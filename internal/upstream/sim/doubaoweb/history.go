@@ -2,6 +2,7 @@ package doubaoweb
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"time"
 
@@ -69,9 +70,7 @@ func (p *Protocol) messages(c *desk.Call, v *conversation) []object {
 			"message_id": v.reply, "conversation_id": v.id, "bot_reply_message_id": v.message, "content_type": 2001,
 			"content": text(object{"text": words}), "ext": private, "user_type": 2, "status": 0,
 		}
-		for key, value := range more {
-			m[key] = value
-		}
+		maps.Copy(m, more)
 		return m
 	}
 	question := said(v.prompt, object{"message_id": v.message, "bot_reply_message_id": "", "local_message_id": v.local, "user_type": 1})

@@ -36,8 +36,8 @@ type upload struct {
 // else.
 const (
 	accessKey    = "AKSIMUPLOAD"
-	secretKey    = "sim-upload-secret"
-	sessionToken = "sim-upload-token"
+	secretKey    = "sim-upload-secret" //nolint:gosec // good for nothing
+	sessionToken = "sim-upload-token"  //nolint:gosec // the same
 	service      = "simservice"
 )
 
