@@ -169,18 +169,26 @@ func (c Config) withDefaults() Config {
 // net/http send a request again by itself.
 func (x Extras) check() error {
 	for name, v := range x.Headers {
-		switch http.CanonicalHeaderKey(name) {
-		case "Cookie", "Host", "Content-Length", "Content-Type", "Accept", "Authorization", "Idempotency-Key", "X-Idempotency-Key", "Transfer-Encoding", "Connection":
-			return fmt.Errorf("headers: %s cannot be set", name)
-		}
-		if !isToken(name) || !printable(v.Reveal()) {
-			return fmt.Errorf("headers: %q has a name or a value that no header can have", name)
+		if err := checkHeader(name, v.Reveal()); err != nil {
+			return fmt.Errorf("headers: %w", err)
 		}
 	}
 	for name, v := range x.Cookies {
 		if !isToken(name) || !printable(v.Reveal()) || strings.ContainsRune(v.Reveal(), ';') {
 			return fmt.Errorf("cookies: %q has a name or a value that no cookie can have", name)
 		}
+	}
+	return nil
+}
+
+// checkHeader refuses headers that are not the operator's to set.
+func checkHeader(name, value string) error {
+	switch http.CanonicalHeaderKey(name) {
+	case "Cookie", "Host", "Content-Length", "Content-Type", "Accept", "Authorization", "Idempotency-Key", "X-Idempotency-Key", "Transfer-Encoding", "Connection":
+		return fmt.Errorf("%s cannot be set", name)
+	}
+	if !isToken(name) || !printable(value) {
+		return fmt.Errorf("%q has a name or a value that no header can have", name)
 	}
 	return nil
 }

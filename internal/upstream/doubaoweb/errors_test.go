@@ -12,6 +12,7 @@ import (
 
 	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/fault"
+	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/upstream"
 	"github.com/tintypehq/tintype/internal/upstream/doubaoweb"
 )
@@ -82,7 +83,7 @@ func TestBehindTheAcceptance(t *testing.T) {
 		for i, s := range []upstream.Submission{image("a cat sim:web-after"), video("a cat sim:web-after")} {
 			id := k.submit(t, s).UpstreamID
 			k.status(t, id, upstream.Working)
-			now = now.Add(2 * time.Minute)
+			now = now.Add(4 * time.Minute)
 			if st := k.status(t, id, upstream.Failed); st.Failure.Code != fault.GenerationFailed {
 				t.Errorf("the failure is %v", st.Failure)
 			}
@@ -97,19 +98,22 @@ func TestBehindTheAcceptance(t *testing.T) {
 func TestWhatHistorySays(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		fault string
-		state upstream.State
-		code  fault.Code
+		fault  string
+		first  upstream.State // at once
+		settle upstream.State // after some minutes
+		code   fault.Code
 	}{
-		{"fail", upstream.Failed, fault.ContentPolicy},
-		{"broken", upstream.Failed, fault.GenerationFailed},
-		{"web-paywall", upstream.Failed, fault.RateLimited},
-		{"web-refusal", upstream.Failed, fault.ContentPolicy},
-		{"unknown=2m", upstream.Working, ""},
-		{"queued=2m", upstream.Working, ""},
-		{"ready=72h", upstream.Working, ""},
+		{"fail", upstream.Failed, upstream.Failed, fault.ContentPolicy},
+		{"broken", upstream.Failed, upstream.Failed, fault.GenerationFailed},
+		{"web-paywall", upstream.Working, upstream.Failed, fault.RateLimited},
+		{"web-refusal", upstream.Working, upstream.Failed, fault.ContentPolicy},
+		{"unknown=2m", upstream.Working, upstream.Working, ""},
+		{"queued=2m", upstream.Working, upstream.Working, ""},
+		{"ready=72h", upstream.Working, upstream.Working, ""},
 	}
 	eachDialect(t, func(t *testing.T, k *kit) {
+		now := time.Now()
+		k.SetNow(func() time.Time { return now })
 		for _, tt := range tests {
 			extra := ""
 			if strings.HasPrefix(tt.fault, "unknown") {
@@ -117,8 +121,10 @@ func TestWhatHistorySays(t *testing.T) {
 			}
 			id := k.submit(t, video("this violates nothing: a cat sim:"+tt.fault+extra)).UpstreamID
 			k.clock.Advance(time.Minute)
-			st := k.status(t, id, tt.state)
-			if tt.state == upstream.Failed && st.Failure.Code != tt.code {
+			k.status(t, id, tt.first)
+			now = now.Add(4 * time.Minute)
+			st := k.status(t, id, tt.settle)
+			if tt.settle == upstream.Failed && st.Failure.Code != tt.code {
 				t.Errorf("%s: the failure is %v", tt.fault, st.Failure)
 			}
 		}
@@ -131,6 +137,71 @@ func TestWhatHistorySays(t *testing.T) {
 		}
 		k.status(t, id, upstream.Working)
 	})
+}
+
+// TestWords of a whole stream that shows no media. Only a plain refusal is a no; what
+// may still become something is waited for, and never sent again.
+func TestWords(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		kind  job.Kind
+		words string
+		class upstream.Class // of the refusal; empty: accepted
+		later fault.Code     // of the failure after some minutes without media; empty: none
+	}{
+		{job.Image, "抱歉，我无法生成这样的图片", upstream.ContentRejected, ""},
+		{job.Video, "Sorry, I cannot generate what you ask.", upstream.ContentRejected, ""},
+		{job.Video, "今日额度已用完", upstream.Quota, ""},
+		{job.Image, "tourist conversation reach limited", upstream.Auth, ""},
+		{job.Video, "预计 1-3 分钟，若内容违反规定则无法生成", "", fault.ContentPolicy},
+		{job.Video, "takes 1-3 minutes, 0 left today", "", ""},
+		{job.Video, "服务繁忙", "", fault.GenerationFailed},
+		{job.Image, "服务繁忙，正在排队", "", fault.GenerationFailed},
+		{job.Image, "好的", "", fault.GenerationFailed},
+		{job.Image, "", "", fault.GenerationFailed},
+		{job.Video, "", "", ""},
+	}
+	for _, tt := range tests {
+		var submits atomic.Int64
+		root, _ := server(t, func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasPrefix(r.URL.Path, "/im/") {
+				_, _ = io.WriteString(w, answer())
+				return
+			}
+			submits.Add(1)
+			w.Header().Set("Content-Type", "text/event-stream")
+			head, tail, _ := strings.Cut(streamA, "data: {\"event_data\":\"{\\\"message\\\":{\\\"content_type\\\":2001")
+			_, tail, _ = strings.Cut(tail, "{\\\"is_finish")
+			content := fmt.Sprintf("{\"message\":{\"content_type\":2001,\"content\":%q}}", fmt.Sprintf("{\"text\":%q}", tt.words))
+			_, _ = fmt.Fprintf(w, "%sdata: {\"event_data\":%q,\"event_type\":2001}\n\ndata: {\"event_data\":\"{\\\"is_finish%s", head, content, tail)
+		})
+		d := driver(t, root, profile(t))
+		now := time.Now()
+		d.SetNow(func() time.Time { return now })
+		s := image("a cat")
+		s.Spec.Kind = tt.kind
+		got, err := d.Submit(t.Context(), acc(), s)
+		if tt.class != "" {
+			if e := fails(t, err); e.Class != tt.class || e.Outcome != upstream.Rejected {
+				t.Errorf("%q: got %v", tt.words, e)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%q: got %v", tt.words, err)
+			continue
+		}
+		for _, wait := range []time.Duration{0, 4 * time.Minute} {
+			now = now.Add(wait)
+			st, err := d.Status(t.Context(), acc(), got.UpstreamID)
+			if failed := st.State == upstream.Failed; err != nil || failed != (wait > 0 && tt.later != "") || failed && st.Failure.Code != tt.later {
+				t.Errorf("%q after %s: got %s, %v, %v", tt.words, wait, st.State, st.Failure, err)
+			}
+		}
+		if n := submits.Load(); n != 1 {
+			t.Errorf("%q: sent %d times", tt.words, n)
+		}
+	}
 }
 
 // server answers every request with a handler and counts them.

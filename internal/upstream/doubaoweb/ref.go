@@ -3,6 +3,7 @@ package doubaoweb
 import (
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,5 +55,5 @@ func (r ref) age(now time.Time) time.Duration { return now.Sub(time.Unix(r.At, 0
 
 // mine tells whether one of these ids is of the job's messages.
 func (r ref) mine(id string) bool {
-	return id != "" && id != "0" && (id == r.Message || id == r.Local || has(r.Replies, id))
+	return id != "" && id != "0" && (id == r.Message || id == r.Local || slices.Contains(r.Replies, id))
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,7 +42,7 @@ func (r *reply) take(p *Profile, k job.Kind, in piece) {
 		r.conversation = firstText(r.conversation, in.conversation)
 		r.message = firstText(r.message, in.message)
 		r.task = firstText(r.task, in.task)
-		if in.reply != "" && len(r.replies) < 8 && !has(r.replies, in.reply) {
+		if in.reply != "" && len(r.replies) < 8 && !slices.Contains(r.replies, in.reply) {
 			r.replies = append(r.replies, in.reply)
 		}
 	case said, retold:
@@ -58,15 +59,6 @@ func (r *reply) take(p *Profile, k job.Kind, in piece) {
 		r.failure.Outcome = upstream.Rejected
 	case thought, garbled:
 	}
-}
-
-func has(list []string, s string) bool {
-	for _, e := range list {
-		if e == s {
-			return true
-		}
-	}
-	return false
 }
 
 // converse sends a call whose answer is a stream and reads it to its end, or to an

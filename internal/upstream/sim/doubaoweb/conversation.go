@@ -23,12 +23,11 @@ type conversation struct {
 	made  []object // images
 	ready time.Time
 
-	video      bool // its state is that of the task of the same id
-	film       *media.Item
-	still      *media.Item
-	failure    string
-	began, end time.Time
-	base       string // of links
+	video   bool // its state is that of the task of the same id
+	film    *media.Item
+	still   *media.Item
+	failure string
+	base    string // of links
 }
 
 func newConversation(c *desk.Call, w wish, t *talk, tags []faults.Fault) *conversation {

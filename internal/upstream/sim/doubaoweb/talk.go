@@ -1,16 +1,19 @@
 package doubaoweb
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // talk writes the frames of one answer in either dialect.
 type talk struct {
-	place                                place
-	conversation, local, message, reply  string
-	task                                 string        // of a video that has a stream of its own
-	delay                                time.Duration // between two pieces
-	older                                bool          // images in the older form
-	noAck, noEnd, odd                    bool
-	localConversation, section, question string
+	place                               place
+	conversation, local, message, reply string
+	localConversation                   string
+	task                                string        // of a video that has a stream of its own
+	delay                               time.Duration // between two pieces
+	older                               bool          // images in the older form
+	noAck, noEnd, odd                   bool
 }
 
 // ack is the first frame.
@@ -60,7 +63,8 @@ func (t *talk) oddities() []frame {
 		}
 	}
 	return []frame{
-		{event: 2999, data: object{"text": "not this"}}, {event: 2010, data: object{"seed_intention": object{}}},
+		{event: 2999, data: object{"text": "not this"}},
+		{event: 2010, data: object{"seed_intention": object{}}},
 		t.delta(19999, object{"text": "not this"}, nil), t.delta(2002, object{"suggest": "not this"}, nil), t.delta(2003, object{}, nil),
 	}
 }
@@ -72,9 +76,7 @@ func (t *talk) delta(contentType int, content any, more object) frame {
 		"message_id": t.reply, "conversation_id": t.conversation, "reply_id": t.message, "local_message_id": t.local,
 		"is_delta": true, "status": 4, "input_content_type": 2001, "message_index": 2, "bot_id": "7000000000000000000",
 	}
-	for key, value := range more {
-		data[key] = value
-	}
+	maps.Copy(data, more)
 	return frame{event: 2001, data: data}
 }
 

@@ -36,8 +36,8 @@ type upload struct {
 // else.
 const (
 	accessKey    = "AKSIMUPLOAD"
-	secretKey    = "sim-upload-secret"
-	sessionToken = "sim-upload-token"
+	secretKey    = "sim-upload-secret" //nolint:gosec // the simulator's own
+	sessionToken = "sim-upload-token"  //nolint:gosec // the simulator's own
 	service      = "simservice"
 )
 
