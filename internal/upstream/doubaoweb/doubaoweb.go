@@ -34,6 +34,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -47,7 +48,8 @@ import (
 
 // Config is what a driver needs. Zero durations mean the default.
 type Config struct {
-	// Profile is the protocol; nil means [DefaultProfile].
+	// Profile is the protocol; nil means [DefaultProfile]. Nobody changes it any
+	// more.
 	Profile *Profile
 
 	// BaseURL replaces that of the profile, if it is not empty.
@@ -129,6 +131,7 @@ func New(cfg Config) (*Driver, error) {
 	if err != nil {
 		return nil, errors.New("base_url is not a URL")
 	}
+	cfg.Extras = maps.Clone(cfg.Extras)
 	for id, x := range cfg.Extras {
 		if err := x.check(); err != nil {
 			return nil, fmt.Errorf("account %q: %w", id, err)

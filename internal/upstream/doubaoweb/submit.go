@@ -174,7 +174,7 @@ func (d *Driver) judge(a account.Account, s upstream.Submission, v vars, r *repl
 		return upstream.Submitted{}, d.notAccepted(r, failure)
 	}
 	d.tellRemaining(a, r.text.String())
-	class, bad := d.turnedDown(s.Spec.Kind, r, failure)
+	class, bad := d.against(s.Spec.Kind, r, failure != nil)
 	if bad != nil {
 		return upstream.Submitted{}, bad
 	}
@@ -209,18 +209,25 @@ func (d *Driver) notAccepted(r *reply, failure *upstream.Error) *upstream.Error 
 	return wire.Ambiguous(upstream.Empty, wire.SaysEmpty, errors.New("a whole stream without a conversation"))
 }
 
-// turnedDown reads what an accepted request's stream says against it. A whole answer
+// against gives the class of what an accepted request's stream has against it: of an
+// error frame, or of its words, if the stream is whole and nothing is in the making.
+func (d *Driver) against(k job.Kind, r *reply, broken bool) (upstream.Class, *upstream.Error) {
+	if r.failure != nil {
+		class := r.failure.Class
+		return class, nil //nolint:nilerr // history decides what came of it
+	}
+	if broken || !r.finished || r.task != "" || r.made.seen() {
+		return "", nil
+	}
+	return d.turnedDown(k, r)
+}
+
+// turnedDown reads the words of a whole stream that shows nothing. A whole answer
 // that shows nothing and refuses in words is a no, as good as an error frame: for the
 // content, for want of allowance, or for want of a session. All else may still become
 // something, and so does an answer that also says that work goes on: then the class
 // is kept for the case that history stays empty.
-func (d *Driver) turnedDown(k job.Kind, r *reply, failure *upstream.Error) (upstream.Class, *upstream.Error) {
-	switch {
-	case r.failure != nil:
-		return r.failure.Class, nil
-	case failure != nil || !r.finished || r.task != "" || r.made.seen():
-		return "", nil
-	}
+func (d *Driver) turnedDown(k job.Kind, r *reply) (upstream.Class, *upstream.Error) {
 	words := r.text.String() + " " + r.made.reason
 	rule, ok := d.profile.rule(InText, "", words)
 	switch {

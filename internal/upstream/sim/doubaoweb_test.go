@@ -99,7 +99,9 @@ func TestWebVideo(t *testing.T) {
 	k := newKit(t, nil)
 	_, data := webFrames(t, k.must(200, "POST", webNumeric, webAsk(2020, 17, "a cat"), "Cookie", webCookie))
 	pull := jsonOf(obj{"cmd": 3100, "sequence_id": "s", "uplink_body": obj{"pull_singe_chain_uplink_body": obj{"conversation_id": data[0]["conversation_id"], "limit": 20}}})
-	ask := func(cookie string) string { return string(k.must(200, "POST", webHistory, pull, "Cookie", cookie).body) }
+	ask := func(cookie string) string {
+		return string(k.must(200, "POST", webHistory, pull, "Cookie", cookie).body)
+	}
 	if got := ask(webCookie); strings.Contains(got, "download_url") || !strings.Contains(got, `\"text\":\"a cat\"`) {
 		t.Errorf("while it is made: %s", got)
 	}
