@@ -1,6 +1,11 @@
 package doubaoweb_test
 
 import (
+	"bytes"
+	"compress/flate"
+	"encoding/base64"
+	"encoding/json"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -185,6 +190,35 @@ func TestStrangeHosts(t *testing.T) {
 		t.Errorf("got %v", e)
 	}
 	k.wantOne(t)
+}
+
+// TestIDsTellNothing: an upstream id is shown in logs, so neither the session nor the
+// prompt can be read in it.
+func TestIDsTellNothing(t *testing.T) {
+	t.Parallel()
+	for _, route := range []string{"{start: A, result: history}", "{start: A, result: async_sse}", "{start: B, result: history}", "{start: C, result: canvas}"} {
+		k := newKit(t, profile(t, "video: "+route))
+		id := k.submit(t, video("a-canary-of-a-cat sim:web-task")).UpstreamID
+		inner, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(id, "dw1."))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var fields map[string]any
+		if err := json.Unmarshal(inner, &fields); err != nil {
+			t.Fatal(err)
+		}
+		body, _ := fields["b"].(string)
+		sealed, err := base64.StdEncoding.DecodeString(body)
+		if err != nil || (len(sealed) > 0) != strings.Contains(route, "canvas") {
+			t.Errorf("%s: %d bytes of a body, %v", route, len(sealed), err)
+		}
+		plain, _ := io.ReadAll(flate.NewReader(bytes.NewReader(sealed)))
+		for _, text := range []string{id, string(inner), string(sealed), string(plain)} {
+			if strings.Contains(text, "canary") || strings.Contains(text, key) {
+				t.Errorf("%s: %s", route, inner)
+			}
+		}
+	}
 }
 
 // TestRemaining: how many videos are left is read from what the upstream says.

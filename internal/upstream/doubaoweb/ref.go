@@ -23,8 +23,7 @@ type ref struct {
 	Task         string         `json:"t,omitempty"` // Async
 	Class        upstream.Class `json:"e,omitempty"` // of an error that came behind the acceptance
 	At           int64          `json:"a"`           // seconds, when it was accepted
-	Body         []byte         `json:"b,omitempty"` // Canvas: the start's body, packed
-	Session      string         `json:"s,omitempty"` // Canvas: what the session is known by, see fingerprint
+	Body         []byte         `json:"b,omitempty"` // Canvas: the start's body, packed and sealed
 }
 
 // refPrefix tells the version.
