@@ -3,9 +3,11 @@ package doubaoweb
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/tintypehq/tintype/internal/account"
@@ -58,7 +60,7 @@ func (d *Driver) withExtras(id string, list []cookie) []cookie {
 			out = append(out, c)
 		}
 	}
-	for _, name := range sorted(extra) {
+	for _, name := range slices.Sorted(maps.Keys(extra)) {
 		out = append(out, cookie{name, extra[name].Reveal()})
 	}
 	return out

@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"compress/flate"
 	"context"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"io"
 	"slices"
@@ -20,11 +21,12 @@ import (
 // The canvas (4.7, start C and result 3) is asked after by its own request: the same
 // body, under the same request id, tells how the task stands and starts no second
 // one. That is the word of one public code base; an operator who chooses this route
-// trusts it. The body is kept with the job, packed, since nobody else has it.
+// trusts it. The body is kept with the job, since nobody else has it.
 //
-// With another session the same body would start, and charge, a second video. So a
-// job remembers a fingerprint of the session that it was started with, and with any
-// other one the canvas is not asked.
+// With another session the same body would start, and charge, a second video. So it
+// is packed and sealed with a key that is made from the session that started it: with
+// any other one it cannot be opened, and the canvas is not asked. That also keeps the
+// prompt in it from being read where upstream ids are shown.
 
 // submitCanvas sends the request. It is accepted once it is answered with a state
 // that the profile knows, whatever that is.
@@ -44,7 +46,7 @@ func (d *Driver) submitCanvas(ctx context.Context, a account.Account, s upstream
 	if _, known := d.profile.Results.Canvas.read(answer); !known {
 		return upstream.Submitted{}, wire.Ambiguous(upstream.Unknown, wire.SaysGarbled, errors.New("a canvas without a state"))
 	}
-	r := ref{Kind: job.Video, Mode: Canvas, Local: str(v["request_id"]), At: d.now().Unix(), Body: pack(c.Body), Session: d.fingerprint(a)}
+	r := ref{Kind: job.Video, Mode: Canvas, Local: str(v["request_id"]), At: d.now().Unix(), Body: d.seal(a, pack(c.Body))}
 	return upstream.Submitted{UpstreamID: r.String()}, nil
 }
 
@@ -62,10 +64,11 @@ func (p CanvasResults) read(answer any) (upstream.State, bool) {
 
 // canvas asks after a task by its own request.
 func (d *Driver) canvas(ctx context.Context, a account.Account, r ref) (upstream.Status, *upstream.Error) {
-	if r.Session != d.fingerprint(a) {
+	packed, ok := d.open(a, r.Body)
+	if !ok {
 		return upstream.Status{}, d.otherSession(ctx, a)
 	}
-	body, err := unpacked(r.Body)
+	body, err := unpacked(packed)
 	if err != nil {
 		return upstream.Status{}, &upstream.Error{Class: upstream.Lost, Fault: faultOf(upstream.Lost), Cause: err}
 	}
@@ -96,17 +99,43 @@ func (d *Driver) canvas(ctx context.Context, a account.Account, r ref) (upstream
 	return upstream.Status{State: upstream.Working, Phase: phase, After: after}, nil
 }
 
-// fingerprint is what a session is known by: a part of a hash, from which nobody
-// finds it.
-func (d *Driver) fingerprint(a account.Account) string {
+// sealer is the cipher that belongs to a session: its key is a hash of the session's
+// cookies, or of the whole credential if it has none.
+func (d *Driver) sealer(a account.Account) (cipher.AEAD, error) {
 	list, _ := d.cookies(a)
 	h := sha256.New()
+	_, _ = io.WriteString(h, "tintype doubaoweb canvas\n") // a hash never fails
+	known := func(c cookie) bool { return slices.Contains(d.profile.SessionCookies, c.name) }
+	all := !slices.ContainsFunc(list, known)
 	for _, c := range list {
-		if slices.Contains(d.profile.SessionCookies, c.name) {
-			_, _ = io.WriteString(h, c.name+"="+c.value+";") // a hash never fails
+		if all || known(c) {
+			_, _ = io.WriteString(h, c.name+"="+c.value+"\n")
 		}
 	}
-	return hex.EncodeToString(h.Sum(nil)[:8])
+	block, err := aes.NewCipher(h.Sum(nil))
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCMWithRandomNonce(block)
+}
+
+// seal hides a body from all but its session.
+func (d *Driver) seal(a account.Account, body []byte) []byte {
+	c, err := d.sealer(a)
+	if err != nil {
+		return nil // never: the key has a valid length
+	}
+	return c.Seal(nil, nil, body, nil) //nolint:gosec // the cipher makes a random nonce itself and takes none
+}
+
+// open is the reverse of seal; false with another session.
+func (d *Driver) open(a account.Account, sealed []byte) ([]byte, bool) {
+	c, err := d.sealer(a)
+	if err != nil {
+		return nil, false
+	}
+	body, err := c.Open(nil, nil, sealed, nil)
+	return body, err == nil
 }
 
 // otherSession tells what is wrong with a session that did not start the job: it is

@@ -4,7 +4,7 @@
 //
 // The protocol changes from one month to the next, so all that is known of it is a
 // [Profile]: data, of which a default is built in and an operator replaces parts.
-// The facts are those of the wire note doubaoweb.md.
+// The facts are those of the wire note in doubaoweb.md.
 //
 // # Boundaries
 //
@@ -34,6 +34,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -47,7 +48,8 @@ import (
 
 // Config is what a driver needs. Zero durations mean the default.
 type Config struct {
-	// Profile is the protocol; nil means [DefaultProfile].
+	// Profile is the protocol; nil means [DefaultProfile]. Nobody changes it any
+	// more.
 	Profile *Profile
 
 	// BaseURL replaces that of the profile, if it is not empty.
@@ -129,6 +131,7 @@ func New(cfg Config) (*Driver, error) {
 	if err != nil {
 		return nil, errors.New("base_url is not a URL")
 	}
+	cfg.Extras = maps.Clone(cfg.Extras)
 	for id, x := range cfg.Extras {
 		if err := x.check(); err != nil {
 			return nil, fmt.Errorf("account %q: %w", id, err)
@@ -169,18 +172,26 @@ func (c Config) withDefaults() Config {
 // net/http send a request again by itself.
 func (x Extras) check() error {
 	for name, v := range x.Headers {
-		switch http.CanonicalHeaderKey(name) {
-		case "Cookie", "Host", "Content-Length", "Content-Type", "Accept", "Authorization", "Idempotency-Key", "X-Idempotency-Key", "Transfer-Encoding", "Connection":
-			return fmt.Errorf("headers: %s cannot be set", name)
-		}
-		if !isToken(name) || !printable(v.Reveal()) {
-			return fmt.Errorf("headers: %q has a name or a value that no header can have", name)
+		if err := checkHeader(name, v.Reveal()); err != nil {
+			return fmt.Errorf("headers: %w", err)
 		}
 	}
 	for name, v := range x.Cookies {
 		if !isToken(name) || !printable(v.Reveal()) || strings.ContainsRune(v.Reveal(), ';') {
 			return fmt.Errorf("cookies: %q has a name or a value that no cookie can have", name)
 		}
+	}
+	return nil
+}
+
+// checkHeader refuses headers that are not the operator's to set.
+func checkHeader(name, value string) error {
+	switch http.CanonicalHeaderKey(name) {
+	case "Cookie", "Host", "Content-Length", "Content-Type", "Accept", "Authorization", "Idempotency-Key", "X-Idempotency-Key", "Transfer-Encoding", "Connection":
+		return fmt.Errorf("%s cannot be set", name)
+	}
+	if !isToken(name) || !printable(value) {
+		return fmt.Errorf("%q has a name or a value that no header can have", name)
 	}
 	return nil
 }

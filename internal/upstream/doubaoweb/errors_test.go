@@ -10,10 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/fault"
+	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/upstream"
-	"github.com/tintypehq/tintype/internal/upstream/doubaoweb"
 )
 
 // TestRefusals: the table of the note, in both dialects, for all three kinds.
@@ -82,7 +81,7 @@ func TestBehindTheAcceptance(t *testing.T) {
 		for i, s := range []upstream.Submission{image("a cat sim:web-after"), video("a cat sim:web-after")} {
 			id := k.submit(t, s).UpstreamID
 			k.status(t, id, upstream.Working)
-			now = now.Add(2 * time.Minute)
+			now = now.Add(4 * time.Minute)
 			if st := k.status(t, id, upstream.Failed); st.Failure.Code != fault.GenerationFailed {
 				t.Errorf("the failure is %v", st.Failure)
 			}
@@ -97,19 +96,22 @@ func TestBehindTheAcceptance(t *testing.T) {
 func TestWhatHistorySays(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		fault string
-		state upstream.State
-		code  fault.Code
+		fault  string
+		first  upstream.State // at once
+		settle upstream.State // after some minutes
+		code   fault.Code
 	}{
-		{"fail", upstream.Failed, fault.ContentPolicy},
-		{"broken", upstream.Failed, fault.GenerationFailed},
-		{"web-paywall", upstream.Failed, fault.RateLimited},
-		{"web-refusal", upstream.Failed, fault.ContentPolicy},
-		{"unknown=2m", upstream.Working, ""},
-		{"queued=2m", upstream.Working, ""},
-		{"ready=72h", upstream.Working, ""},
+		{"fail", upstream.Failed, upstream.Failed, fault.ContentPolicy},
+		{"broken", upstream.Failed, upstream.Failed, fault.GenerationFailed},
+		{"web-paywall", upstream.Working, upstream.Failed, fault.RateLimited},
+		{"web-refusal", upstream.Working, upstream.Failed, fault.ContentPolicy},
+		{"unknown=2m", upstream.Working, upstream.Working, ""},
+		{"queued=2m", upstream.Working, upstream.Working, ""},
+		{"ready=72h", upstream.Working, upstream.Working, ""},
 	}
 	eachDialect(t, func(t *testing.T, k *kit) {
+		now := time.Now()
+		k.SetNow(func() time.Time { return now })
 		for _, tt := range tests {
 			extra := ""
 			if strings.HasPrefix(tt.fault, "unknown") {
@@ -117,8 +119,10 @@ func TestWhatHistorySays(t *testing.T) {
 			}
 			id := k.submit(t, video("this violates nothing: a cat sim:"+tt.fault+extra)).UpstreamID
 			k.clock.Advance(time.Minute)
-			st := k.status(t, id, tt.state)
-			if tt.state == upstream.Failed && st.Failure.Code != tt.code {
+			k.status(t, id, tt.first)
+			now = now.Add(4 * time.Minute)
+			st := k.status(t, id, tt.settle)
+			if tt.settle == upstream.Failed && st.Failure.Code != tt.code {
 				t.Errorf("%s: the failure is %v", tt.fault, st.Failure)
 			}
 		}
@@ -133,6 +137,71 @@ func TestWhatHistorySays(t *testing.T) {
 	})
 }
 
+// TestWords of a whole stream that shows no media. Only a plain refusal is a no; what
+// may still become something is waited for, and never sent again.
+func TestWords(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		kind  job.Kind
+		words string
+		class upstream.Class // of the refusal; empty: accepted
+		later fault.Code     // of the failure after some minutes without media; empty: none
+	}{
+		{job.Image, "抱歉，我无法生成这样的图片", upstream.ContentRejected, ""},
+		{job.Video, "Sorry, I cannot generate what you ask.", upstream.ContentRejected, ""},
+		{job.Video, "今日额度已用完", upstream.Quota, ""},
+		{job.Image, "tourist conversation reach limited", upstream.Auth, ""},
+		{job.Video, "预计 1-3 分钟，若内容违反规定则无法生成", "", fault.ContentPolicy},
+		{job.Video, "takes 1-3 minutes, 0 left today", "", ""},
+		{job.Video, "服务繁忙", "", fault.GenerationFailed},
+		{job.Image, "服务繁忙，正在排队", "", fault.GenerationFailed},
+		{job.Image, "好的", "", fault.GenerationFailed},
+		{job.Image, "", "", fault.GenerationFailed},
+		{job.Video, "", "", ""},
+	}
+	for _, tt := range tests {
+		var submits atomic.Int64
+		root, _ := server(t, func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasPrefix(r.URL.Path, "/im/") {
+				_, _ = io.WriteString(w, answer())
+				return
+			}
+			submits.Add(1)
+			w.Header().Set("Content-Type", "text/event-stream")
+			head, tail, _ := strings.Cut(streamA, "data: {\"event_data\":\"{\\\"message\\\":{\\\"content_type\\\":2001")
+			_, tail, _ = strings.Cut(tail, "{\\\"is_finish")
+			content := fmt.Sprintf("{\"message\":{\"content_type\":2001,\"content\":%q}}", fmt.Sprintf("{\"text\":%q}", tt.words))
+			_, _ = fmt.Fprintf(w, "%sdata: {\"event_data\":%q,\"event_type\":2001}\n\ndata: {\"event_data\":\"{\\\"is_finish%s", head, content, tail)
+		})
+		d := driver(t, root, profile(t))
+		now := time.Now()
+		d.SetNow(func() time.Time { return now })
+		s := image("a cat")
+		s.Spec.Kind = tt.kind
+		got, err := d.Submit(t.Context(), acc(), s)
+		if tt.class != "" {
+			if e := fails(t, err); e.Class != tt.class || e.Outcome != upstream.Rejected {
+				t.Errorf("%q: got %v", tt.words, e)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%q: got %v", tt.words, err)
+			continue
+		}
+		for _, wait := range []time.Duration{0, 4 * time.Minute} {
+			now = now.Add(wait)
+			st, err := d.Status(t.Context(), acc(), got.UpstreamID)
+			if failed := st.State == upstream.Failed; err != nil || failed != (wait > 0 && tt.later != "") || failed && st.Failure.Code != tt.later {
+				t.Errorf("%q after %s: got %s, %v, %v", tt.words, wait, st.State, st.Failure, err)
+			}
+		}
+		if n := submits.Load(); n != 1 {
+			t.Errorf("%q: sent %d times", tt.words, n)
+		}
+	}
+}
+
 // server answers every request with a handler and counts them.
 func server(t *testing.T, answer http.HandlerFunc) (root string, count *atomic.Int64) {
 	t.Helper()
@@ -143,103 +212,6 @@ func server(t *testing.T, answer http.HandlerFunc) (root string, count *atomic.I
 	}))
 	t.Cleanup(srv.Close)
 	return srv.URL, count
-}
-
-// TestSessionAnswers: a check is asked for once in ten minutes, whatever the answer
-// was, unless it reached nobody.
-func TestSessionAnswers(t *testing.T) {
-	t.Parallel()
-	for body, class := range map[string]upstream.Class{
-		`{"data":{"user_id":9223372036854775807}}`: "", `{"data":{}}`: upstream.Auth, `{"code":1,"msg":"please log in"}`: upstream.Auth,
-		`{"code":1,"msg":"?"}`: upstream.Unknown, "": upstream.Empty, "<html>": upstream.Unknown,
-	} {
-		root, count := server(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) })
-		d := driver(t, root, profile(t))
-		now := time.Now()
-		d.SetNow(func() time.Time { return now })
-		for range 3 {
-			err := d.Check(t.Context(), acc())
-			if (err != nil) != (class != "") || err != nil && (fails(t, err).Class != class || fails(t, err).Outcome != "") {
-				t.Errorf("%s: got %v", body, err)
-			}
-		}
-		other := acc()
-		other.Secret = account.NewSecret("sim-other")
-		_ = d.Check(t.Context(), other)
-		if n := count.Load(); n != 2 {
-			t.Errorf("%s: asked %d times", body, n)
-		}
-		now = now.Add(10 * time.Minute)
-		_ = d.Check(t.Context(), acc())
-		if n := count.Load(); n != 3 {
-			t.Errorf("%s: asked %d times after ten minutes", body, n)
-		}
-	}
-}
-
-// TestCredentials: what is no session and no cookie string goes nowhere.
-func TestCredentials(t *testing.T) {
-	t.Parallel()
-	var cookies atomic.Value
-	root, count := server(t, func(w http.ResponseWriter, r *http.Request) {
-		cookies.Store(r.Header.Get("Cookie") + "|" + r.Header.Get("X-Tt-Passport-Csrf-Token") + "|" + r.Header.Get("Authorization"))
-		_, _ = io.WriteString(w, `{"data":{"user_id":"1"}}`)
-	})
-	d := driver(t, root, profile(t))
-	for secret, want := range map[string]string{
-		"abc": "sessionid=abc; sessionid_ss=abc||", "sessionid=x; ttwid=a=b%7C; passport_csrf_token=tok;": "sessionid=x; ttwid=a=b%7C; passport_csrf_token=tok|tok|",
-		"passport_csrf_token_default=d": "passport_csrf_token_default=d|d|",
-		"":                              "", "s1,s2": "", "a b": "", "a;b": "", "a=b; c": "", "=x": "", "a\nb=c": "", "a=ü": "",
-	} {
-		a := acc()
-		a.Secret = account.NewSecret(secret)
-		before := count.Load()
-		err := d.Check(t.Context(), a)
-		if want == "" {
-			if e := fails(t, err); e.Class != upstream.Auth || count.Load() != before {
-				t.Errorf("%q: got %v", secret, err)
-			}
-			continue
-		}
-		if got := fmt.Sprint(cookies.Load()); err != nil || got != want {
-			t.Errorf("%q: sent %q (%v), want %q", secret, got, err, want)
-		}
-	}
-}
-
-// TestExtras are sent for their account alone, verbatim.
-func TestExtras(t *testing.T) {
-	t.Parallel()
-	var seen atomic.Value
-	root, _ := server(t, func(w http.ResponseWriter, r *http.Request) {
-		q := r.URL.Query()
-		seen.Store(strings.Join([]string{r.Header.Get("Cookie"), r.Header.Get("User-Agent"), q.Get("device_id"), q.Get("aid"), fmt.Sprint(q.Get("web_tab_id") != "")}, "|"))
-		_, _ = io.WriteString(w, `{"data":{"user_id":"1"}}`)
-	})
-	secret := account.NewSecret
-	d := driver(t, root, profile(t), func(c *doubaoweb.Config) {
-		c.Extras = map[string]doubaoweb.Extras{"a1": {
-			Cookies: map[string]account.Secret{"ttwid": secret("own"), "sessionid_ss": secret("other")},
-			Headers: map[string]account.Secret{"User-Agent": secret("Browser/1")},
-			Query:   map[string]account.Secret{"device_id": secret("77"), "aid": secret("582478")},
-		}}
-	})
-	for id, want := range map[string]string{
-		"a1": "sessionid=" + key + "; sessionid_ss=other; ttwid=own|Browser/1|77|582478|true",
-		"a2": "sessionid=" + key + "; sessionid_ss=" + key + "|tintype||497858|true",
-	} {
-		a := acc()
-		a.ID = id
-		if err := d.Check(t.Context(), a); err != nil || seen.Load() != want {
-			t.Errorf("%s: sent %v (%v), want %s", id, seen.Load(), err, want)
-		}
-	}
-	for _, name := range []string{"Cookie", "idempotency-key", "bad name", "Content-Length"} {
-		_, err := doubaoweb.New(doubaoweb.Config{Extras: map[string]doubaoweb.Extras{"a1": {Headers: map[string]account.Secret{name: secret("x-canary")}}}})
-		if err == nil || strings.Contains(err.Error(), "canary") || !strings.Contains(err.Error(), "a1") {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
 }
 
 // TestNoHTTP: an answer that is none is not quoted.

@@ -41,7 +41,7 @@ func Look(p *Profile, k job.Kind, conversation, message, answer string) string {
 			p.look(&v, r, m)
 		}
 	}
-	return fmt.Sprint(v.made.sources(), v.made.whole(), v.made.reason != "", v.refusal != nil)
+	return fmt.Sprint(v.made.sources(), v.made.whole(), v.made.reason != "", v.refusal != "")
 }
 
 // ReadRef reads an upstream id and writes it again.

@@ -2,7 +2,6 @@ package doubaoweb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -16,7 +15,7 @@ import (
 // view is what a conversation shows of a job.
 type view struct {
 	made    creations
-	refusal *upstream.Error // what the upstream says in words, in place of a creation
+	refusal upstream.Class // of what the upstream says in words, in place of a creation
 }
 
 // history asks for the newest messages of a job's conversation.
@@ -56,7 +55,7 @@ func (p *Profile) look(v *view, r ref, message any) {
 			v.made.add(&p.Results, r.Kind, c)
 		}
 	}
-	if v.refusal == nil {
+	if v.refusal == "" {
 		v.refusal = p.refusalIn(message, blocks.text)
 	}
 }
@@ -120,32 +119,36 @@ func (p *Profile) blocksOf(message any) contents {
 	return out
 }
 
-// refusalIn finds in words, or in a call to pay, that nothing will be made.
-func (p *Profile) refusalIn(message any, text string) *upstream.Error {
+// refusalIn finds in words, or in a call to pay, that nothing will be made; empty if
+// there is nothing of the kind. A word of load or haste is none: work goes on.
+func (p *Profile) refusalIn(message any, text string) upstream.Class {
 	if p.Results.History.Paywall.text(message) != "" {
-		return &upstream.Error{Class: upstream.Quota, Fault: faultOf(upstream.Quota), Cause: errors.New("the answer asks to pay")}
+		return upstream.Quota
 	}
-	if rule, ok := p.rule(InText, "", text); ok && text != "" {
-		return p.failureOf(rule)
+	rule, ok := p.rule(InText, "", text)
+	if ok && text != "" && !p.affirms(text) && (rule.Class == upstream.ContentRejected || rule.Class == upstream.Quota) {
+		return rule.Class
 	}
-	return nil
+	return ""
 }
 
 // status makes the state of a job from what its conversation shows. Success is only
-// what the profile calls done and what has a link.
+// what the profile calls done and what has a link. Words alone end a job only after a
+// while: they may be about something else, and the media is paid for.
 func (d *Driver) status(r ref, v *view) (upstream.Status, *upstream.Error) {
+	settled := r.age(d.now()) > time.Duration(d.profile.Poll.Settle)
 	after := time.Duration(d.profile.Poll.Interval)
 	switch {
-	case v.made.whole(), v.made.some() && (r.Kind == job.Video || r.age(d.now()) > time.Duration(d.profile.Poll.Settle)):
+	case v.made.whole(), v.made.some() && (r.Kind == job.Video || settled):
 		return d.ready(&v.made)
 	case v.made.reason != "":
 		rule, _ := d.profile.rule(InText, "", v.made.reason)
 		return failedBy(rule.Class, "the creation has failed"), nil
 	case v.made.seen():
 		return upstream.Status{State: upstream.Working, Phase: job.PhaseGenerating, After: after}, nil
-	case v.refusal != nil:
-		return failedBy(v.refusal.Class, "the conversation has a refusal in place of a creation"), nil //nolint:nilerr // that is the answer
-	case r.Class != "" && r.age(d.now()) > time.Duration(d.profile.Poll.Settle):
+	case v.refusal != "" && settled:
+		return failedBy(v.refusal, "the conversation has a refusal in place of a creation"), nil
+	case r.Class != "" && settled:
 		return failedBy(r.Class, "an error came behind the acceptance, and nothing was made"), nil
 	}
 	return upstream.Status{State: upstream.Working, Phase: job.PhaseQueued, After: after}, nil

@@ -2,8 +2,10 @@ package doubaoweb_test
 
 import (
 	"bytes"
-	stdimage "image"
-	"image/png"
+	"compress/flate"
+	"encoding/base64"
+	"encoding/json"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +13,6 @@ import (
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/upstream"
 	"github.com/tintypehq/tintype/internal/upstream/doubaoweb"
-	"github.com/tintypehq/tintype/internal/upstream/sim"
 )
 
 const (
@@ -173,60 +174,6 @@ func TestCanvasAsksWithItsOwnSessionAlone(t *testing.T) {
 	k.wantOne(t)
 }
 
-// TestReferences are uploaded before anything is paid, and seen by the upstream.
-func TestReferences(t *testing.T) {
-	t.Parallel()
-	eachDialect(t, func(t *testing.T, k *kit) {
-		s := image("a cat")
-		s.Image, s.References = picture(t, 40, 30), [][]byte{picture(t, 20, 20)}
-		if got := k.submit(t, s); len(got.Sources) != 1 {
-			t.Errorf("got %+v", got)
-		}
-		v := video("a cat")
-		v.Image = picture(t, 40, 30)
-		k.submit(t, v)
-		for _, fault := range []string{"web-denied", "web-crc", "web-uri", "500", "empty", "drop", "web-waf"} {
-			if err := k.sim.AddFault(sim.Rule{Match: "*", Op: "upload", Fault: fault}); err != nil {
-				t.Fatal(err)
-			}
-			_, err := k.Submit(t.Context(), acc(), s)
-			if e := fails(t, err); e.Outcome != upstream.NotSent && e.Outcome != upstream.Rejected {
-				t.Errorf("%s: got %v", fault, e)
-			}
-			k.sim.ClearFaults()
-		}
-		if n := k.sim.Ledger().Totals.Submissions; n != 2 {
-			t.Errorf("%d submissions, want 2", n)
-		}
-	})
-}
-
-func TestUnusableImages(t *testing.T) {
-	t.Parallel()
-	k := newKit(t, profile(t, "upload: {max_bytes: 100, region: cn-north-1, service: imagex}"))
-	for _, data := range [][]byte{[]byte("no image"), picture(t, 400, 300)} {
-		s := image("a cat")
-		s.Image = data
-		_, err := k.Submit(t.Context(), acc(), s)
-		if e := fails(t, err); e.Outcome != upstream.Rejected || e.Fault.Param != "image" {
-			t.Errorf("got %v", e)
-		}
-	}
-	two := video("a cat")
-	two.Image, two.References = picture(t, 8, 8), [][]byte{picture(t, 8, 8)}
-	last := image("a cat")
-	last.LastFrame = picture(t, 8, 8)
-	for _, s := range []upstream.Submission{two, last} {
-		_, err := k.Submit(t.Context(), acc(), s)
-		if e := fails(t, err); e.Class != upstream.InvalidInput || e.Outcome != upstream.Rejected {
-			t.Errorf("got %v", e)
-		}
-	}
-	if n := k.sim.Ledger().Totals.Submissions; n != 0 {
-		t.Errorf("%d submissions", n)
-	}
-}
-
 // TestStrangeHosts: a link to a host that the profile does not name is given to
 // nobody, and the job stays.
 func TestStrangeHosts(t *testing.T) {
@@ -245,6 +192,35 @@ func TestStrangeHosts(t *testing.T) {
 	k.wantOne(t)
 }
 
+// TestIDsTellNothing: an upstream id is shown in logs, so neither the session nor the
+// prompt can be read in it.
+func TestIDsTellNothing(t *testing.T) {
+	t.Parallel()
+	for _, route := range []string{"{start: A, result: history}", "{start: A, result: async_sse}", "{start: B, result: history}", "{start: C, result: canvas}"} {
+		k := newKit(t, profile(t, "video: "+route))
+		id := k.submit(t, video("a-canary-of-a-cat sim:web-task")).UpstreamID
+		inner, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(id, "dw1."))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var fields map[string]any
+		if err := json.Unmarshal(inner, &fields); err != nil {
+			t.Fatal(err)
+		}
+		body, _ := fields["b"].(string)
+		sealed, err := base64.StdEncoding.DecodeString(body)
+		if err != nil || (len(sealed) > 0) != strings.Contains(route, "canvas") {
+			t.Errorf("%s: %d bytes of a body, %v", route, len(sealed), err)
+		}
+		plain, _ := io.ReadAll(flate.NewReader(bytes.NewReader(sealed)))
+		for _, text := range []string{id, string(inner), string(sealed), string(plain)} {
+			if strings.Contains(text, "canary") || strings.Contains(text, key) {
+				t.Errorf("%s: %s", route, inner)
+			}
+		}
+	}
+}
+
 // TestRemaining: how many videos are left is read from what the upstream says.
 func TestRemaining(t *testing.T) {
 	t.Parallel()
@@ -260,14 +236,4 @@ func TestRemaining(t *testing.T) {
 	if len(left) != 1 || left[0] != 7 {
 		t.Errorf("left: %v", left)
 	}
-}
-
-// picture is a PNG.
-func picture(t *testing.T, w, h int) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	if err := png.Encode(&b, stdimage.NewNRGBA(stdimage.Rect(0, 0, w, h))); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
 }

@@ -26,6 +26,8 @@ func TestProfileErrors(t *testing.T) {
 		"bodies: {async: {task: \"${tusk}\"}}":                          "tusk",
 		"bodies: {async: {$json: [{a: \"x ${tusk} y\"}]}}":              "tusk",
 		"attachments: {named: [\"${nope}\"]}":                           "attachments.named",
+		"headers: {Cookie: x}":                                          "Cookie",
+		"headers: {Idempotency-Key: x}":                                 "Idempotency-Key",
 		"query: {aid: \"${nope}\"}":                                     "aid",
 		"headers: {X-Y: \"${nope}\"}":                                   "X-Y",
 		"results: {images: [\"a..b\"]}":                                 "a..b",
@@ -57,7 +59,7 @@ func TestProfileReplaces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Dialect != doubaoweb.Named || time.Duration(p.Poll.Interval) != 20*time.Second || time.Duration(p.Poll.Settle) != time.Minute {
+	if p.Dialect != doubaoweb.Named || time.Duration(p.Poll.Interval) != 20*time.Second || time.Duration(p.Poll.Settle) != 3*time.Minute {
 		t.Errorf("got %s, %+v", p.Dialect, p.Poll)
 	}
 	if p.Frames.Numeric.Ack != 1 || p.Frames.Numeric.Delta != 2001 || len(p.Errors) < 10 {

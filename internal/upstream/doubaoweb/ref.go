@@ -3,6 +3,7 @@ package doubaoweb
 import (
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,8 +23,7 @@ type ref struct {
 	Task         string         `json:"t,omitempty"` // Async
 	Class        upstream.Class `json:"e,omitempty"` // of an error that came behind the acceptance
 	At           int64          `json:"a"`           // seconds, when it was accepted
-	Body         []byte         `json:"b,omitempty"` // Canvas: the start's body, packed
-	Session      string         `json:"s,omitempty"` // Canvas: what the session is known by, see fingerprint
+	Body         []byte         `json:"b,omitempty"` // Canvas: the start's body, packed and sealed
 }
 
 // refPrefix tells the version.
@@ -54,5 +54,5 @@ func (r ref) age(now time.Time) time.Duration { return now.Sub(time.Unix(r.At, 0
 
 // mine tells whether one of these ids is of the job's messages.
 func (r ref) mine(id string) bool {
-	return id != "" && id != "0" && (id == r.Message || id == r.Local || has(r.Replies, id))
+	return id != "" && id != "0" && (id == r.Message || id == r.Local || slices.Contains(r.Replies, id))
 }

@@ -42,7 +42,7 @@ func (r *reply) take(p *Profile, k job.Kind, in piece) {
 		r.conversation = firstText(r.conversation, in.conversation)
 		r.message = firstText(r.message, in.message)
 		r.task = firstText(r.task, in.task)
-		if in.reply != "" && len(r.replies) < 8 && !has(r.replies, in.reply) {
+		if in.reply != "" && len(r.replies) < 8 && !slices.Contains(r.replies, in.reply) {
 			r.replies = append(r.replies, in.reply)
 		}
 	case said, retold:
@@ -60,8 +60,6 @@ func (r *reply) take(p *Profile, k job.Kind, in piece) {
 	case thought, garbled:
 	}
 }
-
-func has(list []string, s string) bool { return slices.Contains(list, s) }
 
 // converse sends a call whose answer is a stream and reads it to its end, or to an
 // error in it. The reply is what was heard, also beside an error.

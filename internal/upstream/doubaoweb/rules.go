@@ -37,6 +37,14 @@ type Rule struct {
 // Pattern is a regular expression (RE2); the zero value matches nothing.
 type Pattern struct{ *regexp.Regexp }
 
+// String gives the expression.
+func (p Pattern) String() string {
+	if p.Regexp == nil {
+		return ""
+	}
+	return p.Regexp.String()
+}
+
 // UnmarshalYAML compiles the expression.
 func (p *Pattern) UnmarshalYAML(b []byte) error {
 	var s string

@@ -174,15 +174,13 @@ func (d *Driver) judge(a account.Account, s upstream.Submission, v vars, r *repl
 		return upstream.Submitted{}, d.notAccepted(r, failure)
 	}
 	d.tellRemaining(a, r.text.String())
-	if bad := d.turnedDown(r, failure); bad != nil {
+	class, bad := d.against(s.Spec.Kind, r, failure != nil)
+	if bad != nil {
 		return upstream.Submitted{}, bad
 	}
 	id := ref{
 		Kind: s.Spec.Kind, Mode: History, Conversation: r.conversation, Message: r.message,
-		Local: str(v["local_message_id"]), Replies: r.replies, At: d.now().Unix(),
-	}
-	if r.failure != nil {
-		id.Class = r.failure.Class
+		Local: str(v["local_message_id"]), Replies: r.replies, Class: class, At: d.now().Unix(),
 	}
 	if s.Spec.Kind == job.Video && d.profile.Video.Result == Async && r.task != "" {
 		id.Mode, id.Task = Async, r.task
@@ -211,20 +209,51 @@ func (d *Driver) notAccepted(r *reply, failure *upstream.Error) *upstream.Error 
 	return wire.Ambiguous(upstream.Empty, wire.SaysEmpty, errors.New("a whole stream without a conversation"))
 }
 
-// turnedDown finds a refusal in words: the answer is whole, nothing was shown and
-// nothing was begun, and the text is one that the profile knows. It is as good as
-// an error frame. Nil for all else, which may still become something.
-func (d *Driver) turnedDown(r *reply, failure *upstream.Error) *upstream.Error {
-	if failure != nil || !r.finished || r.failure != nil || r.task != "" || len(r.made.list) > 0 {
-		return nil //nolint:nilerr // they are the caller's affair
+// against gives the class of what an accepted request's stream has against it: of an
+// error frame, or of its words, if the stream is whole and nothing is in the making.
+func (d *Driver) against(k job.Kind, r *reply, broken bool) (upstream.Class, *upstream.Error) {
+	if r.failure != nil {
+		class := r.failure.Class
+		return class, nil //nolint:nilerr // history decides what came of it
 	}
-	rule, ok := d.profile.rule(InText, "", r.text.String()+" "+r.made.reason)
-	if !ok {
-		return nil
+	if broken || !r.finished || r.task != "" || r.made.seen() {
+		return "", nil
 	}
-	e := d.profile.failureOf(rule)
-	e.Outcome = upstream.Rejected
-	return e
+	return d.turnedDown(k, r)
+}
+
+// turnedDown reads the words of a whole stream that shows nothing. A whole answer
+// that shows nothing and refuses in words is a no, as good as an error frame: for the
+// content, for want of allowance, or for want of a session. All else may still become
+// something, and so does an answer that also says that work goes on: then the class
+// is kept for the case that history stays empty.
+func (d *Driver) turnedDown(k job.Kind, r *reply) (upstream.Class, *upstream.Error) {
+	words := r.text.String() + " " + r.made.reason
+	rule, ok := d.profile.rule(InText, "", words)
+	switch {
+	case !ok && k == job.Image:
+		return upstream.Empty, nil
+	case !ok || d.profile.affirms(words):
+		return rule.classOf(ok), nil
+	case rule.Class == upstream.ContentRejected, rule.Class == upstream.Quota, rule.Class == upstream.Auth:
+		e := d.profile.failureOf(rule)
+		e.Outcome = upstream.Rejected
+		return "", e
+	}
+	return rule.Class, nil
+}
+
+// classOf is the class of a rule that was found; empty without one.
+func (r Rule) classOf(found bool) upstream.Class {
+	if !found {
+		return ""
+	}
+	return r.Class
+}
+
+// affirms tells whether the upstream says that work goes on.
+func (p *Profile) affirms(words string) bool {
+	return p.Affirms.Regexp != nil && p.Affirms.MatchString(words)
 }
 
 // failureOf makes the error of a rule about words.

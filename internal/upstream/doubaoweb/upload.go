@@ -63,8 +63,11 @@ func (d *Driver) upload(ctx context.Context, a account.Account, images [][]byte)
 	case <-t.C:
 		return out, nil
 	case <-ctx.Done():
-		e := wire.Ambiguous(upstream.Timeout, wire.SaysNoAnswer, context.Cause(ctx))
-		return nil, unsent(e)
+		class := upstream.Transient
+		if wire.IsTimeout(ctx, ctx.Err()) {
+			class = upstream.Timeout
+		}
+		return nil, unsent(wire.Ambiguous(class, wire.SaysNoAnswer, context.Cause(ctx)))
 	}
 }
 

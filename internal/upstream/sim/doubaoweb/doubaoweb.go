@@ -2,8 +2,8 @@
 // /doubaoweb/: both dialects of its streams, the history of conversations, streams
 // of tasks, the canvas, uploads, and the check of a session.
 //
-// The shapes and codes are those of
-// doubaoweb.md, the wire note; every id is made up. The value of the cookie
+// The shapes and codes are those of the wire note in
+// doubaoweb.md; every id is made up. The value of the cookie
 // "sessionid" is the key of the simulator's account.
 package doubaoweb
 

@@ -9,11 +9,11 @@ import (
 type talk struct {
 	place                               place
 	conversation, local, message, reply string
+	localConversation                   string
 	task                                string        // of a video that has a stream of its own
 	delay                               time.Duration // between two pieces
 	older                               bool          // images in the older form
 	noAck, noEnd, odd                   bool
-	localConversation                   string
 }
 
 // ack is the first frame.

@@ -36,8 +36,8 @@ type upload struct {
 // else.
 const (
 	accessKey    = "AKSIMUPLOAD"
-	secretKey    = "sim-upload-secret" //nolint:gosec // good for nothing
-	sessionToken = "sim-upload-token"  //nolint:gosec // the same
+	secretKey    = "sim-upload-secret" //nolint:gosec // the simulator's own
+	sessionToken = "sim-upload-token"  //nolint:gosec // the simulator's own
 	service      = "simservice"
 )
 
