@@ -23,7 +23,13 @@ import (
 	"github.com/tintypehq/tintype/internal/testserver"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(drawPorts) != "" {
+		sayPorts()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func TestRedisKeepsWhatItAcknowledged(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"flag"
+	"io"
 	"net/http"
 
 	"github.com/hibiken/asynq"
@@ -12,7 +13,7 @@ import (
 
 // runEnqueue is the least that a service of jobs on Echo and asynq does: it
 // reads the request, enqueues a task and answers with its id.
-func runEnqueue(ctx context.Context, flags *flag.FlagSet, args []string) error {
+func runEnqueue(ctx context.Context, flags *flag.FlagSet, args []string, stdout io.Writer) error {
 	addr := flags.String("addr", "", "host:port to listen on")
 	redis := flags.String("redis", "", "host:port of Redis")
 	if err := flags.Parse(args); err != nil {
@@ -36,5 +37,5 @@ func runEnqueue(ctx context.Context, flags *flag.FlagSet, args []string) error {
 		}
 		return c.JSON(http.StatusAccepted, map[string]string{"id": id, "object": "job", "status": "queued"})
 	})
-	return serve(ctx, *addr, e)
+	return serve(ctx, *addr, stdout, e)
 }

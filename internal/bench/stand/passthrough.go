@@ -3,6 +3,7 @@ package stand
 import (
 	"context"
 	"flag"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -14,7 +15,7 @@ import (
 
 // runPassthrough is a reverse proxy in Echo that does nothing but pass on. Its
 // connections to the upstream are pooled as those of the ark driver are.
-func runPassthrough(ctx context.Context, flags *flag.FlagSet, args []string) error {
+func runPassthrough(ctx context.Context, flags *flag.FlagSet, args []string, stdout io.Writer) error {
 	addr := flags.String("addr", "", "host:port to listen on")
 	to := flags.String("to", "", "base URL of the upstream")
 	if err := flags.Parse(args); err != nil {
@@ -46,5 +47,5 @@ func runPassthrough(ctx context.Context, flags *flag.FlagSet, args []string) err
 		proxy.ServeHTTP(c.Response(), c.Request())
 		return nil
 	})
-	return serve(ctx, *addr, e)
+	return serve(ctx, *addr, stdout, e)
 }

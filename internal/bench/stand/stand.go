@@ -61,13 +61,13 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.SetOutput(stderr)
 	switch role {
 	case Upstream:
-		return runUpstream(ctx, flags, args)
+		return runUpstream(ctx, flags, args, stdout)
 	case Passthrough:
-		return runPassthrough(ctx, flags, args)
+		return runPassthrough(ctx, flags, args, stdout)
 	case Enqueue:
-		return runEnqueue(ctx, flags, args)
+		return runEnqueue(ctx, flags, args, stdout)
 	case Simulator:
-		return runSimulator(ctx, flags, args)
+		return runSimulator(ctx, flags, args, stdout)
 	case Put:
 		return runPut(ctx, flags, args, stdout)
 	case API, Worker:
@@ -76,14 +76,22 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return fmt.Errorf("%q is no role", role)
 }
 
-// listen opens the address that the bench program chose.
-func listen(ctx context.Context, addr string) (net.Listener, error) {
-	return new(net.ListenConfig).Listen(ctx, "tcp", addr)
+// listening is the line that says where a role listens, for who let it choose
+// its port.
+const listening = "listening on %s\n"
+
+// listen opens the address that was asked for, and says which it is.
+func listen(ctx context.Context, addr string, stdout io.Writer) (net.Listener, error) {
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if err == nil {
+		_, _ = fmt.Fprintf(stdout, listening, ln.Addr())
+	}
+	return ln, err
 }
 
 // serve serves until ctx ends, with the settings of the programs' own servers.
-func serve(ctx context.Context, addr string, h http.Handler) error {
-	ln, err := listen(ctx, addr)
+func serve(ctx context.Context, addr string, stdout io.Writer, h http.Handler) error {
+	ln, err := listen(ctx, addr, stdout)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package stand_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -24,14 +25,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // start runs a role until the test ends and gives its address.
 func start(t *testing.T, role stand.Role, flags ...string) string {
 	t.Helper()
-	addr, err := testserver.FreeAddr(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx, end := context.WithCancel(context.Background())
+	out, stdout := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		ended <- stand.Run(ctx, append([]string{string(role), "-addr", addr}, flags...), io.Discard, io.Discard)
+		err := stand.Run(ctx, append([]string{string(role), "-addr", "127.0.0.1:0"}, flags...), stdout, io.Discard)
+		_ = stdout.CloseWithError(err)
+		ended <- err
 	}()
 	t.Cleanup(func() {
 		end()
@@ -39,19 +39,12 @@ func start(t *testing.T, role stand.Role, flags ...string) string {
 			t.Errorf("%s: %v", role, err)
 		}
 	})
-	for {
-		conn, err := wire.Dial(t.Context(), addr)
-		if err == nil {
-			_ = conn.Close()
-			return addr
-		}
-		select {
-		case err := <-ended:
-			ended <- nil // the cleanup waits for it, too
-			t.Fatalf("%s ended: %v", role, err)
-		case <-time.After(time.Millisecond): // until it listens
-		}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	addr, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
+	if err != nil || !ok {
+		t.Fatalf("%s says %q, %v", role, line, err)
 	}
+	return addr
 }
 
 func chat(addr string, stream bool) wire.Request {

@@ -42,7 +42,7 @@ type fastUpstream struct {
 	pace   time.Duration // between two of them
 }
 
-func runUpstream(ctx context.Context, flags *flag.FlagSet, args []string) error {
+func runUpstream(ctx context.Context, flags *flag.FlagSet, args []string, stdout io.Writer) error {
 	var u fastUpstream
 	addr := flags.String("addr", "", "host:port to listen on")
 	flags.IntVar(&u.chunks, "chunks", 16, "chunks of a streamed answer")
@@ -50,7 +50,7 @@ func runUpstream(ctx context.Context, flags *flag.FlagSet, args []string) error 
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	ln, err := listen(ctx, *addr)
+	ln, err := listen(ctx, *addr, stdout)
 	if err != nil {
 		return err
 	}
