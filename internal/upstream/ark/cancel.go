@@ -3,91 +3,55 @@ package ark
 import (
 	"bytes"
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
 	"github.com/tintypehq/tintype/internal/account"
-	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/upstream"
 	"github.com/tintypehq/tintype/internal/upstream/wire"
-)
-
-const (
-	// freshFor is how long a task that was seen to wait may be taken to have
-	// made no video yet: making one takes tens of seconds. A DELETE leaves
-	// within it or not at all.
-	freshFor = 5 * time.Second
-
-	// cancelLooks bounds how often one call looks at a task that will not stand
-	// still.
-	cancelLooks = 3
 )
 
 // Cancel implements [upstream.Driver].
 //
 // The upstream's DELETE cancels a task that waits, refuses one that runs, and
 // of one that has ended it removes the record, with the links to media that was
-// paid for. So a DELETE is only sent to a task that was seen to wait a moment
-// before. One whose answer is lost is not sent again by this call: asked once
-// more, it looks at the task first and finds out.
+// paid for: [wire.Cancel] keeps it from that.
 func (d *Driver) Cancel(ctx context.Context, a account.Account, upstreamID string) (upstream.CancelAnswer, error) {
 	if e := wire.Askable(a, upstreamID); e != nil {
 		return "", wire.Free(e)
 	}
 	c := d.about(a, upstreamID)
-	for range cancelLooks {
-		answer, failure := d.tryCancel(ctx, c)
-		if answer != "" || failure != nil {
-			return answer, wire.Free(failure)
-		}
-	}
-	return "", wire.Free(&upstream.Error{
-		Class: upstream.Transient, Fault: fault.New(fault.Upstream, wire.SaysServerError),
-		Cause: errors.New("the task waited at each look, and each DELETE would have been late or was refused"),
-	})
+	return wire.Cancel{
+		Now: d.now,
+		Look: func(ctx context.Context) (upstream.CancelAnswer, *upstream.Error) {
+			t, failure := d.ask(ctx, c)
+			if failure != nil {
+				return "", failure
+			}
+			return t.cancellation(), nil
+		},
+		Delete: func(ctx context.Context, within time.Duration) (upstream.CancelAnswer, *upstream.Error) {
+			return d.remove(ctx, c, within)
+		},
+	}.Ask(ctx)
 }
 
-// tryCancel looks at the task and cancels it if it waits. Neither an answer nor
-// an error means to look again.
-func (d *Driver) tryCancel(ctx context.Context, c wire.Call) (upstream.CancelAnswer, *upstream.Error) {
-	begun := d.now()
-	t, failure := d.ask(ctx, c)
-	if failure != nil {
-		return "", failure
-	}
-	if answer, settled := t.cancellation(); settled {
-		return answer, nil
-	}
-	left := freshFor - d.now().Sub(begun)
-	if left <= 0 {
-		return "", nil
-	}
-	return d.remove(ctx, c, left)
-}
-
-// cancellation is what a task's state says of the wish to cancel it; false for
+// cancellation is what a task's state says of the wish to cancel it; nothing for
 // a task that still can be. A word that is not documented counts as work.
-func (t taskAnswer) cancellation() (answer upstream.CancelAnswer, settled bool) {
+func (t taskAnswer) cancellation() upstream.CancelAnswer {
 	switch t.Status {
 	case "queued":
-		return "", false
+		return ""
 	case "succeeded", "failed", "expired":
-		return upstream.Finished, true
+		return upstream.Finished
 	case "cancelled", "canceled":
-		return upstream.Stopped, true
+		return upstream.Stopped
 	}
-	return upstream.WorksOn, true
+	return upstream.WorksOn
 }
 
-// remove sends the DELETE, which has to be written within a time. It uses a
-// connection of its own, as a submission does: net/http repeats nothing there.
 func (d *Driver) remove(ctx context.Context, c wire.Call, within time.Duration) (upstream.CancelAnswer, *upstream.Error) {
-	ctx, w := wire.NewWatch(ctx, within)
-	defer w.Stop()
-	c.Method, c.Via = http.MethodDelete, d.submits
-	c.Written = func() { w.Within(d.cfg.StatusTimeout) }
-	ans, raw, failure := c.Do(ctx, d.cfg.StatusTimeout, wire.SmallAnswer)
+	ans, raw, failure := c.Delete(ctx, d.submits, within, d.cfg.StatusTimeout)
 	switch {
 	case failure != nil:
 		return "", failure

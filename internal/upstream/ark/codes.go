@@ -18,20 +18,9 @@ type rule struct {
 
 	class   upstream.Class
 	code    fault.Code
-	message string // for the caller
-	field   field  // of the caller's request; empty: none, or the one that the error names
+	message string     // for the caller
+	field   wire.Field // of the caller's request; empty: none, or the one that the error names
 }
-
-// field is a part of a caller's request, whatever its name in that kind of
-// request.
-type field string
-
-const (
-	inputText  field = "text"  // prompt or messages
-	inputImage field = "image" // image or messages
-	inputModel field = "model"
-	named      field = "named" // the one that the error names
-)
 
 // rules is the table of the documented error codes. It is asked only when
 // something failed.
@@ -42,8 +31,8 @@ func rules() []rule {
 func contentRules() []rule {
 	const class, code = upstream.ContentRejected, fault.ContentPolicy
 	return []rule{
-		{codes: []string{"~InputTextSensitiveContentDetected", "~InputTextRiskDetection"}, class: class, code: code, message: wire.SaysTextPolicy, field: inputText},
-		{codes: []string{"~InputImageSensitiveContentDetected", "~InputImageRiskDetection"}, class: class, code: code, message: wire.SaysImagePolicy, field: inputImage},
+		{codes: []string{"~InputTextSensitiveContentDetected", "~InputTextRiskDetection"}, class: class, code: code, message: wire.SaysTextPolicy, field: wire.InputText},
+		{codes: []string{"~InputImageSensitiveContentDetected", "~InputImageRiskDetection"}, class: class, code: code, message: wire.SaysImagePolicy, field: wire.InputImage},
 		{codes: []string{"Output~SensitiveContentDetected", "Output~RiskDetection"}, class: class, code: code, message: wire.SaysOutPolicy},
 		{codes: []string{"~SensitiveContentDetected", "~RiskDetection"}, class: class, code: code, message: wire.SaysPolicy},
 		{codes: []string{"ContentSecurityDetectionError"}, class: upstream.Transient, code: fault.Upstream, message: wire.SaysServerError},
@@ -53,9 +42,9 @@ func contentRules() []rule {
 func inputRules() []rule {
 	const class = upstream.InvalidInput
 	return []rule{
-		{codes: []string{"InvalidImageURL"}, class: class, code: fault.InvalidImage, message: wire.SaysImage, field: inputImage},
-		{codes: []string{"OutofContextError"}, class: class, code: fault.Invalid, message: wire.SaysContext, field: inputText},
-		{codes: []string{"MissingParameter", "InvalidParameter", "InvalidArgumentError"}, class: class, code: fault.Invalid, message: wire.SaysRequest, field: named},
+		{codes: []string{"InvalidImageURL"}, class: class, code: fault.InvalidImage, message: wire.SaysImage, field: wire.InputImage},
+		{codes: []string{"OutofContextError"}, class: class, code: fault.Invalid, message: wire.SaysContext, field: wire.InputText},
+		{codes: []string{"MissingParameter", "InvalidParameter", "InvalidArgumentError"}, class: class, code: fault.Invalid, message: wire.SaysRequest, field: wire.Named},
 	}
 }
 
@@ -68,9 +57,9 @@ func accountRules() []rule {
 		},
 		{
 			codes: []string{"InvalidEndpoint", "InvalidEndpointOrModel", "ModelNotOpen", "UnsupportedModel"},
-			class: upstream.NotServed, code: fault.ModelNotFound, message: wire.SaysNotServed, field: inputModel,
+			class: upstream.NotServed, code: fault.ModelNotFound, message: wire.SaysNotServed, field: wire.InputModel,
 		},
-		{codes: []string{"QuotaExceeded"}, says: "free trial", class: upstream.NotServed, code: fault.ModelNotFound, message: wire.SaysNotServed, field: inputModel},
+		{codes: []string{"QuotaExceeded"}, says: "free trial", class: upstream.NotServed, code: fault.ModelNotFound, message: wire.SaysNotServed, field: wire.InputModel},
 		{codes: []string{"QuotaExceeded"}, says: "has exceeded the quota", class: upstream.RateLimited, code: fault.RateLimited, message: wire.SaysRate},
 		{codes: []string{"QuotaExceeded", "AccountQuotaExceeded", "SetLimitExceeded"}, class: upstream.Quota, code: fault.RateLimited, message: wire.SaysQuota},
 	}
@@ -95,12 +84,12 @@ func loadRules() []rule {
 // an envelope.
 func statusRules() []rule {
 	return []rule{
-		{status: 400, class: upstream.InvalidInput, code: fault.Invalid, message: wire.SaysRequest, field: named},
+		{status: 400, class: upstream.InvalidInput, code: fault.Invalid, message: wire.SaysRequest, field: wire.Named},
 		{status: 401, class: upstream.Auth, code: fault.CredentialRejected, message: wire.SaysCredential},
 		{status: 403, class: upstream.Auth, code: fault.CredentialRejected, message: wire.SaysStanding},
 		{status: 404, class: upstream.Lost, code: fault.GenerationFailed, message: wire.SaysLost},
 		{status: 413, class: upstream.InvalidInput, code: fault.TooLarge, message: wire.SaysTooLarge},
-		{status: 422, class: upstream.InvalidInput, code: fault.Invalid, message: wire.SaysRequest, field: named},
+		{status: 422, class: upstream.InvalidInput, code: fault.Invalid, message: wire.SaysRequest, field: wire.Named},
 		{status: 429, class: upstream.RateLimited, code: fault.RateLimited, message: wire.SaysRate},
 		{status: 503, class: upstream.Overloaded, code: fault.Upstream, message: wire.SaysCapacity},
 		{class: upstream.Unknown, code: fault.Upstream, message: wire.SaysGarbled},

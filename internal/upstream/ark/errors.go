@@ -59,31 +59,10 @@ func cause(c wire.Call, status int, e apiError) error {
 
 // fault makes what the caller reads.
 func (r rule) fault(op wire.Operation, e apiError) *fault.Error {
-	switch r.field {
-	case named:
+	if r.field == wire.Named {
 		return namedFault(op, e)
-	case inputText:
-		return fault.New(r.code, r.message).WithParam(textParam(op))
-	case inputImage:
-		return fault.New(r.code, r.message).WithParam(imageParam(op))
-	case inputModel:
-		return fault.New(r.code, r.message).WithParam("model")
 	}
-	return fault.New(r.code, r.message)
-}
-
-func textParam(op wire.Operation) string {
-	if op == wire.Chat {
-		return "messages"
-	}
-	return "prompt"
-}
-
-func imageParam(op wire.Operation) string {
-	if op == wire.Chat {
-		return "messages"
-	}
-	return "image"
+	return fault.New(r.code, r.message).WithParam(r.field.Param(op))
 }
 
 // namedFault blames the field that the upstream's error names, by the name that

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/upstream"
 	"github.com/tintypehq/tintype/internal/upstream/rawjson"
 	"github.com/tintypehq/tintype/internal/upstream/sse"
@@ -32,6 +33,13 @@ type Client struct {
 
 	Now func() time.Time
 
+	// URL is where requests are posted, by way of Via.
+	URL string
+	Via *http.Transport
+
+	// Body writes a request as the upstream wants it.
+	Body func(r upstream.ChatRequest, stream bool) ([]byte, *upstream.Error)
+
 	// Refusal makes the error of a complete answer outside of 2xx.
 	Refusal func(a wire.Answer, body []byte) *upstream.Error
 
@@ -41,8 +49,51 @@ type Client struct {
 	Inside func(c wire.Call, h http.Header, body []byte) *upstream.Error
 }
 
-// Whole sends a request and gives the answer whole.
-func (c *Client) Whole(ctx context.Context, call wire.Call, r upstream.ChatRequest) (upstream.ChatAnswer, *upstream.Error) {
+// Whole sends a request and gives the answer whole. It is a driver's Chat.
+func (c *Client) Whole(ctx context.Context, a account.Account, r upstream.ChatRequest) (upstream.ChatAnswer, error) {
+	answer, failure := c.whole(ctx, a, r)
+	if failure != nil {
+		return upstream.ChatAnswer{}, failure
+	}
+	return answer, nil
+}
+
+// Stream sends a request and returns when the first chunk is there, so that an
+// error in its place is one of this call, when another account may still be
+// tried. It is a driver's ChatStream.
+func (c *Client) Stream(ctx context.Context, a account.Account, r upstream.ChatRequest) (upstream.ChatStream, error) {
+	s, failure := c.stream(ctx, a, r)
+	if failure != nil {
+		return nil, failure
+	}
+	return s, nil
+}
+
+// call makes the request. A chat may go out on a connection of the pool, and on
+// another one if that turns out to be dead.
+func (c *Client) call(a account.Account, r upstream.ChatRequest, stream bool) (wire.Call, *upstream.Error) {
+	if !wire.Usable(a.Secret) {
+		return wire.Call{}, wire.BadCredential()
+	}
+	body, refusal := c.Body(r, stream)
+	if refusal != nil {
+		return wire.Call{}, refusal
+	}
+	accept := "application/json"
+	if stream {
+		accept = "text/event-stream"
+	}
+	return wire.Call{
+		Op: wire.Chat, Method: http.MethodPost, URL: c.URL,
+		Secret: a.Secret, Body: body, Accept: accept, Via: c.Via, Rewind: true,
+	}, nil
+}
+
+func (c *Client) whole(ctx context.Context, a account.Account, r upstream.ChatRequest) (upstream.ChatAnswer, *upstream.Error) {
+	call, refusal := c.call(a, r, false)
+	if refusal != nil {
+		return upstream.ChatAnswer{}, refusal
+	}
 	ctx, w := wire.NewWatch(ctx, c.HeaderTimeout)
 	defer w.Stop()
 	ans, err := call.Send(ctx)
@@ -71,10 +122,11 @@ func (c *Client) answer(ctx context.Context, ans wire.Answer, w *wire.Watch) ([]
 	return raw, nil
 }
 
-// Stream sends a request and returns when the first chunk is there, so that an
-// error in its place is one of this call, when another account may still be
-// tried.
-func (c *Client) Stream(ctx context.Context, call wire.Call, r upstream.ChatRequest) (upstream.ChatStream, *upstream.Error) {
+func (c *Client) stream(ctx context.Context, a account.Account, r upstream.ChatRequest) (*stream, *upstream.Error) {
+	call, refusal := c.call(a, r, true)
+	if refusal != nil {
+		return nil, refusal
+	}
 	ctx, w := wire.NewWatch(ctx, c.HeaderTimeout)
 	ans, err := call.Send(ctx)
 	if err != nil {

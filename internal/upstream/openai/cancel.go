@@ -3,87 +3,60 @@ package openai
 import (
 	"bytes"
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
 	"github.com/tintypehq/tintype/internal/account"
-	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/upstream"
 	"github.com/tintypehq/tintype/internal/upstream/wire"
-)
-
-const (
-	// freshFor is how long a video that was seen to wait may be taken to have
-	// not been made yet: making one takes tens of seconds. A DELETE leaves
-	// within it or not at all.
-	freshFor = 5 * time.Second
-
-	// cancelLooks bounds how often one call looks at a video that will not stand
-	// still.
-	cancelLooks = 3
 )
 
 // Cancel implements [upstream.Driver].
 //
 // OpenAI's DELETE removes a video, with the file that was paid for; there is no
-// other call to stop one. So it is only sent for a video that was seen to wait a
-// moment before. One that is in progress may be finished at any moment, and what
-// a DELETE then does to the bill is not documented: it works on. One whose answer
-// is lost is not sent again by this call: asked once more, it looks at the video
-// first and finds out.
+// other call to stop one. [wire.Cancel] sends it only for a video that waits. One
+// that is in progress may be finished at any moment, and what a DELETE then does
+// to the bill is not documented: it works on.
 func (d *Driver) Cancel(ctx context.Context, a account.Account, upstreamID string) (upstream.CancelAnswer, error) {
 	c, failure := d.about(a, upstreamID)
 	if failure != nil {
 		return "", wire.Free(failure)
 	}
-	for range cancelLooks {
-		answer, failure := d.tryCancel(ctx, c)
-		if answer != "" || failure != nil {
-			return answer, wire.Free(failure)
-		}
-	}
-	return "", wire.Free(&upstream.Error{
-		Class: upstream.Transient, Fault: fault.New(fault.Upstream, wire.SaysServerError),
-		Cause: errors.New("the video waited at each look, and each DELETE would have been late or found nothing"),
-	})
+	return wire.Cancel{
+		Now: d.now,
+		Look: func(ctx context.Context) (upstream.CancelAnswer, *upstream.Error) {
+			v, failure := d.ask(ctx, c)
+			if failure != nil {
+				return "", failure
+			}
+			return d.cancellation(v), nil
+		},
+		Delete: func(ctx context.Context, within time.Duration) (upstream.CancelAnswer, *upstream.Error) {
+			return d.remove(ctx, c, within)
+		},
+	}.Ask(ctx)
 }
 
-// tryCancel looks at the video and cancels it if it waits. Neither an answer nor
-// an error means to look again.
-func (d *Driver) tryCancel(ctx context.Context, c wire.Call) (upstream.CancelAnswer, *upstream.Error) {
-	begun := d.now()
-	v, failure := d.ask(ctx, c)
-	if failure != nil {
-		return "", failure
-	}
+// cancellation is what a video's state says of the wish to cancel it; nothing for
+// one that still can be.
+func (d *Driver) cancellation(v videoAnswer) upstream.CancelAnswer {
 	switch v.word() {
-	case works:
-		return upstream.WorksOn, nil
 	case done, failed:
-		return upstream.Finished, nil
+		return upstream.Finished
 	case stopped:
-		return upstream.Stopped, nil
+		return upstream.Stopped
 	case waits:
+		if d.cfg.Videos == Videos {
+			return ""
+		}
+		return upstream.WorksOn // new-api has no call for it
+	case works:
 	}
-	if d.cfg.Videos != Videos {
-		return upstream.WorksOn, nil // there is no call for it
-	}
-	left := freshFor - d.now().Sub(begun)
-	if left <= 0 {
-		return "", nil
-	}
-	return d.remove(ctx, c, left)
+	return upstream.WorksOn
 }
 
-// remove sends the DELETE, which has to be written within a time. It uses a
-// connection of its own, as a submission does: net/http repeats nothing there.
 func (d *Driver) remove(ctx context.Context, c wire.Call, within time.Duration) (upstream.CancelAnswer, *upstream.Error) {
-	ctx, w := wire.NewWatch(ctx, within)
-	defer w.Stop()
-	c.Method, c.Via = http.MethodDelete, d.submits
-	c.Written = func() { w.Within(d.cfg.StatusTimeout) }
-	ans, raw, failure := c.Do(ctx, d.cfg.StatusTimeout, wire.SmallAnswer)
+	ans, raw, failure := c.Delete(ctx, d.submits, within, d.cfg.StatusTimeout)
 	switch {
 	case failure != nil:
 		return "", failure

@@ -2,7 +2,6 @@ package openai
 
 import (
 	"context"
-	"net/http"
 	"slices"
 
 	"github.com/tintypehq/tintype/internal/account"
@@ -15,56 +14,19 @@ import (
 
 // Chat implements [upstream.Driver].
 func (d *Driver) Chat(ctx context.Context, a account.Account, r upstream.ChatRequest) (upstream.ChatAnswer, error) {
-	c, refusal := d.chatCall(a, r, false)
-	if refusal != nil {
-		return upstream.ChatAnswer{}, refusal
-	}
-	answer, failure := d.chats().Whole(ctx, c, r)
-	if failure != nil {
-		return upstream.ChatAnswer{}, failure
-	}
-	return answer, nil
+	return d.chats().Whole(ctx, a, r)
 }
 
 // ChatStream implements [upstream.Driver].
 func (d *Driver) ChatStream(ctx context.Context, a account.Account, r upstream.ChatRequest) (upstream.ChatStream, error) {
-	c, refusal := d.chatCall(a, r, true)
-	if refusal != nil {
-		return nil, refusal
-	}
-	s, failure := d.chats().Stream(ctx, c, r)
-	if failure != nil {
-		return nil, failure
-	}
-	return s, nil
+	return d.chats().Stream(ctx, a, r)
 }
 
 func (d *Driver) chats() *chat.Client {
 	return &chat.Client{
-		HeaderTimeout: d.cfg.ChatHeaderTimeout, IdleTimeout: d.cfg.ChatIdleTimeout,
-		Now: d.now, Refusal: d.refusal, Inside: d.errorInside,
+		HeaderTimeout: d.cfg.ChatHeaderTimeout, IdleTimeout: d.cfg.ChatIdleTimeout, Now: d.now,
+		URL: d.base + "/chat/completions", Via: d.pooled, Body: d.chatBody, Refusal: d.refusal, Inside: d.errorInside,
 	}
-}
-
-func (d *Driver) chatCall(a account.Account, r upstream.ChatRequest, stream bool) (wire.Call, *upstream.Error) {
-	if !wire.Usable(a.Secret) {
-		return wire.Call{}, wire.BadCredential()
-	}
-	if !d.cfg.Chat {
-		return wire.Call{}, unable("This model cannot be used for chat.", "model")
-	}
-	body, refusal := chatBody(r, stream)
-	if refusal != nil {
-		return wire.Call{}, refusal
-	}
-	accept := "application/json"
-	if stream {
-		accept = "text/event-stream"
-	}
-	return wire.Call{
-		Op: wire.Chat, Method: http.MethodPost, URL: d.base + "/chat/completions",
-		Secret: a.Secret, Body: body, Accept: accept, Via: d.pooled, Rewind: true,
-	}, nil
 }
 
 // chatFields are the fields of OpenAI's chat request that go through as the
@@ -81,7 +43,10 @@ func chatFields() []string {
 }
 
 // chatBody writes the upstream's request from the caller's.
-func chatBody(r upstream.ChatRequest, stream bool) ([]byte, *upstream.Error) {
+func (d *Driver) chatBody(r upstream.ChatRequest, stream bool) ([]byte, *upstream.Error) {
+	if !d.cfg.Chat {
+		return nil, unable("This model cannot be used for chat.", "model")
+	}
 	messages := r.Body["messages"]
 	if !rawjson.HasElement(messages) {
 		return nil, wire.Refused(fault.New(fault.Invalid, "messages must be a list of at least one message.").WithParam("messages"))

@@ -17,8 +17,8 @@ type rule struct {
 
 	class   upstream.Class
 	code    fault.Code
-	message string // for the caller
-	field   field  // of the caller's request; empty: none
+	message string     // for the caller
+	field   wire.Field // of the caller's request; empty: none
 }
 
 // any tells whether the error's code or type is one of these.
@@ -40,7 +40,7 @@ func contentRules() []rule {
 			"content_policy_violation", "moderation_blocked", "content_filter", "safety_violation",
 			"sensitive_words_detected", "prompt_blocked", "responsibleaipolicyviolation",
 		},
-		class: upstream.ContentRejected, code: fault.ContentPolicy, message: wire.SaysPolicy, field: inputText,
+		class: upstream.ContentRejected, code: fault.ContentPolicy, message: wire.SaysPolicy, field: wire.InputText,
 	}}
 }
 
@@ -59,7 +59,7 @@ func accountRules() []rule {
 		},
 		{
 			codes: []string{"model_not_found", "model_not_available", "model_not_supported", "deploymentnotfound"},
-			class: upstream.NotServed, code: fault.ModelNotFound, message: wire.SaysNotServed, field: inputModel,
+			class: upstream.NotServed, code: fault.ModelNotFound, message: wire.SaysNotServed, field: wire.InputModel,
 		},
 		{
 			codes: []string{"queue_full", "pool_exhausted", "server_overloaded", "engine_overloaded", "overloaded_error", "service_unavailable"},
@@ -82,13 +82,13 @@ func accountRules() []rule {
 func inputRules() []rule {
 	const class = upstream.InvalidInput
 	return []rule{
-		{codes: []string{"context_length_exceeded", "string_above_max_length"}, class: class, code: fault.Invalid, message: wire.SaysContext, field: inputText},
+		{codes: []string{"context_length_exceeded", "string_above_max_length"}, class: class, code: fault.Invalid, message: wire.SaysContext, field: wire.InputText},
 		{
 			codes: []string{
 				"invalid_image", "invalid_image_format", "invalid_image_url", "invalid_image_file", "image_too_large", "image_too_small",
 				"invalid_base64_image", "unsupported_image_media_type", "failed_to_download_image", "image_parse_error",
 			},
-			class: class, code: fault.InvalidImage, message: wire.SaysImage, field: inputImage,
+			class: class, code: fault.InvalidImage, message: wire.SaysImage, field: wire.InputImage,
 		},
 	}
 }
@@ -96,17 +96,17 @@ func inputRules() []rule {
 // statusRules catch what the codes do not tell, and answers without an envelope.
 func statusRules() []rule {
 	return []rule{
-		{status: 400, class: upstream.InvalidInput, code: fault.Invalid, message: wire.SaysRequest, field: named},
+		{status: 400, class: upstream.InvalidInput, code: fault.Invalid, message: wire.SaysRequest, field: wire.Named},
 		{status: 401, class: upstream.Auth, code: fault.CredentialRejected, message: wire.SaysCredential},
 		{status: 402, class: upstream.Quota, code: fault.RateLimited, message: wire.SaysQuota},
 		{status: 403, class: upstream.Auth, code: fault.CredentialRejected, message: wire.SaysStanding},
 		{status: 404, class: upstream.Lost, code: fault.GenerationFailed, message: wire.SaysLost},
 		{status: 413, class: upstream.InvalidInput, code: fault.TooLarge, message: wire.SaysTooLarge},
 		{status: 415, class: upstream.InvalidInput, code: fault.Invalid, message: wire.SaysRequest},
-		{status: 422, class: upstream.InvalidInput, code: fault.Invalid, message: wire.SaysRequest, field: named},
+		{status: 422, class: upstream.InvalidInput, code: fault.Invalid, message: wire.SaysRequest, field: wire.Named},
 		{status: 429, class: upstream.RateLimited, code: fault.RateLimited, message: wire.SaysRate},
 		{codes: []string{"wait_timeout", "generation_timeout"}, class: upstream.Timeout, code: fault.Upstream, message: wire.SaysNoAnswer},
-		{inside: true, codes: []string{"invalid_request_error", "invalid_request"}, class: upstream.InvalidInput, code: fault.Invalid, message: wire.SaysRequest, field: named},
+		{inside: true, codes: []string{"invalid_request_error", "invalid_request"}, class: upstream.InvalidInput, code: fault.Invalid, message: wire.SaysRequest, field: wire.Named},
 	}
 }
 
@@ -138,14 +138,3 @@ func serverRule(status int, e apiError) rule {
 	}
 	return rule{class: upstream.Transient, code: fault.Upstream, message: wire.SaysServerError}
 }
-
-// field is a part of a caller's request, whatever its name in that kind of
-// request.
-type field string
-
-const (
-	inputText  field = "text"  // prompt or messages
-	inputImage field = "image" // image or messages
-	inputModel field = "model"
-	named      field = "named" // the one that the error names
-)

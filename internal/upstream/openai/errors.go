@@ -71,7 +71,7 @@ func (d *Driver) classify(c wire.Call, status int, h http.Header, e apiError) *u
 	r := ruleFor(status, e)
 	if r.class == upstream.Lost && c.Op != wire.Status {
 		r.class, r.code, r.message = upstream.NotServed, fault.ModelNotFound, wire.SaysNotServed
-		r.field = inputModel
+		r.field = wire.InputModel
 	}
 	f := r.fault(c.Op, e)
 	out := &upstream.Error{Class: r.class, Outcome: outcomeOf(status, e, r.class), Cause: cause(c, status, e)}
@@ -178,31 +178,10 @@ func outcomeOf(status int, e apiError, class upstream.Class) upstream.Outcome {
 
 // fault makes what the caller reads.
 func (r rule) fault(op wire.Operation, e apiError) *fault.Error {
-	switch r.field {
-	case inputText:
-		return fault.New(r.code, r.message).WithParam(textParam(op))
-	case inputImage:
-		return fault.New(r.code, r.message).WithParam(imageParam(op))
-	case inputModel:
-		return fault.New(r.code, r.message).WithParam("model")
-	case named:
+	if r.field == wire.Named {
 		return namedFault(op, e)
 	}
-	return fault.New(r.code, r.message)
-}
-
-func textParam(op wire.Operation) string {
-	if op == wire.Chat {
-		return "messages"
-	}
-	return "prompt"
-}
-
-func imageParam(op wire.Operation) string {
-	if op == wire.Chat {
-		return "messages"
-	}
-	return "image"
+	return fault.New(r.code, r.message).WithParam(r.field.Param(op))
 }
 
 // namedFault blames the field that the upstream's error names, by the name that
