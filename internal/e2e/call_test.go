@@ -76,6 +76,9 @@ func (c *cluster) try(r request) (answer, error) {
 	a.body, err = io.ReadAll(resp.Body)
 	a.took = time.Since(began)
 	c.leaks.look(r, a)
+	if err == nil {
+		c.described(r, resp.Request, a)
+	}
 	return a, err
 }
 

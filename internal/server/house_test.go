@@ -30,6 +30,7 @@ import (
 	"github.com/tintypehq/tintype/internal/blob/fileblob"
 	"github.com/tintypehq/tintype/internal/fetch"
 	"github.com/tintypehq/tintype/internal/job"
+	"github.com/tintypehq/tintype/internal/openapi/openapitest"
 	"github.com/tintypehq/tintype/internal/redisstore"
 	"github.com/tintypehq/tintype/internal/server"
 	"github.com/tintypehq/tintype/internal/upstream"
@@ -311,7 +312,24 @@ func (h *house) call(method, path, body string, headers ...string) answer {
 	if err != nil {
 		h.Fatalf("%s %s: %v after %q", method, path, err, b)
 	}
+	h.described(resp, []byte(body), b)
 	return answer{resp.StatusCode, resp.Header, string(b)}
+}
+
+// described holds a call against the description of the API. The largest bodies
+// are of tests that count the memory of this process.
+func (h *house) described(resp *http.Response, asked, answered []byte) {
+	h.Helper()
+	if len(asked)+len(answered) > 1<<20 {
+		return
+	}
+	err := openapitest.Check(openapitest.Exchange{
+		Method: resp.Request.Method, URL: resp.Request.URL.String(), RequestBody: asked, Request: resp.Request.Header,
+		Status: resp.StatusCode, Response: resp.Header, Body: answered,
+	})
+	if err != nil {
+		h.Errorf("not as internal/openapi/openapi.yaml has it: %v", err)
+	}
 }
 
 // open makes a request and leaves the body to be read.

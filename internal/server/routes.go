@@ -36,6 +36,7 @@ func (s *Server) routes() *echo.Echo {
 		e.Add(method, "/readyz", s.readyz)
 	}
 	e.GET("/metrics", echo.WrapHandler(s.metrics.page))
+	s.referenceRoutes(e)
 	s.adminRoutes(e)
 	return e
 }
