@@ -89,8 +89,13 @@ func readStyle(kind job.Kind, f fields) (a answerStyle, err error) {
 	if a.cancelIfLeft, err = onDisconnect(f); err != nil {
 		return a, err
 	}
-	a.stream, err = f.flag("stream")
-	return a, err
+	if a.stream, err = f.flag("stream"); err != nil {
+		return a, err
+	}
+	if a.stream && a.format == tintype.FormatBase64 {
+		return a, fault.New(fault.Invalid, `response_format: "b64_json" is not for streams, which tell links. Leave out either response_format or stream.`).WithParam("response_format")
+	}
+	return a, nil
 }
 
 // callJob is the job of a call that is to be answered.
