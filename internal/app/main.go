@@ -50,7 +50,7 @@ func Main(program Program, args, environ []string, stdout, stderr io.Writer) int
 	if *addr != "" {
 		source.Flags = append(source.Flags, config.Flag{Name: "--addr", Setting: addrSetting(program), Value: *addr})
 	}
-	cfg, err := config.Load(source)
+	cfg, err := Settings(source)
 	if err != nil {
 		_, _ = fmt.Fprintf(stderr, "%s: %v\n", program, err)
 		return exitMisused

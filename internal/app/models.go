@@ -2,40 +2,67 @@ package app
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tintypehq/tintype/internal/config"
-	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/upstream"
 	"github.com/tintypehq/tintype/internal/upstream/ark"
 	"github.com/tintypehq/tintype/internal/upstream/openai"
 )
 
-// modelTable fills the configured models with what they can do. One with fallbacks
-// can do what each of its places can.
-func modelTable(c *config.Config) ([]upstream.Model, error) {
-	out := make([]upstream.Model, 0, len(c.Models))
-	for _, m := range c.Models {
-		model := upstream.Model{
-			Name: m.Name, Aliases: m.Aliases, Kind: upstream.ModelKind(m.Kind), Upstream: m.Upstream, ID: m.ID,
-			Default: m.Default, Ratios: m.Ratios, Thinking: string(m.Thinking),
-		}
-		if !fill(c, &model, m.Family) {
-			return nil, fmt.Errorf("models: %q: its family is not known; set models[].family", m.Name)
-		}
-		for _, f := range m.Fallbacks {
-			model.Fallbacks = append(model.Fallbacks, job.Place{Upstream: f.Upstream, UpstreamModel: f.ID})
-			place := upstream.Model{Kind: model.Kind, Upstream: f.Upstream, ID: f.ID}
-			if !fill(c, &place, familyAt(c, f)) {
-				ark.ProfileOfAny(place.Kind).Fill(&place)
-			}
-			if err := model.Narrow(place); err != nil {
-				return nil, fmt.Errorf("models: %q: fallbacks: %w; leave that fallback out", m.Name, err)
-			}
-		}
-		out = append(out, model)
+// Settings reads and checks all settings, as config.Load does, and holds the models
+// against what their upstreams can do. Its error is a *config.Error.
+func Settings(s config.Source) (*config.Config, error) {
+	c, err := config.Load(s)
+	if err != nil {
+		return nil, err
 	}
-	return out, nil
+	_, err = modelTable(c)
+	return c, err
+}
+
+// modelTable fills the configured models with what they can do and callers may ask
+// for. One with fallbacks can do what each of its places can. Its error is a
+// *config.Error with everything that is wrong.
+func modelTable(c *config.Config) ([]upstream.Model, error) {
+	t := table{Config: c, models: make([]upstream.Model, 0, len(c.Models))}
+	for i, m := range c.Models {
+		t.add(entry{table: &t, path: fmt.Sprintf("models[%d]", i), set: m})
+	}
+	if len(t.problems) > 0 {
+		return nil, &config.Error{Problems: t.problems}
+	}
+	return t.models, nil
+}
+
+// table is the models as far as they were read.
+type table struct {
+	*config.Config
+
+	models   []upstream.Model
+	problems []config.Problem
+}
+
+func (t *table) add(e entry) {
+	model := upstream.Model{
+		Name: e.set.Name, Aliases: e.set.Aliases, Kind: upstream.ModelKind(e.set.Kind), Upstream: e.set.Upstream, ID: e.set.ID,
+		Default: e.set.Default, Thinking: string(e.set.Thinking),
+	}
+	whole := model // what the upstream has, the operator's lists aside
+	if !fill(t.Config, &whole, e.set.Family) {
+		e.report("family", "is not known; set it")
+		return
+	}
+	if !e.checkValues(whole) {
+		return
+	}
+	model.Ratios, model.Resolutions = slices.Clone(e.set.Ratios), slices.Clone(e.set.Resolutions)
+	fill(t.Config, &model, e.set.Family)
+	e.narrow(&model, whole)
+	e.addFallbacks(&model)
+	e.settle(&model, whole.Usual)
+	t.models = append(t.models, model)
 }
 
 // fill notes in a model what it can do; false if that is not known.

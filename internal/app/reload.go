@@ -96,7 +96,7 @@ func digestOf(file string) []byte {
 // reread reads the settings again; nil if something is wrong with them. Then the
 // present ones stay.
 func (p *parts) reread(ctx context.Context) *config.Config {
-	next, err := config.Load(*p.Source)
+	next, err := Settings(*p.Source)
 	if err == nil {
 		return next
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tintypehq/tintype/internal/account"
+	"github.com/tintypehq/tintype/internal/app"
 	"github.com/tintypehq/tintype/internal/config"
 )
 
@@ -22,7 +23,7 @@ type checkCommand struct {
 
 // Run prints what is wrong, one problem a line.
 func (k checkCommand) Run(c *console) error {
-	cfg, err := config.Load(config.Source{Role: k.role(), File: k.File, Environ: c.environ})
+	cfg, err := app.Settings(config.Source{Role: k.role(), File: k.File, Environ: c.environ})
 	if all, ok := errors.AsType[*config.Error](err); ok {
 		for _, problem := range all.Problems {
 			c.printf("%s\n", problem)

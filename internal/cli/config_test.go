@@ -37,6 +37,7 @@ func TestCheck(t *testing.T) {
 	fine := file(t, good+"auth:\n  pass_through: false\n")
 	bad := file(t, good+"auth:\n  allow_pooled: maybe\n  pass_through: false\nserver:\n  adr: x\nretention:\n  jobs: 5m\n")
 	open := file(t, good)
+	large := file(t, good+"auth:\n  pass_through: false\nmodels:\n  - {name: m, kind: image, id: doubao-seedream-5-0-pro-260628,\n     resolutions: [4K]}\n")
 	for name, c := range map[string]struct {
 		args, environ []string
 		code          int
@@ -61,6 +62,10 @@ func TestCheck(t *testing.T) {
 			stdout: bad + ":12: auth.allow_pooled: must be one of auto, always, never\n" +
 				bad + ":15: server.adr: is no setting; did you mean addr?\n" +
 				bad + ":17: retention.jobs: must be between 1h and 365d, is 5m\n",
+		},
+		"what only the upstream's driver knows": {
+			args: []string{large}, code: 2,
+			stdout: large + ":15: models[0].resolutions[0]: is not one that doubao-seedream-5-0-pro-260628 has; it has 1K, 2K\n",
 		},
 		"missing file": {
 			args: []string{"/nowhere/tintype.yaml"}, code: 2,

@@ -26,7 +26,7 @@ With TINTYPE_ARK_API_KEYS=key1,key2 in the environment Ark is the upstream. A fi
 // Run serves until ctx ends.
 func (r runCommand) Run(ctx context.Context, c *console) error {
 	source := r.source(c)
-	cfg, err := config.Load(source)
+	cfg, err := app.Settings(source)
 	if err != nil {
 		return err
 	}

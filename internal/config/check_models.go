@@ -1,14 +1,9 @@
 package config
 
 import (
-	"regexp"
 	"slices"
 	"strings"
-	"time"
 )
-
-// ratio is an aspect ratio, or what leaves a video's to its first frame.
-var ratio = regexp.MustCompile(`^([1-9]\d{0,3}:[1-9]\d{0,3}|adaptive)$`)
 
 func (l *loader) checkModels() {
 	if len(l.cfg.Models) == 0 && len(l.cfg.Upstreams) > 0 {
@@ -125,41 +120,4 @@ func familiesOf(kind ModelKind) []string {
 		}
 	}
 	return names
-}
-
-// checkModelOptions reports options that another kind of model has.
-func (l *loader) checkModelOptions(path string, m Model) {
-	foreign := map[ModelKind][]string{
-		ChatModel:  {"ratios", "resolution", "duration", "generate_audio"},
-		ImageModel: {"duration", "generate_audio", "thinking"},
-		VideoModel: {"thinking"},
-	}
-	for _, name := range foreign[m.Kind] {
-		if at := path + "." + name; l.isSet(at) {
-			l.report(at, "has no effect on %s models", m.Kind)
-		}
-	}
-	for i, r := range m.Ratios {
-		if !ratio.MatchString(r) {
-			l.report(index(path+".ratios", i), "must be two whole numbers, such as \"16:9\", or adaptive")
-		}
-	}
-	if m.Duration%time.Second != 0 {
-		l.report(path+".duration", "must be whole seconds")
-	}
-	sizes := resolutions(m.Kind)
-	if m.Resolution != "" && !slices.Contains(sizes, m.Resolution) {
-		l.report(path+".resolution", "must be one of %s for %s models", strings.Join(sizes, ", "), m.Kind)
-	}
-}
-
-func resolutions(kind ModelKind) []string {
-	switch kind {
-	case ImageModel:
-		return []string{"1K", "2K", "3K", "4K"}
-	case VideoModel:
-		return []string{"480p", "720p", "1080p", "4k"}
-	case ChatModel:
-	}
-	return nil
 }

@@ -156,6 +156,35 @@ models:
 `, []string{
 			"t.yaml:4: models[1].resolution: must be the same as models[0].resolution: both names are of one model of the upstream",
 		}},
+		{"what callers may ask for", `upstreams: [{name: a}, {name: s, driver: openai}, {name: w, driver: doubaoweb}]
+models:
+  - {name: v, kind: video, upstream: a, id: doubao-seedance-2-5-260628, resolution: 1080p, resolutions: [720p, 480p], duration: 15s, durations: [5s, 10s]}
+  - {name: w, kind: video, upstream: a, id: doubao-seedance-2-0-260128, resolutions: [720, 2K], durations: [0s, 1500ms, five], max_n: 2}
+  - {name: e, kind: image, upstream: a, id: doubao-seedream-4-0-250828, resolutions: [], durations: [5s], max_n: 5}
+  - {name: f, kind: video, upstream: a, id: doubao-seedance-1-5-pro-251215, durations: []}
+  - {name: c, kind: chat, upstream: a, id: i, resolutions: [2K], durations: [5s], max_n: 1}
+  - {name: s, kind: image, upstream: s, id: i, resolutions: [2K], durations: [5s], max_n: 1}
+  - {name: x, kind: image, upstream: w, id: i, max_n: 1}
+`, []string{
+			"t.yaml:4: models[1].durations[2]: must be a duration with its unit, such as 500ms, 30s, 1h30m or 7d",
+			"t.yaml:5: models[2].max_n: must be between 0 and 4, is 5",
+			"t.yaml:3: models[0].resolution: is none of models[0].resolutions, which callers may ask for; make it one of 720p, 480p, or leave it out for the first of these that fits",
+			"t.yaml:3: models[0].duration: is none of models[0].durations, which callers may ask for; make it one of 5s, 10s, or leave it out for the first of these that fits",
+			"t.yaml:4: models[1].max_n: has no effect on video models",
+			"t.yaml:4: models[1].resolutions[0]: must be one of 480p, 720p, 1080p, 4k for video models",
+			"t.yaml:4: models[1].resolutions[1]: must be one of 480p, 720p, 1080p, 4k for video models",
+			"t.yaml:4: models[1].durations[0]: must be whole seconds, at least one",
+			"t.yaml:4: models[1].durations[1]: must be whole seconds, at least one",
+			"t.yaml:5: models[2].durations: has no effect on image models",
+			"t.yaml:5: models[2].resolutions: must name at least one; leave it out to allow all that the model has",
+			"t.yaml:6: models[3].durations: must name at least one; leave it out to allow all that the model has",
+			"t.yaml:7: models[4].resolutions: has no effect on chat models",
+			"t.yaml:7: models[4].durations: has no effect on chat models",
+			"t.yaml:7: models[4].max_n: has no effect on chat models",
+			"t.yaml:8: models[5].resolutions: has no effect on models of an upstream with the driver openai",
+			"t.yaml:8: models[5].durations: has no effect on models of an upstream with the driver openai",
+			"t.yaml:9: models[6].max_n: has no effect on image models of an upstream with the driver doubaoweb",
+		}},
 		{"models without an upstream", "upstreams: []\nmodels: [{name: m, kind: chat, id: i}]\n", []string{
 			"t.yaml:1: upstreams: must have at least one entry; TINTYPE_ARK_API_KEYS=… makes one for Ark",
 		}},

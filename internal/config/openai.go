@@ -127,10 +127,14 @@ func (l *loader) driverOf(upstream string) Driver {
 
 // checkForeignModel reports what a model of an upstream that is not Ark cannot have.
 func (l *loader) checkForeignModel(path string, m Model) {
-	for _, name := range []string{"family", "resolution", "duration", "generate_audio", "thinking"} {
+	driver := l.driverOf(m.Upstream)
+	for _, name := range []string{"family", "resolution", "resolutions", "duration", "durations", "generate_audio", "thinking"} {
 		if at := path + "." + name; l.isSet(at) {
-			l.report(at, "has no effect on models of an upstream with the driver %s", l.driverOf(m.Upstream))
+			l.report(at, "has no effect on models of an upstream with the driver %s", driver)
 		}
+	}
+	if at := path + ".max_n"; l.isSet(at) && (m.Kind != ImageModel || driver != OpenAIDriver) {
+		l.report(at, "has no effect on %s models of an upstream with the driver %s", m.Kind, driver)
 	}
 	for _, u := range l.cfg.Upstreams {
 		if u.Name == m.Upstream && u.Driver == OpenAIDriver && !u.OpenAI.Makes(m.Kind) {

@@ -54,6 +54,19 @@ func (e *Error) Error() string {
 	return strings.Join(lines, "\n  ")
 }
 
+// Problem is one with a setting that only shows when the settings are put to use.
+func (c *Config) Problem(setting, format string, args ...any) Problem {
+	return c.problemAt(c.originOf(setting), setting, format, args...)
+}
+
+func (c *Config) problemAt(o origin, setting, format string, args ...any) Problem {
+	p := Problem{Setting: setting, Message: fmt.Sprintf(format, args...), Line: o.line, Variable: o.variable}
+	if o.line > 0 {
+		p.File = c.file
+	}
+	return p
+}
+
 // origin is where a setting got its value.
 type origin struct {
 	line     int    // of the file
@@ -68,22 +81,18 @@ func (l *loader) report(path, format string, args ...any) {
 			return
 		}
 	}
-	l.reportAt(l.originOf(path), path, format, args...)
+	l.reportAt(l.cfg.originOf(path), path, format, args...)
 }
 
 func (l *loader) reportAt(o origin, path, format string, args ...any) {
-	p := Problem{Setting: path, Message: fmt.Sprintf(format, args...), Line: o.line, Variable: o.variable}
-	if o.line > 0 {
-		p.File = l.cfg.file
-	}
-	l.problems = append(l.problems, p)
+	l.problems = append(l.problems, l.cfg.problemAt(o, path, format, args...))
 }
 
 // originOf gives the place of a setting, or of the nearest thing around it
 // that has one.
-func (l *loader) originOf(path string) origin {
+func (c *Config) originOf(path string) origin {
 	for path != "" {
-		if o, ok := l.cfg.origins[path]; ok {
+		if o, ok := c.origins[path]; ok {
 			return o
 		}
 		path = path[:max(strings.LastIndexAny(path, ".["), 0)]

@@ -205,6 +205,18 @@ type Model struct {
 	// Duration is the length of videos, whole seconds. 0s: the family's default.
 	Duration time.Duration `yaml:"duration" default:"0s" range:"0s..30s"`
 
+	// Resolutions and Durations are those that callers may ask for, of what the
+	// model has. Empty: all of it. A request that names none gets Resolution and
+	// Duration, which have to be among them, or else the family's default, or the
+	// first one here where that is not among them. A size in pixels goes by its
+	// resolution.
+	Resolutions []string        `yaml:"resolutions"`
+	Durations   []time.Duration `yaml:"durations"`
+
+	// MaxN is how many images one request may ask for (n). 0: as many as the model
+	// makes at once.
+	MaxN int `yaml:"max_n" default:"0" range:"0..4"`
+
 	// GenerateAudio gives videos sound where the family can; Ark charges about
 	// double for it.
 	GenerateAudio bool `yaml:"generate_audio" default:"false"`

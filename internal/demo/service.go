@@ -35,7 +35,7 @@ func start(ctx context.Context, o Options) (*service, error) {
 		_ = log.Close()
 		_ = os.RemoveAll(data)
 	}
-	cfg, err := config.Load(o.source(data))
+	cfg, err := app.Settings(o.source(data))
 	if err != nil {
 		cleanUp()
 		return nil, err

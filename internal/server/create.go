@@ -89,8 +89,13 @@ func readStyle(kind job.Kind, f fields) (a answerStyle, err error) {
 	if a.cancelIfLeft, err = onDisconnect(f); err != nil {
 		return a, err
 	}
-	a.stream, err = f.flag("stream")
-	return a, err
+	if a.stream, err = f.flag("stream"); err != nil {
+		return a, err
+	}
+	if a.stream && a.format == tintype.FormatBase64 {
+		return a, fault.New(fault.Invalid, `response_format: "b64_json" is not for streams, which tell links. Leave out either response_format or stream.`).WithParam("response_format")
+	}
+	return a, nil
 }
 
 // callJob is the job of a call that is to be answered.
@@ -214,30 +219,23 @@ func (s *Server) takeImages(ctx context.Context, n *redisstore.NewJob, req media
 	}
 	var stored []job.Input
 	total := int64(0)
-	for i, one := range all {
-		in, err := s.takeImage(ctx, n.ID, m, one, i)
-		if err == nil {
-			stored = append(stored, *in)
-			if total += in.SizeBytes; m.Input.MaxTotalBytes > 0 && total > m.Input.MaxTotalBytes {
-				err = tooLarge(one.param, "with the images before it, the files are over the limit of %s in all.", humanBytes(m.Input.MaxTotalBytes))
-			}
-		}
+	err = s.readImages(ctx, m, all, func(i int, pic picture) error {
+		in, err := s.keepImage(ctx, n.ID, i, pic)
 		if err != nil {
-			n.Spec.References = stored // to be dropped
 			return err
 		}
+		stored = append(stored, *in)
+		if total += in.SizeBytes; m.Input.MaxTotalBytes > 0 && total > m.Input.MaxTotalBytes {
+			return tooLarge(all[i].param, "with the images before it, the files are over the limit of %s in all.", humanBytes(m.Input.MaxTotalBytes))
+		}
+		return nil
+	})
+	if err != nil {
+		n.Spec.References = stored // to be dropped
+		return err
 	}
 	req.keep(&n.Spec, stored)
 	return nil
-}
-
-func (s *Server) takeImage(ctx context.Context, id job.ID, m *upstream.Model, one sentImage, i int) (*job.Input, error) {
-	pic, err := s.readImage(ctx, m, one.text, one.param)
-	defer pic.free()
-	if err != nil {
-		return nil, err
-	}
-	return s.keepImage(ctx, id, i, pic)
 }
 
 // storePatience bounds what is done for a request whose caller may be gone.

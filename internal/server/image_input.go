@@ -29,16 +29,27 @@ type picture struct {
 // checks it. Faults name param, and are InvalidImage or ImageTooLarge, or
 // QueueFull where there is no room for what is fetched.
 func (s *Server) readImage(ctx context.Context, m *upstream.Model, sent, param string) (picture, error) {
-	rules := s.cfg.Limits.rulesFor(m)
-	held := &share{of: s.bodies}
-	pic := picture{free: held.free}
-	var err error
-	if pic.bytes, err = s.imageBytes(ctx, sent, param, held); err != nil {
+	pic, err := s.getImage(ctx, sent, param)
+	if err != nil {
 		return pic, err
 	}
+	return s.lookAt(m, pic, param)
+}
+
+// getImage gets an input image, unseen.
+func (s *Server) getImage(ctx context.Context, sent, param string) (picture, error) {
+	held := &share{of: s.bodies}
+	b, err := s.imageBytes(ctx, sent, param, held)
+	return picture{bytes: b, free: held.free}, err
+}
+
+// lookAt checks an input image.
+func (s *Server) lookAt(m *upstream.Model, pic picture, param string) (picture, error) {
+	rules := s.cfg.Limits.rulesFor(m)
 	if int64(len(pic.bytes)) > rules.MaxBytes {
 		return pic, errImageBytes(param, rules.MaxBytes)
 	}
+	var err error
 	if pic.facts, err = probe.Bytes(pic.bytes); err != nil {
 		return pic, notAnImage(param, rules, pic.facts, pic.bytes, err)
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"regexp"
@@ -25,6 +26,10 @@ func (s *Server) readFields(m *upstream.Model, f fields, r *mediaRequest) error 
 			return err
 		}
 	}
+	if r.spec.Size == "" {
+		r.spec.Resolution = cmp.Or(r.spec.Resolution, m.Usual.Resolution)
+	}
+	r.spec.Seconds = cmp.Or(r.spec.Seconds, m.Usual.Seconds)
 	return nil
 }
 
@@ -82,7 +87,11 @@ func readSize(m *upstream.Model, f fields, r *mediaRequest) error {
 	if i >= 0 {
 		r.spec.Ratio = m.Ratios[i]
 	}
-	if size := sides[1] + "x" + sides[2]; slices.Contains(m.Sizes, size) {
+	size := sides[1] + "x" + sides[2]
+	switch {
+	case slices.Contains(m.Withheld, size) && len(m.Sizes) > 0:
+		return notAllowed("size", size, m, m.Sizes)
+	case slices.Contains(m.Sizes, size):
 		switch {
 		case named && !near(r.spec.Ratio, width/height):
 			return fault.Newf(fault.Invalid, "size: %s is not of the ratio %s. Leave one of the two fields out.", size, r.spec.Ratio).WithParam("size")
@@ -93,7 +102,7 @@ func readSize(m *upstream.Model, f fields, r *mediaRequest) error {
 		return nil
 	}
 	if i >= 0 {
-		return readRows(m, r, strconv.Itoa(int(min(width, height)))+"p", sent)
+		return readRows(m, r, rowsOf(min(width, height)), sent)
 	}
 	if named {
 		return fault.Newf(fault.Invalid, "size: %s is not of the ratio %s. Leave one of the two fields out.", sent, r.spec.Ratio).WithParam("size")
@@ -104,9 +113,21 @@ func readSize(m *upstream.Model, f fields, r *mediaRequest) error {
 	return notAllowed("size", sent, m, m.Sizes)
 }
 
+// rowsOf names the resolution of a video by its shorter side.
+func rowsOf(side float64) string {
+	const uhd = 2160
+	if side == uhd {
+		return "4k"
+	}
+	return strconv.Itoa(int(side)) + "p"
+}
+
 // readRows takes the resolution that a video's size names, if it does.
 func readRows(m *upstream.Model, r *mediaRequest, rows, size string) error {
 	switch {
+	case slices.Contains(m.Withheld, rows):
+		return fault.Newf(fault.Invalid, "size: %s is of the resolution %s, which the model %q does not have here. Allowed: %s.",
+			size, rows, m.Name, strings.Join(m.Resolutions, ", ")).WithParam("size")
 	case !slices.Contains(m.Resolutions, rows) || r.spec.Resolution == rows:
 		return nil
 	case r.spec.Resolution != "":

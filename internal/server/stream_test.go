@@ -3,6 +3,7 @@ package server_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -149,6 +150,32 @@ func TestImageStream(t *testing.T) {
 	}
 	if r := stop.Choices[0].FinishReason; r == nil || *r != "stop" || stop.Seq != seq+1 {
 		t.Errorf("stop chunk %q after %d", all[n-2], seq)
+	}
+}
+
+// TestStreamOfBytes: a stream has links alone, in lines that every reader takes. Who
+// wants the bytes is told so before anything is paid, and gets them without a stream.
+func TestStreamOfBytes(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // a stream would not end
+	defer cancel()
+	refused := h.open(ctx, http.MethodPost, images, strings.NewReader(`{"prompt":"x","stream":true,"response_format":"b64_json"}`))
+	defer func() { _ = refused.Body.Close() }()
+	if refused.StatusCode != 400 {
+		t.Fatalf("%d %v", refused.StatusCode, refused.Header)
+	}
+	body, err := io.ReadAll(refused.Body)
+	h.must(err)
+	if code, param, says := errorOf(t, string(body)); code != "invalid_request" || param != "response_format" || !strings.Contains(says, "Leave out") {
+		t.Errorf("%s", body)
+	}
+	h.nothingHappened()
+	resp, fs := h.stream(http.MethodPost, images, `{"prompt":"x","stream":true,"response_format":"url"}`)
+	checkStreamHead(t, resp)
+	h.makeImage(job.ID(resp.Header.Get("X-Job-Id")), picture(t, 8, 6))
+	if all := fs.rest(); all[len(all)-1].field("data") != "[DONE]" {
+		t.Errorf("%q", all)
 	}
 }
 

@@ -52,7 +52,20 @@ type Model struct {
 	LastFrame      bool
 	References     int // videos: pictures to go by that are no frames, with no frame beside them
 
+	// Usual is what a request gets that names no resolution or no length, where the
+	// operator has narrowed these: the upstream's own may be among what was taken
+	// away. Zero: the upstream's own. Withheld are the sizes and resolutions that
+	// were taken away, so that such a size is not read as a mere shape.
+	Usual    Usual
+	Withheld []string
+
 	Thinking string // chat: see ChatRequest
+}
+
+// Usual is what goes for requests that do not say.
+type Usual struct {
+	Resolution string
+	Seconds    int
 }
 
 // InputLimits bound a model's input images. Zero means no limit.

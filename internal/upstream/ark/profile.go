@@ -92,16 +92,23 @@ type VideoProfile struct {
 	Identifier bool
 }
 
-// Fill notes in a model of the registry what callers may ask of it.
+// Fill notes in a model of the registry what callers may ask of it, and what they
+// get otherwise. Ratios and Resolutions that are there already are those that the
+// operator has left.
 func (p Profile) Fill(m *upstream.Model) {
 	m.ReferenceImages, m.NeedsImage, m.Input = p.ReferenceImages, p.NeedsImage, p.Input
 	if len(m.Ratios) == 0 {
 		m.Ratios = p.Ratios
 	}
+	left := m.Resolutions
+	has := func(resolution string) bool { return len(left) == 0 || slices.Contains(left, resolution) }
 	switch p.Kind {
 	case upstream.ImageModel:
-		m.Seed = p.Image.Seed
+		m.Seed, m.Resolutions, m.Usual = p.Image.Seed, nil, upstream.Usual{Resolution: p.Image.Tier}
 		for tier, sizes := range p.Image.Tiers {
+			if !has(tier) {
+				continue
+			}
 			if tier != "" {
 				m.Resolutions = append(m.Resolutions, tier)
 			}
@@ -115,12 +122,28 @@ func (p Profile) Fill(m *upstream.Model) {
 		slices.SortFunc(m.Sizes, bySize)
 		m.Sizes = slices.Compact(m.Sizes)
 	case upstream.VideoModel:
-		m.Seed, m.LastFrame, m.References, m.Resolutions = p.Video.Seed, p.Video.LastFrame, p.Video.References, p.Video.Resolutions
+		m.Seed, m.LastFrame, m.References, m.Resolutions = p.Video.Seed, p.Video.LastFrame, p.Video.References, nil
+		m.Usual = upstream.Usual{Resolution: p.Video.Resolution, Seconds: p.Video.Seconds}
+		for _, r := range p.Video.Resolutions {
+			if has(r) {
+				m.Resolutions = append(m.Resolutions, r)
+			}
+		}
 		for n := p.Video.MinSeconds; n > 0 && n <= p.Video.MaxSeconds; n++ {
 			m.Seconds = append(m.Seconds, n)
 		}
 	case upstream.ChatModel:
 	}
+}
+
+// Makes tells whether the model has a ratio. An image may have others than those
+// that are listed; one that follows its input image has none.
+func (p Profile) Makes(ratio string) bool {
+	if p.Kind == upstream.VideoModel {
+		return slices.Contains(p.Ratios, ratio)
+	}
+	_, ok := p.size(ratio, "", false)
+	return ok && p.Image.Fixed == ""
 }
 
 // bySize orders "WxH" by width, then height.
