@@ -50,7 +50,7 @@ func TestPlacesOfAModel(t *testing.T) {
 		!slices.Contains(m.Sizes, "2048x2048") || len(m.Fallbacks) != 1 || m.Fallbacks[0].UpstreamModel != "doubao-seedream-5-0-pro-260628" {
 		t.Errorf("two families: %+v", m)
 	}
-	if m := models[2]; m.ReferenceImages != 1 || m.MaxCount != 0 || len(m.Sizes)+len(m.Resolutions) != 0 || !slices.Contains(m.Ratios, "1:1") {
+	if m := models[2]; m.ReferenceImages != 1 || m.MaxCount != 4 || len(m.Sizes)+len(m.Resolutions) != 0 || !slices.Contains(m.Ratios, "1:1") {
 		t.Errorf("another driver: %+v", m)
 	}
 	if m := models[3]; m.References != 0 || m.LastFrame || len(m.Seconds) != 0 || len(m.Fallbacks) != 2 {
@@ -163,7 +163,7 @@ func TestModelProblems(t *testing.T) {
 		{`kind: image, upstream: ark, id: doubao-seedream-4-5-251128, resolution: 1K`, "resolution: is not one that doubao-seedream-4-5-251128 has; it has 2K, 4K"},
 		{`kind: image, upstream: ark, id: doubao-seedream-4-5-251128, resolutions: [2K, 3K]`, "resolutions[1]: is not one that doubao-seedream-4-5-251128 has; it has 2K, 4K"},
 		{`kind: image, upstream: ark, id: doubao-seedream-3-0-t2i-250415, resolutions: [2K]`, "resolutions[0]: has no effect: doubao-seedream-3-0-t2i-250415 does not let it be chosen; leave it out"},
-		{`kind: image, upstream: ark, id: doubao-seedream-4-0-250828, max_n: 4`, "max_n: is more than doubao-seedream-4-0-250828 makes at once, which is 1"},
+		{`kind: image, upstream: ark, id: doubao-seedream-5-0-pro-260628, max_n: 4`, "max_n: is more than doubao-seedream-5-0-pro-260628 makes at once, which is 1"},
 		{`kind: image, upstream: ark, id: doubao-seedream-4-0-250828, ratios: ["1:1", "1:99"]`, "ratios[1]: is not one that doubao-seedream-4-0-250828 makes; it makes 1:1, 16:9, 9:16, 4:3, 3:4, 3:2, 2:3, 21:9"},
 		{`kind: image, upstream: ark, id: doubao-seededit-3-0-i2i-250628, ratios: ["1:1"]`, "ratios[0]: has no effect: doubao-seededit-3-0-i2i-250628 has the shape of its input image; leave it out"},
 		{`kind: video, upstream: ark, id: doubao-seedance-2-0-fast-260128, resolutions: [480p, 4k]`, "resolutions[1]: is not one that doubao-seedance-2-0-fast-260128 has; it has 480p, 720p"},

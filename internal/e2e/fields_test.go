@@ -7,11 +7,47 @@ import (
 	_ "image/jpeg" // what the simulator paints
 	_ "image/png"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/tintypehq/tintype/pkg/tintype"
 )
+
+// TestSeveralImages: images of one request come from one call; those that the upstream
+// did not make are told, and the others are delivered.
+func TestSeveralImages(t *testing.T) {
+	t.Parallel()
+	c := embedded(t)
+	for _, tt := range []struct {
+		prompt  string
+		made    int
+		missing *tintype.Missing
+	}{
+		{"four cats", 4, nil},
+		{"four cats sim:fail=1", 3, &tintype.Missing{N: 1, Message: "The upstream withheld the result by its content policy. Change the request and send it again."}},
+		{"a cat, 2 pictures", 2, &tintype.Missing{N: 2, Message: "The upstream made fewer images than were asked for."}},
+	} {
+		a := c.call(request{url: c.apis[0].base() + imagePath, key: pooled, body: encode(fields{"prompt": tt.prompt, "n": 4, "size": "1024x1024"})})
+		var made tintype.MediaResponse
+		c.into(a, &made)
+		if a.status != http.StatusOK || len(made.Data) != tt.made || len(made.Choices) != 1 || len(made.Choices[0].Message.Images) != tt.made || made.Usage == nil || made.Usage.Images != int64(tt.made) {
+			t.Fatalf("%s: %d %s", tt.prompt, a.status, a.body)
+		}
+		seen := map[string]bool{}
+		for _, one := range made.Data {
+			seen[string(c.call(request{url: one.URL}).body)] = true
+		}
+		if len(seen) != tt.made {
+			t.Errorf("%s: %d different files", tt.prompt, len(seen))
+		}
+		var j tintype.Job
+		c.into(c.call(request{method: http.MethodGet, url: c.apis[0].base() + "/v1/jobs/" + made.ID, key: pooled}), &j)
+		if j.Status != tintype.StatusSucceeded || j.N != 4 || len(j.Media) != tt.made || !reflect.DeepEqual(j.Missing, tt.missing) {
+			t.Errorf("%s: %+v, missing %+v", tt.prompt, j, j.Missing)
+		}
+	}
+}
 
 // TestFieldsEmbedded: several references, a size and the bytes themselves from one
 // process; a video between two frames, with a seed and a resolution. The simulator

@@ -250,6 +250,29 @@ type Usage struct {
 	OutputTokens int64 `json:"output_tokens,omitempty"`
 	TotalTokens  int64 `json:"total_tokens,omitempty"`
 	Images       int64 `json:"images,omitempty"`
+
+	// Missed says to the caller why there are fewer images than were asked for, if
+	// the upstream has said so.
+	Missed string `json:"missed,omitempty"`
+}
+
+// Missing gives the usage, which may be nil, with why images are missing.
+func (u *Usage) Missing(why string) *Usage {
+	var v Usage
+	if u != nil {
+		v = *u
+	}
+	v.Missed = why
+	return &v
+}
+
+// Short is how many of the images that were asked for the upstream has not made;
+// zero until the job has succeeded.
+func (j *Job) Short() int {
+	if j.State != Succeeded {
+		return 0
+	}
+	return max(0, j.Spec.Count-len(j.Primaries()))
 }
 
 // Dir is the folder of a job's objects in the bucket.

@@ -157,7 +157,7 @@ func (s *Server) findOrMake(c echo.Context, who caller, kind job.Kind, n redisst
 		return nil, err
 	}
 	n.Spec, n.Own = req.spec, s.ownAccount(who, req.spec.Upstream)
-	if n.Share, err = s.shareOf(who, kind, body); err != nil {
+	if n.Share, err = s.shareOf(who, n.Spec, body); err != nil {
 		return nil, err
 	}
 	ctx := c.Request().Context()

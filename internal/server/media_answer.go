@@ -63,5 +63,9 @@ func usageOf(j *job.Job) *tintype.MediaUsage {
 	if j.Usage == nil {
 		return nil
 	}
-	return &tintype.MediaUsage{OutputTokens: j.Usage.OutputTokens, TotalTokens: j.Usage.TotalTokens, Images: j.Usage.Images}
+	u := tintype.MediaUsage{OutputTokens: j.Usage.OutputTokens, TotalTokens: j.Usage.TotalTokens, Images: j.Usage.Images}
+	if u == (tintype.MediaUsage{}) {
+		return nil // nothing was counted
+	}
+	return &u
 }

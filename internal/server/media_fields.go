@@ -171,6 +171,8 @@ func readCount(m *upstream.Model, f fields, r *mediaRequest) error {
 		return err
 	case n < 1 || n > most:
 		return fault.Newf(fault.Invalid, "n: the model %q makes 1 to %d at once.", m.Name, most).WithParam("n")
+	case n > 1 && m.MaxTogether > 0 && int(n)+len(r.images()) > m.MaxTogether:
+		return fault.Newf(fault.Invalid, "n: with %d input images the model %q makes %d at most.", len(r.images()), m.Name, max(1, m.MaxTogether-len(r.images()))).WithParam("n")
 	case most > 1:
 		r.spec.Count = int(n)
 	}

@@ -19,7 +19,7 @@ func rich(tb testing.TB) *upstream.Registry {
 	r, err := upstream.NewRegistry([]upstream.Model{
 		{
 			Name: "rich image", Kind: upstream.ImageModel, Upstream: "ark", ID: seedream, Default: true, Ratios: []string{"1:1", "16:9", "3:2"},
-			ReferenceImages: 3, Sizes: []string{"2048x2048", "2560x1440"}, MaxCount: 4, Resolutions: []string{"1K", "2K"}, Seed: true, NegativePrompt: true,
+			ReferenceImages: 3, Sizes: []string{"2048x2048", "2560x1440"}, MaxCount: 4, MaxTogether: 5, Resolutions: []string{"1K", "2K"}, Seed: true, NegativePrompt: true,
 		},
 		{
 			Name: "rich video", Kind: upstream.VideoModel, Upstream: "ark", ID: seedance, Default: true, Ratios: []string{"16:9", "9:16"},
@@ -74,6 +74,8 @@ func TestMediaFields(t *testing.T) {
 		{images, `"size":7`, nil, "size", "must be a string"},
 		{images, `"n":4`, func(s job.Spec) bool { return s.Count == 4 }, "", ""},
 		{images, `"n":5`, nil, "n", "1 to 4"},
+		{images, `"n":3,"images":["` + pic + `","` + pic + `"]`, func(s job.Spec) bool { return s.Count == 3 && len(s.Inputs()) == 2 }, "", ""},
+		{images, `"n":4,"images":["` + pic + `","` + pic + `"]`, nil, "n", "with 2 input images the model \"rich image\" makes 3 at most"},
 		{images, `"n":0`, nil, "n", "1 to 4"},
 		{images, `"n":1,"model":"plain image"`, func(s job.Spec) bool { return s.Count == 0 }, "", ""},
 		{images, `"n":2,"model":"plain image"`, nil, "n", "1 to 1"},

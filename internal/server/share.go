@@ -31,7 +31,7 @@ func rank(p job.Priority) int {
 
 // shareOf reads "priority" and tells what a job means to others that wait. A
 // caller may ask for less than its key gives it, and not for more.
-func (s *Server) shareOf(who caller, kind job.Kind, body fields) (redisstore.Share, error) {
+func (s *Server) shareOf(who caller, spec job.Spec, body fields) (redisstore.Share, error) {
 	most := cmp.Or(who.priority, job.Normal)
 	asked, err := body.text("priority")
 	if err != nil {
@@ -48,7 +48,7 @@ func (s *Server) shareOf(who caller, kind job.Kind, body fields) (redisstore.Sha
 	}
 	general := s.cfg.Fairness.Limits
 	return redisstore.Share{
-		Cost: s.cfg.Fairness.cost(kind), Priority: p,
+		Cost: s.cfg.Fairness.cost(spec.Kind) * max(spec.Count, 1), Priority: p,
 		Limits: redisstore.TenantLimits{
 			Running:   cmp.Or(who.limits.Running, general.Running),
 			PerMinute: cmp.Or(who.limits.PerMinute, general.PerMinute),

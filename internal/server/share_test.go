@@ -62,3 +62,21 @@ func TestLimitsOfAKey(t *testing.T) {
 		t.Errorf("%d %v %s", full.status, full.header, full.body)
 	}
 }
+
+// TestImagesCountEach: a job of several images takes as much of its tenant's share
+// as several jobs.
+func TestImagesCountEach(t *testing.T) {
+	t.Parallel()
+	h := open(t, configure(func(c *server.Config) { c.Models, c.Fairness.ImageCost = rich(t), 3 }))
+	for body, want := range map[string]string{`{"prompt":"x"}`: "3", `{"prompt":"x","n":1}`: "3", `{"prompt":"x","n":4}`: "12"} {
+		id, got := h.create(images, body), []string(nil)
+		for _, key := range h.redis.Keys() {
+			if cost, err := h.rdb.HGet(t.Context(), key, "cost").Result(); err == nil && strings.HasSuffix(key, string(id)) {
+				got = append(got, cost)
+			}
+		}
+		if len(got) != 1 || got[0] != want {
+			t.Errorf("%s costs %q, want %s", body, got, want)
+		}
+	}
+}

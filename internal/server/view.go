@@ -24,6 +24,12 @@ func viewJob(origin string, j *job.Job, log []job.Event) tintype.Job {
 	if j.State == job.Failed && j.Harvest != job.HarvestNone {
 		v.RecoverableUntil = moment(j.HarvestUntil)
 	}
+	if j.Spec.Count > 1 {
+		v.N = j.Spec.Count
+	}
+	if n := j.Short(); n > 0 {
+		v.Missing = &tintype.Missing{N: n, Message: whyMissing(j)}
+	}
 	if j.State == job.Succeeded {
 		v.Choices = resultOf(origin, j).choices()
 	}
@@ -31,6 +37,14 @@ func viewJob(origin string, j *job.Job, log []job.Event) tintype.Job {
 		v.Error = errorDetail(toFault(err))
 	}
 	return v
+}
+
+// whyMissing says why there are fewer images than were asked for.
+func whyMissing(j *job.Job) string {
+	if j.Usage == nil || j.Usage.Missed == "" {
+		return "The upstream made fewer images than were asked for."
+	}
+	return j.Usage.Missed
 }
 
 func cancelView(c *job.Cancel) *tintype.Cancel {

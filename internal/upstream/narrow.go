@@ -13,6 +13,7 @@ func (m *Model) Narrow(o Model) error {
 	m.Ratios, m.Sizes = both(m.Ratios, o.Ratios), both(m.Sizes, o.Sizes)
 	m.Resolutions, m.Seconds = both(m.Resolutions, o.Resolutions), both(m.Seconds, o.Seconds)
 	m.MaxCount, m.References = min(m.MaxCount, o.MaxCount), min(m.References, o.References)
+	m.MaxTogether = lower(m.MaxTogether, o.MaxTogether)
 	m.Seed, m.NegativePrompt, m.LastFrame = m.Seed && o.Seed, m.NegativePrompt && o.NegativePrompt, m.LastFrame && o.LastFrame
 	m.ReferenceImages, m.NeedsImage = min(m.ReferenceImages, o.ReferenceImages), m.NeedsImage || o.NeedsImage
 	m.Input.narrow(o.Input)

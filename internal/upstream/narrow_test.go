@@ -17,12 +17,12 @@ func TestNarrow(t *testing.T) {
 	}
 	before := m.Ratios[1]
 	err := m.Narrow(upstream.Model{
-		Upstream: "b", ID: "y", Ratios: []string{"9:16", "16:9"}, ReferenceImages: 2, NeedsImage: true, Sizes: []string{"2x2"}, MaxCount: 2,
+		Upstream: "b", ID: "y", Ratios: []string{"9:16", "16:9"}, ReferenceImages: 2, NeedsImage: true, Sizes: []string{"2x2"}, MaxCount: 2, MaxTogether: 15,
 		Resolutions: []string{"720p", "1080p"}, Seconds: []int{5, 6, 7}, LastFrame: true, References: 4,
 		Input: upstream.InputLimits{Types: []string{"image/png", "image/jpeg"}, MaxBytes: 30, MaxTotalBytes: 45, MaxPixels: 0, MinSide: 300, MaxSide: 6000, MinAspect: 0.4, MaxAspect: 2.5},
 	})
 	want := upstream.Model{
-		Name: "m", Upstream: "a", ID: "x", Ratios: []string{"16:9", "9:16"}, ReferenceImages: 2, NeedsImage: true, Sizes: []string{"2x2"}, MaxCount: 2,
+		Name: "m", Upstream: "a", ID: "x", Ratios: []string{"16:9", "9:16"}, ReferenceImages: 2, NeedsImage: true, Sizes: []string{"2x2"}, MaxCount: 2, MaxTogether: 15,
 		Resolutions: []string{"720p"}, Seconds: []int{5, 6}, LastFrame: true, References: 4,
 		Input: upstream.InputLimits{Types: []string{"image/png"}, MaxBytes: 10, MaxTotalBytes: 45, MaxPixels: 7, MinSide: 300, MaxSide: 6000, MinAspect: 0.4, MaxAspect: 2.5},
 	}

@@ -45,6 +45,7 @@ type Model struct {
 	// no such field, and a request with one is refused.
 	Sizes          []string // "1024x1024"
 	MaxCount       int      // images of one request
+	MaxTogether    int      // input images and made ones, where several are made; zero: no limit
 	Resolutions    []string
 	Seconds        []int // lengths of videos
 	Seed           bool

@@ -6,9 +6,9 @@ import (
 )
 
 // Job is one request for media and all that has become of it. All of its keys
-// are always there, null where nothing is known yet, but for "choices", which
-// comes with success, and "error", which comes with failure: some readers take
-// the mere presence of that key for one. Times are UTC.
+// are always there, null where nothing is known yet, but for "n" and "missing", for
+// "choices", which comes with success, and "error", which comes with failure:
+// some readers take the mere presence of that key for one. Times are UTC.
 type Job struct {
 	ID     string `json:"id"`
 	Object string `json:"object"` // ObjectJob
@@ -37,6 +37,11 @@ type Job struct {
 	Error     *ErrorDetail `json:"error,omitempty"` // of a failed job, else nil
 	Cancel    *Cancel      `json:"cancel"`          // nil if nobody asked
 	Recovered bool         `json:"recovered"`       // succeeded after it had been given up
+
+	// N is how many images were asked for, if more than one; Missing is set once the
+	// upstream has made fewer of them. Both are left out else.
+	N       int      `json:"n,omitempty"`
+	Missing *Missing `json:"missing,omitempty"`
 
 	// RecoverableUntil is when a job that has failed is really given up: its media
 	// may still come, and the job succeeds then. Nil: nothing is waited for.
@@ -101,6 +106,12 @@ const (
 	PhaseGenerating Phase = "generating" // being made
 	PhaseMirroring  Phase = "mirroring"  // being copied to the server's bucket
 )
+
+// Missing tells of images that were asked for and that the upstream has not made.
+type Missing struct {
+	N       int    `json:"n"`       // how many
+	Message string `json:"message"` // why, as far as the upstream has said so
+}
 
 // Queue is a job's place in the line.
 type Queue struct {

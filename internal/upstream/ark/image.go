@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -33,7 +34,7 @@ func (d *Driver) submitImage(ctx context.Context, a account.Account, s upstream.
 	case ans.StatusCode/100 != 2:
 		return upstream.Submitted{}, d.refusal(ans, raw)
 	}
-	return d.images(ans, raw)
+	return d.images(ans, raw, s.Spec.Count)
 }
 
 // imageBody writes the request: only fields that every model of the family
@@ -53,7 +54,7 @@ func (d *Driver) imageBody(s upstream.Submission) ([]byte, *upstream.Error) {
 	}
 	o := newObject(roomFor(s))
 	o.Str("model", spec.UpstreamModel)
-	o.Str("prompt", upstream.WithStyle(spec.Prompt, spec.Style))
+	o.Str("prompt", withCount(upstream.WithStyle(spec.Prompt, spec.Style), spec.Count))
 	o.images(s)
 	o.Str("size", size)
 	o.Str("response_format", "url")
@@ -62,10 +63,30 @@ func (d *Driver) imageBody(s upstream.Submission) ([]byte, *upstream.Error) {
 		o.Int("seed", *spec.Seed)
 	}
 	if p.Image.Groups {
-		o.Str("sequential_image_generation", "disabled")
+		o.group(spec.Count)
 		o.Bool("stream", false)
 	}
 	return o.Done(), nil
+}
+
+// group says how many images there are to be. It is one call whatever the number,
+// and each image that was made is charged.
+func (o *object) group(n int) {
+	if n < 2 {
+		o.Str("sequential_image_generation", "disabled")
+		return
+	}
+	o.Str("sequential_image_generation", "auto")
+	o.Key("sequential_image_generation_options").Text(fmt.Sprintf(`{"max_images":%d}`, n))
+}
+
+// withCount puts the number of images into the prompt as well: "auto" has the model
+// decide by the prompt, and max_images only bounds it.
+func withCount(prompt string, n int) string {
+	if n < 2 {
+		return prompt
+	}
+	return fmt.Sprintf("%s\n生成%d张图片。", prompt, n)
 }
 
 // images adds the references: one as a text, several as a list.
@@ -110,8 +131,9 @@ type imageAnswer struct {
 	} `json:"usage"`
 }
 
-// images reads a complete 200. Whatever cannot be read may have been paid.
-func (d *Driver) images(a wire.Answer, raw []byte) (upstream.Submitted, *upstream.Error) {
+// images reads a complete 200. Whatever cannot be read may have been paid. Fewer
+// images than asked for are a success: they are paid for.
+func (d *Driver) images(a wire.Answer, raw []byte, asked int) (upstream.Submitted, *upstream.Error) {
 	var ans imageAnswer
 	if len(raw) == 0 {
 		return upstream.Submitted{}, wire.Ambiguous(upstream.Empty, wire.SaysEmpty, errors.New("an empty 200"))
@@ -124,7 +146,11 @@ func (d *Driver) images(a wire.Answer, raw []byte) (upstream.Submitted, *upstrea
 	case err != nil:
 		return upstream.Submitted{}, wire.Ambiguous(upstream.Unknown, wire.SaysGarbled, err)
 	case len(sources) > 0:
-		return upstream.Submitted{UpstreamID: wire.RequestID(a.Header), Sources: sources, Usage: ans.usage()}, nil
+		usage := ans.usage()
+		if first != nil && len(sources) < asked {
+			usage = usage.Missing(d.classify(a.Call, 0, a.Header, *first).Fault.Message)
+		}
+		return upstream.Submitted{UpstreamID: wire.RequestID(a.Header), Sources: sources, Usage: usage}, nil
 	case first == nil:
 		return upstream.Submitted{}, wire.Ambiguous(upstream.Empty, wire.SaysEmpty, errors.New("a 200 without images"))
 	}

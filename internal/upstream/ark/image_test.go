@@ -64,6 +64,11 @@ func TestImageRequest(t *testing.T) {
 			"size":"4096x4096","response_format":"url","watermark":false,"stream":false,"sequential_image_generation":"disabled"}`},
 		{"asked tier", func(s *upstream.Submission) { s.Spec.Resolution, s.Spec.Ratio = "1K", "1:1" }, `{"model":"doubao-seedream-4-0-250828","prompt":"a <b>猫</b>\n",
 			"size":"1024x1024","response_format":"url","watermark":false,"stream":false,"sequential_image_generation":"disabled"}`},
+		{"several", func(s *upstream.Submission) { s.Spec.Count, s.Spec.Style = 3, "卡通" }, `{"model":"doubao-seedream-4-0-250828","prompt":"a <b>猫</b>\n，卡通风格\n生成3张图片。",
+			"size":"2048x2048","response_format":"url","watermark":false,"stream":false,"sequential_image_generation":"auto",
+			"sequential_image_generation_options":{"max_images":3}}`},
+		{"one of several", func(s *upstream.Submission) { s.Spec.Count = 1 }, `{"model":"doubao-seedream-4-0-250828","prompt":"a <b>猫</b>\n","size":"2048x2048",
+			"response_format":"url","watermark":false,"stream":false,"sequential_image_generation":"disabled"}`},
 		{"seed", func(s *upstream.Submission) {
 			n := int64(11)
 			s.Spec.UpstreamModel, s.Spec.Ratio, s.Spec.Seed = "doubao-seedream-3-0-t2i-250415", "21:9", &n
@@ -149,6 +154,44 @@ func TestImageBytesInAnswer(t *testing.T) {
 	}
 	if len(got.Sources) != 1 || string(got.Sources[0].Data) != "hello" || got.Usage.Images != 1 {
 		t.Errorf("got %+v, %+v", got.Sources, got.Usage)
+	}
+}
+
+// TestFewerImagesThanAsked: what was made is kept, since it is paid for, and why the
+// rest is missing is told in words of ours.
+func TestFewerImagesThanAsked(t *testing.T) {
+	t.Parallel()
+	const policy = `{"error":{"code":"OutputImageSensitiveContentDetected","message":"m. Request id: 0217"}}`
+	for name, tt := range map[string]struct {
+		answer string
+		count  int
+		made   int
+		why    string
+	}{
+		"all":                   {`{"data":[{"url":"https://a/1"},{"url":"https://a/2"}],"usage":{"generated_images":2}}`, 2, 2, ""},
+		"one refused":           {`{"data":[{"url":"https://a/1"},` + policy + `,{"url":"https://a/3"}],"usage":{"generated_images":2}}`, 3, 2, "content policy"},
+		"the first refused":     {`{"data":[` + policy + `,{"url":"https://a/2"}]}`, 2, 1, "content policy"},
+		"the group broke off":   {`{"data":[{"url":"https://a/1"},{"error":{"code":"InternalServiceError","message":"m"}}],"usage":{"generated_images":1}}`, 4, 1, "upstream"},
+		"fewer without a word":  {`{"data":[{"url":"https://a/1"}],"usage":{"generated_images":1}}`, 2, 1, ""},
+		"more than were wanted": {`{"data":[{"url":"https://a/1"},{"url":"https://a/2"},{"url":"https://a/3"}],"usage":{"generated_images":3}}`, 2, 3, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWire(t, reply(200, tt.answer))
+			s := image("x")
+			s.Spec.Count = tt.count
+			got, err := driver(t, w.URL).Submit(t.Context(), acc(), s)
+			if err != nil || len(got.Sources) != tt.made {
+				t.Fatalf("%+v, %v", got, err)
+			}
+			why := ""
+			if got.Usage != nil {
+				why = got.Usage.Missed
+			}
+			if (tt.why == "") != (why == "") || !strings.Contains(why, tt.why) || strings.Contains(why, "equest id") {
+				t.Errorf("missing because %q", why)
+			}
+		})
 	}
 }
 

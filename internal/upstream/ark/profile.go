@@ -40,6 +40,13 @@ func Families() []Family {
 	}
 }
 
+// How many images a call may ask for: the upstream would make up to 15, and counts
+// the input images among them (ark.md §3).
+const (
+	mostImages   = 4
+	mostTogether = 15
+)
+
 // Profile is what a model of a family can do, as far as it is documented.
 type Profile struct {
 	Family Family
@@ -66,7 +73,7 @@ type ImageProfile struct {
 	Tier                 string // the default; also the size that follows an input image
 	Fixed                string // the only size there is, whatever the ratio
 	MinPixels, MaxPixels int    // of an image, width × height; zero: only the sizes in Tiers
-	Groups               bool   // knows the field sequential_image_generation
+	Groups               bool   // knows the field sequential_image_generation: several images of one call
 	Seed                 bool   // knows the field seed: the 3.0 models alone (ark.md §3)
 }
 
@@ -104,6 +111,9 @@ func (p Profile) Fill(m *upstream.Model) {
 	has := func(resolution string) bool { return len(left) == 0 || slices.Contains(left, resolution) }
 	switch p.Kind {
 	case upstream.ImageModel:
+		if p.Image.Groups {
+			m.MaxCount, m.MaxTogether = mostImages, mostTogether
+		}
 		m.Seed, m.Resolutions, m.Usual = p.Image.Seed, nil, upstream.Usual{Resolution: p.Image.Tier}
 		for tier, sizes := range p.Image.Tiers {
 			if !has(tier) {

@@ -27,5 +27,6 @@ func TestSuite(t *testing.T) {
 		Video:     job.Spec{Kind: job.Video, UpstreamModel: "doubao-seedance-1-0-pro-250528", Ratio: "16:9"},
 		Marked:    job.Spec{Kind: job.Video, UpstreamModel: "doubao-seedance-2-0-260128", Ratio: "16:9"},
 		ChatModel: "doubao-seed-2-0-lite-260428",
+		Images:    4,
 	})
 }

@@ -31,7 +31,12 @@ func TestWishesThatCannotBe(t *testing.T) {
 		{job.Image, seededit, "images", func(s *upstream.Submission) { s.Image, s.References = jpeg, [][]byte{jpeg} }},
 		{job.Image, seedream4, "images", func(s *upstream.Submission) { s.Image, s.References = jpeg, slices.Repeat([][]byte{jpeg}, 14) }},
 		{job.Image, seedream4, "seed", func(s *upstream.Submission) { s.Spec.Seed = &seed }},
-		{job.Image, seedream4, "n", func(s *upstream.Submission) { s.Spec.Count = 2 }},
+		{job.Image, seedream4, "n", func(s *upstream.Submission) { s.Spec.Count = 5 }},
+		{job.Image, seedream4, "n", func(s *upstream.Submission) {
+			s.Spec.Count, s.Image, s.References = 2, jpeg, slices.Repeat([][]byte{jpeg}, 13)
+		}},
+		{job.Image, seedream3, "n", func(s *upstream.Submission) { s.Spec.Count = 2 }},
+		{job.Image, "ep-of-no-family", "n", func(s *upstream.Submission) { s.Spec.Count = 2 }},
 		{job.Image, seedream4, "negative_prompt", func(s *upstream.Submission) { s.Spec.NegativePrompt = "fog" }},
 		{job.Image, seedream4, "resolution", func(s *upstream.Submission) { s.Spec.Resolution = "3K" }},
 		{job.Image, seedream4, "last_frame", func(s *upstream.Submission) { s.Image, s.LastFrame = jpeg, jpeg }},
@@ -100,10 +105,10 @@ func TestFill(t *testing.T) {
 		return m
 	}
 	m := fill("doubao-seedream-4-0-250828", "1:1", "7:5")
-	if want := []string{"1024x1024", "2048x2048", "4096x4096"}; !slices.Equal(m.Sizes, want) || m.Seed || m.MaxCount > 1 || m.ReferenceImages != 14 {
+	if want := []string{"1024x1024", "2048x2048", "4096x4096"}; !slices.Equal(m.Sizes, want) || m.Seed || m.MaxCount != 4 || m.MaxTogether != 15 || m.ReferenceImages != 14 {
 		t.Errorf("two ratios: %+v", m)
 	}
-	if m = fill("doubao-seedream-3-0-t2i-250415"); len(m.Sizes) != 8 || len(m.Resolutions) != 0 || !m.Seed {
+	if m = fill("doubao-seedream-3-0-t2i-250415"); len(m.Sizes) != 8 || len(m.Resolutions) != 0 || !m.Seed || m.MaxCount > 1 {
 		t.Errorf("3.0: %+v", m)
 	}
 	if m = fill("doubao-seedance-2-0-260128"); m.References != 9 || m.ReferenceImages != 1 || !m.LastFrame || m.Seed || !slices.Contains(m.Resolutions, "4k") ||

@@ -43,7 +43,7 @@ func (d *Driver) submitImage(ctx context.Context, a account.Account, s upstream.
 	case ans.StatusCode/100 != 2:
 		return upstream.Submitted{}, d.refusal(ans, raw)
 	}
-	return d.images(ans, raw, blobs)
+	return d.images(ans, raw, blobs, s.Spec.Count)
 }
 
 // imageRequest writes the request: to the generations, or to the edits if it
@@ -119,8 +119,9 @@ func (d *Driver) readImages(a wire.Answer) (raw []byte, blobs [][]byte, err erro
 	return raw, blobs, err
 }
 
-// images reads a complete 200. Whatever cannot be read may have been paid.
-func (d *Driver) images(a wire.Answer, raw []byte, blobs [][]byte) (upstream.Submitted, *upstream.Error) {
+// images reads a complete 200. Whatever cannot be read may have been paid. Fewer
+// images than asked for are a success: they may have been paid.
+func (d *Driver) images(a wire.Answer, raw []byte, blobs [][]byte, asked int) (upstream.Submitted, *upstream.Error) {
 	var ans imageAnswer
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return upstream.Submitted{}, wire.Ambiguous(upstream.Empty, wire.SaysEmpty, errors.New("an empty 200"))
@@ -133,7 +134,11 @@ func (d *Driver) images(a wire.Answer, raw []byte, blobs [][]byte) (upstream.Sub
 	case err != nil:
 		return upstream.Submitted{}, wire.Ambiguous(upstream.Unknown, wire.SaysGarbled, err)
 	case len(sources) > 0:
-		return upstream.Submitted{Sources: sources, Usage: ans.usage(len(sources))}, nil
+		usage := ans.usage(len(sources))
+		if first != nil && len(sources) < asked {
+			usage = usage.Missing(d.inside(a.Call, a.Header, *first).Fault.Message)
+		}
+		return upstream.Submitted{Sources: sources, Usage: usage}, nil
 	case first != nil:
 		return upstream.Submitted{}, d.inside(a.Call, a.Header, *first)
 	}

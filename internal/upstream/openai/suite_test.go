@@ -30,6 +30,7 @@ func harness(imageModel string, change ...func(*openai.Config)) upstreamtest.Har
 		New: func(t *testing.T, root string, speed upstreamtest.Speed) upstream.Driver {
 			all := append(slices.Clone(change), func(c *openai.Config) {
 				c.Image.Ratios = map[string]string{"1:1": "256x256"} // drawn in no time
+				c.Image.MaxCount = 3
 			})
 			if speed == upstreamtest.Hasty {
 				all = append(all, hasty)
@@ -39,5 +40,6 @@ func harness(imageModel string, change ...func(*openai.Config)) upstreamtest.Har
 		Image:     job.Spec{Kind: job.Image, UpstreamModel: imageModel, Ratio: "1:1"},
 		Video:     job.Spec{Kind: job.Video, UpstreamModel: "sora-2", Ratio: "16:9"},
 		ChatModel: "gpt-4o-mini",
+		Images:    3,
 	}
 }

@@ -15,6 +15,7 @@ import (
 func mediaTests() []suiteTest {
 	return []suiteTest{
 		{"AcceptedIsOneSubmission", testAccepted},
+		{"SeveralImagesAreOneSubmission", testSeveral},
 		{"StatusFollowsTheJob", testStatus},
 		{"PassingStatusErrorsLoseNothing", testStatusErrors},
 		{"AJobBelongsToItsAccount", testOtherAccount},
@@ -65,6 +66,36 @@ func testAccepted(t *testing.T, b *bench) {
 		}
 		b.wantLedger(t, i+1, i+1)
 	}
+}
+
+// testSeveral: as many as asked for, in one call that is charged once, and lost as
+// one when its answer is.
+func testSeveral(t *testing.T, b *bench) {
+	if b.Images < 2 {
+		return
+	}
+	spec := b.Image
+	spec.Count = b.Images
+	got, err := b.driver.Submit(t.Context(), with(goodKey), b.submission(spec, "a cat"))
+	if err != nil || len(got.Sources) != b.Images || got.Usage == nil || got.Usage.Images != int64(b.Images) || got.Usage.Missed != "" {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+	for i, src := range got.Sources {
+		if src.Role != job.Primary || src.URL == "" && len(src.Data) == 0 {
+			t.Errorf("image %d is %+v", i, src)
+		}
+	}
+	b.wantLedger(t, 1, 1)
+	if n := b.sim.Ledger().Submissions[0].Count; n != b.Images {
+		t.Errorf("the upstream counts %d images", n)
+	}
+	_, err = b.driver.Submit(t.Context(), with(goodKey), b.submission(spec, "a cat sim:drop"))
+	b.wantError(t, err, upstream.Transient, upstream.Ambiguous)
+	before := b.sim.Ledger().Totals
+	spec.Count++
+	_, err = b.driver.Submit(t.Context(), with(goodKey), b.submission(spec, "a cat"))
+	b.wantError(t, err, upstream.InvalidInput, upstream.Rejected)
+	b.wantLedger(t, 2, before.Charged)
 }
 
 // slow starts a job that the upstream needs time for; it is false where there

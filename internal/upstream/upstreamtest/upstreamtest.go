@@ -46,6 +46,9 @@ type Harness struct {
 	// Recovery is ByLookup; a zero Kind if the driver has no such thing.
 	Marked job.Spec
 
+	// Images is how many images one request may ask for; zero: one.
+	Images int
+
 	// NoCancel: the upstream has no call to stop a video.
 	NoCancel bool
 
