@@ -20,12 +20,35 @@ type work struct {
 	lookup bool
 }
 
+// works are those of the driver ark.
 func works() []work {
 	return []work{
 		{name: "image", path: imagePath, model: "Seedream 4.0"},
 		{name: "video", path: videoPath, model: "doubao-video", polled: true},
 		{name: "video with lookup", path: videoPath, model: "doubao-video-2", polled: true, lookup: true},
 	}
+}
+
+// otherWorks are those of the other drivers, none of which can look a lost
+// submission up.
+func otherWorks() map[string][]work {
+	return map[string][]work{
+		"openai": {
+			{name: "openai image", path: imagePath, model: "studio-image"},
+			{name: "openai video", path: videoPath, model: "studio-video", polled: true},
+			{name: "new-api video", path: videoPath, model: "relay-video", polled: true},
+		},
+		"doubaoweb": {
+			{name: "web image", path: imagePath, model: "web-image"},
+			{name: "web video", path: videoPath, model: "web-video", polled: true},
+		},
+	}
+}
+
+// everyWork are those of all drivers.
+func everyWork() []work {
+	other := otherWorks()
+	return slices.Concat(works(), other["openai"], other["doubaoweb"])
 }
 
 // posted is what became of the call that posts a job.

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -178,6 +179,23 @@ func (j record) checkTime() (found []string) {
 		}
 	}
 	return found
+}
+
+// task is the upstream's own id of what it makes for a job. That of a web session's
+// job keeps more than the conversation's.
+func (j record) task() string {
+	text, web := strings.CutPrefix(j.upstreamID, "dw1.")
+	if !web {
+		return j.upstreamID
+	}
+	var ref struct {
+		Conversation string `json:"c"`
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || json.Unmarshal(raw, &ref) != nil {
+		return "unreadable"
+	}
+	return ref.Conversation
 }
 
 // lookup tells whether the upstream can be asked for a lost submission.
