@@ -50,10 +50,10 @@ func TestChecker(t *testing.T) {
 	for name, changes := range map[string]func(*state){
 		"sound": func(*state) {},
 		"a web session's": func(s *state) {
-			s.jobs[0].upstreamID = "dw1." + base64.RawURLEncoding.EncodeToString([]byte(`{"k":"video","c":"cgt-1"}`))
+			s.jobs[0].upstreamID = webRef + base64.RawURLEncoding.EncodeToString([]byte(`{"k":"video","c":"cgt-1"}`))
 		},
-		"an image that nobody asked after": func(s *state) {
-			s.jobs[0].spec.Kind, s.jobs[0].upstreamID, s.ledger.Submissions[0].TaskID = job.Image, "", ""
+		"an image, which has no task": func(s *state) {
+			s.jobs[0].spec.Kind, s.jobs[0].upstreamID, s.ledger.Submissions[0].TaskID = job.Image, "request-1", ""
 		},
 		"recovered": func(s *state) {
 			s.jobs[0].recovered, s.jobs[0].version = true, 4
@@ -79,9 +79,11 @@ func TestChecker(t *testing.T) {
 		"free":           {func(s *state) { s.ledger.Submissions = nil }, "knows nothing"},
 		"another's task": {func(s *state) { s.jobs[0].upstreamID = "cgt-2" }, "was not charged for it"},
 		"another's conversation": {func(s *state) {
-			s.jobs[0].upstreamID = "dw1." + base64.RawURLEncoding.EncodeToString([]byte(`{"k":"video","c":"77"}`))
+			s.jobs[0].upstreamID = webRef + base64.RawURLEncoding.EncodeToString([]byte(`{"k":"video","c":"77"}`))
 		}, "was not charged for it"},
-		"an image's other conversation": {func(s *state) { s.jobs[0].spec.Kind, s.jobs[0].upstreamID = job.Image, "cgt-2" }, "was not charged for it"},
+		"an image of another's conversation": {func(s *state) {
+			s.jobs[0].spec.Kind, s.jobs[0].upstreamID = job.Image, webRef+base64.RawURLEncoding.EncodeToString([]byte(`{"c":"77"}`))
+		}, "was not charged for it"},
 		"no job for it": {func(s *state) {
 			s.ledger.Submissions = append(s.ledger.Submissions, sim.Submission{Prompt: "x", Charged: true})
 		}, "belongs to no job"},

@@ -131,7 +131,7 @@ func (s *state) checkCharges(j record) (found []string) {
 		found = append(found, fmt.Sprintf("job %s was paid for %d times", j.id, charges))
 	case charges == 0 && j.state == "succeeded":
 		found = append(found, fmt.Sprintf("job %s succeeded, and the upstream knows nothing of it", j.id))
-	case j.state == "succeeded" && (j.spec.Kind == "video" || j.upstreamID != "") && !task:
+	case j.state == "succeeded" && (j.spec.Kind == "video" || j.web()) && !task:
 		found = append(found, fmt.Sprintf("job %s has upstream id %q, which was not charged for it", j.id, j.upstreamID))
 	}
 	return found

@@ -57,6 +57,11 @@ type posted struct {
 	err error  // the call was sent and not answered: there may be a job
 }
 
+// polledWorks are those of all drivers that are asked after, ark's first.
+func polledWorks() []work {
+	return slices.DeleteFunc(everyWork(), func(w work) bool { return !w.polled })
+}
+
 // submit posts a job to the APIs in turn until one has taken the call.
 func (c *cluster) submit(r request) posted {
 	ctx, cancel := context.WithTimeout(c.ctx(), 30*time.Second)

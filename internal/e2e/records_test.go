@@ -181,17 +181,22 @@ func (j record) checkTime() (found []string) {
 	return found
 }
 
-// task is the upstream's own id of what it makes for a job. That of a web session's
-// job keeps more than the conversation's.
+// webRef begins the upstream ids of the driver doubaoweb.
+const webRef = "dw1."
+
+// web tells whether a job was accepted by a web session.
+func (j record) web() bool { return strings.HasPrefix(j.upstreamID, webRef) }
+
+// task is the upstream's own id of what it makes for a job: that of a web session's
+// job is in its upstream id, among other things.
 func (j record) task() string {
-	text, web := strings.CutPrefix(j.upstreamID, "dw1.")
-	if !web {
+	if !j.web() {
 		return j.upstreamID
 	}
 	var ref struct {
 		Conversation string `json:"c"`
 	}
-	raw, err := base64.RawURLEncoding.DecodeString(text)
+	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(j.upstreamID, webRef))
 	if err != nil || json.Unmarshal(raw, &ref) != nil {
 		return "unreadable"
 	}
