@@ -77,7 +77,7 @@ func wrongClock(t *testing.T, r *row) {
 	}
 	c := plan{limit: crashLimit, skews: skews, settings: patient()}.start(t)
 	for i := range 24 {
-		c.postAs(works()[i%3], "waves sim:ready=1500ms")
+		c.postAs(everyWork()[i%8], "waves sim:ready=1500ms")
 	}
 	for _, w := range works() { // what waits between rounds looks at the clock
 		c.postAs(w, "waves sim:html,times=5")
@@ -153,7 +153,7 @@ func cancelRace(t *testing.T, r *row) {
 	ids := make([]string, 60)
 	var all sync.WaitGroup
 	for i := range ids {
-		id := c.postAs(works()[i%3], "waves")
+		id := c.postAs(everyWork()[i%8], "waves")
 		ids[i] = id
 		after := time.Duration(dice.Int64N(int64(2 * time.Second)))
 		all.Go(func() {

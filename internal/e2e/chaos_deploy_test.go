@@ -26,10 +26,10 @@ const resumesWithin = time.Second + 200*time.Millisecond
 func rollingRestart(r *row) {
 	c := plan{limit: crashLimit, settings: []string{"TINTYPE_SERVER_SHUTDOWN_GRACE=3s"}}.start(r.T)
 	requests := slices.Concat(c.load(), c.load())
-	for range 6 { // these are polled, and watched
+	for _, w := range slices.Repeat(polledWorks(), 2) { // these are watched
 		requests = append(requests, request{
-			url: c.apis[0].base() + videoPath, key: gatewayKey, headers: []string{"Prefer", "respond-async"},
-			body: encode(fields{"prompt": c.prompt("watched waves sim:ready=12s")}),
+			url: c.apis[0].base() + w.path, key: gatewayKey, headers: []string{"Prefer", "respond-async"},
+			body: encode(fields{"model": w.model, "prompt": c.prompt("watched waves sim:ready=12s")}),
 		})
 	}
 	calls := make(chan []tried, 1)
@@ -120,6 +120,11 @@ func mediaSpoilt(r *row) {
 				c.postAs(w, "waves "+tags)
 			}
 			fails[c.postAs(w, "waves sim:html")] = true
+		}
+		for _, w := range polledWorks()[2:] {
+			for _, tags := range []string{"sim:size=3MB sim:stall,times=2", "sim:size=3MB sim:truncate=media,times=2", "sim:expired", "sim:html,times=2", "sim:nolength"} {
+				c.postAs(w, "waves "+tags)
+			}
 		}
 		jobs, charges := c.settle(r)
 		for _, j := range jobs {

@@ -20,6 +20,11 @@ const (
 	// combination to show anything. The others are hit by a sibling's crash before.
 	crashLeast = 8
 
+	// mixedJobs and mixedLeast are the same for each kind of job where one cluster
+	// has all those of a driver.
+	mixedJobs  = 8
+	mixedLeast = 2
+
 	// clockGrain is how much too old the time of a new file may be.
 	clockGrain = 20 * time.Millisecond
 )
@@ -30,21 +35,30 @@ func (w work) passes(p crash.Point) bool {
 }
 
 // crashPoints is F1: each job of twenty has its process end at a point, which a
-// supervisor starts again.
+// supervisor starts again. The jobs of the drivers beside ark share a cluster.
 func crashPoints(r *row) {
 	for _, p := range crash.Points() {
 		for _, w := range works() {
 			if w.passes(p) {
 				r.Run(fmt.Sprintf("%s at %s", w.name, p), func(t *testing.T) {
 					t.Parallel()
-					crashAt(t, r, p, w)
+					crashAt(t, r, p, crashJobs, crashLeast, w)
 				})
 			}
+		}
+		for driver, all := range otherWorks() {
+			kinds := slices.DeleteFunc(all, func(w work) bool { return !w.passes(p) })
+			r.Run(fmt.Sprintf("%s at %s", driver, p), func(t *testing.T) {
+				t.Parallel()
+				crashAt(t, r, p, mixedJobs, mixedLeast, kinds...)
+			})
 		}
 	}
 }
 
-func crashAt(t *testing.T, r *row, p crash.Point, w work) {
+// crashAt has each of so many jobs of each kind meet a point, and wants so many of
+// a kind at least to have met it.
+func crashAt(t *testing.T, r *row, p crash.Point, each, least int, kinds ...work) {
 	t.Helper()
 	a, armed := arm(t, p, crash.Exit)
 	c := plan{
@@ -52,7 +66,7 @@ func crashAt(t *testing.T, r *row, p crash.Point, w work) {
 		settings: hurry(),
 	}.start(t)
 	stop := c.supervise(append(slices.Clone(c.apis), c.workers...)...)
-	sent := c.trickle(w, crashJobs)
+	sent := c.trickle(each*len(kinds), kinds...)
 	jobs, charges := c.settle(r)
 	stop()
 	for _, s := range sent { // an API that ends may take a call with it that has come to nothing yet
@@ -63,18 +77,22 @@ func crashAt(t *testing.T, r *row, p crash.Point, w work) {
 			t.Errorf("job %s was accepted and is not there", s.id)
 		}
 	}
-	if len(jobs) > crashJobs {
-		t.Errorf("%d jobs for %d calls", len(jobs), crashJobs)
+	if len(jobs) > len(sent) {
+		t.Errorf("%d jobs for %d calls", len(jobs), len(sent))
 	}
-	c.judge(r, a, w, jobs, charges)
+	for _, w := range kinds {
+		own := slices.DeleteFunc(slices.Clone(jobs), func(j record) bool { return j.spec.Model != w.model })
+		c.judge(r, a, w, own, least, charges)
+	}
 }
 
-// trickle posts jobs one after the other, so that a crash meets few besides its
-// own.
-func (c *cluster) trickle(w work, n int) (out []posted) {
+// trickle posts n jobs one after the other, their kinds in turn, so that a crash
+// meets few besides its own.
+func (c *cluster) trickle(n int, kinds ...work) (out []posted) {
 	tick := time.NewTicker(crashPace)
 	defer tick.Stop()
-	for range n {
+	for i := range n {
+		w := kinds[i%len(kinds)]
 		out = append(out, c.submit(request{
 			url: w.path, key: gatewayKey, body: encode(fields{"model": w.model, "prompt": c.prompt("waves")}),
 		}))
@@ -83,17 +101,18 @@ func (c *cluster) trickle(w work, n int) (out []posted) {
 	return out
 }
 
-// judge holds each job against what it can have met.
-func (c *cluster) judge(r *row, a acts, w work, jobs []record, charges map[string]int) {
+// judge holds each job of a kind against what it can have met.
+func (c *cluster) judge(r *row, a acts, w work, jobs []record, least int, charges map[string]int) {
 	c.Helper()
 	marks, err := a.all()
 	if err != nil {
 		c.Fatal(err)
 	}
-	unknown := 0
+	hit, unknown := 0, 0
 	for _, j := range jobs {
 		m, met := marks[j.id]
 		if met {
+			hit++
 			r.recovered(j.finished.Sub(m.at))
 		}
 		switch {
@@ -104,11 +123,11 @@ func (c *cluster) judge(r *row, a acts, w work, jobs []record, charges map[strin
 			c.Errorf("job %s is %s (%s) with %d charges; it met the point: %v", j.id, j.state, j.failure, charges[j.id], met)
 		}
 	}
-	c.Logf("%d of %d jobs met %q; %d ended with an unknown outcome", len(marks), len(jobs), a.point, unknown)
-	if len(marks) < crashLeast {
-		c.Errorf("only %d jobs met %q: this shows too little", len(marks), a.point)
+	c.Logf("%d of %d jobs (%s) met %q; %d ended with an unknown outcome", hit, len(jobs), w.name, a.point, unknown)
+	if hit < least {
+		c.Errorf("only %d jobs (%s) met %q: this shows too little", hit, w.name, a.point)
 	}
-	r.crashed(w, len(marks), unknown)
+	r.crashed(w, hit, unknown)
 }
 
 // mayBeUnknown tells whether a crash explains that nobody knows what became of a

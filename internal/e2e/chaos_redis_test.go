@@ -173,14 +173,14 @@ func repliesLost(r *row) {
 func loseReply(t *testing.T, r *row, s lostReply) {
 	t.Helper()
 	c := plan{wired: true, settings: patient(), limit: crashLimit}.start(t)
-	for _, w := range works() {
+	for _, w := range everyWork() {
 		c.postAs(w, "waves") // so that all scripts are known to Redis, and called by their hashes
 	}
 	c.awaitAll(record.final)
 	lost := c.lose(s)
 	began := time.Now()
 	for range 4 {
-		for _, w := range works() {
+		for _, w := range everyWork() {
 			c.postAs(w, "waves sim:ready=1500ms")
 		}
 	}
@@ -224,9 +224,9 @@ func queueDamaged(r *row) {
 		r.Run(d.name, func(t *testing.T) {
 			t.Parallel()
 			c := plan{limit: crashLimit, settings: patient()}.start(t)
-			ids := make([]string, 0, 21)
-			for i := range 21 {
-				ids = append(ids, c.postAs(works()[i%3], "waves"))
+			ids := make([]string, 0, 24)
+			for i := range 24 {
+				ids = append(ids, c.postAs(everyWork()[i%8], "waves"))
 				if i%3 == 2 {
 					if err := d.damage(c); err != nil {
 						t.Fatal(err)

@@ -71,8 +71,8 @@ func (c *cluster) pour(n int) (out []posted) {
 	tick := time.NewTicker(soakPace)
 	defer tick.Stop()
 	for i := range n {
-		w := works()[i%3]
-		auth := []string{gatewayKey, pooled, holdKey}[i/3%3]
+		w := everyWork()[i%8]
+		auth := []string{gatewayKey, pooled, holdKey}[i/8%3]
 		out = append(out, c.submit(request{url: w.path, key: auth, body: encode(fields{"model": w.model, "prompt": c.prompt("waves")})}))
 		<-tick.C
 	}
@@ -113,6 +113,12 @@ func (c *cluster) heal() {
 	c.Helper()
 	c.allRedis(wire.Pass)
 	c.must(c.doors.sim.Set(wire.Pass))
+	c.forgetRules()
+}
+
+// forgetRules takes all rules from the simulator.
+func (c *cluster) forgetRules() {
+	c.Helper()
 	a := c.call(request{method: "DELETE", url: c.sim.base() + "/_sim/faults"})
 	if a.status/100 != 2 {
 		c.Fatalf("the simulator keeps its rules: %d", a.status)

@@ -28,7 +28,7 @@ func stoppedOnTheWire(r *row) { stopped(r, crash.OnTheWire) }
 func stoppedBeforeThePost(r *row) { stopped(r, crash.Fenced) }
 
 func stopped(r *row, p crash.Point) {
-	for _, w := range works() {
+	for _, w := range append(works(), otherWorks()["openai"][0], otherWorks()["doubaoweb"][0]) {
 		for _, when := range []wakes{whileInDoubt, afterTheEnd} {
 			r.Run(fmt.Sprintf("%s wakes %s", w.name, when), func(t *testing.T) {
 				t.Parallel()

@@ -8,6 +8,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tintypehq/tintype/internal/upstream/sim"
+	"github.com/tintypehq/tintype/internal/upstream/sim/faults"
+	"github.com/tintypehq/tintype/internal/upstream/sim/ledger"
 )
 
 // lie is how an upstream answers a submission, and what must come of it where
@@ -27,7 +31,7 @@ func liesToSubmit(r *row) {
 		id string
 	}
 	var all []sent
-	for _, w := range works() {
+	for _, w := range everyWork() {
 		for _, l := range []lie{
 			{"sim:drop", 1},
 			{"sim:hang", 1},
@@ -73,7 +77,7 @@ func unreachable(r *row) {
 		r.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := plan{upstream: url}.start(t)
-			for _, w := range works() {
+			for _, w := range everyWork() {
 				c.postAs(w, "waves")
 			}
 			jobs, charges := c.settle(r)
@@ -89,27 +93,95 @@ func unreachable(r *row) {
 // turnedAway is F6: an account is refused when it is to submit. Nothing is paid,
 // another account takes the job, and it keeps its place in the line.
 func turnedAway(r *row) {
-	for _, tags := range []string{"sim:429=2,times=1", "sim:429,times=1", "sim:quota,times=1", "sim:deadkey,times=1"} {
-		r.Run(strings.TrimPrefix(tags, "sim:"), func(t *testing.T) {
-			t.Parallel()
-			c := plan{limit: 1}.start(t)
-			first := c.postAs(works()[1], "waves "+tags)
-			for range 3 {
-				c.postAs(works()[1], "waves")
-			}
-			jobs, charges := c.settle(r)
-			for _, j := range jobs {
-				r.recovered(j.finished.Sub(j.created))
-				if j.state != "succeeded" || charges[j.id] != 1 {
-					t.Errorf("job %s is %s (%s) with %d charges", j.id, j.state, j.failure, charges[j.id])
-				}
-			}
-			c.checkMove(first)
-			c.checkPlace(first, jobs)
-			if len(c.accountsTried(first)) == 0 {
-				t.Error("no account was refused")
-			}
-		})
+	for _, w := range []work{works()[1], otherWorks()["openai"][0], otherWorks()["openai"][1], otherWorks()["doubaoweb"][1]} {
+		for _, tags := range []string{"sim:429=2,times=1", "sim:429,times=1", "sim:quota,times=1", "sim:deadkey,times=1"} {
+			r.Run(w.name+" "+strings.TrimPrefix(tags, "sim:"), func(t *testing.T) {
+				t.Parallel()
+				turnAway(t, r, w, tags)
+			})
+		}
+	}
+	r.Run("overload", func(t *testing.T) {
+		t.Parallel()
+		overload(t, r)
+	})
+}
+
+const (
+	overloadFor = 20 * time.Second
+	outAtMost   = 30 * time.Second // of an account, for an overload that long
+)
+
+// overload has every submission to every upstream turned away for a while. Its
+// accounts are back soon after, by themselves, and so are the jobs.
+func overload(t *testing.T, r *row) {
+	t.Helper()
+	c := plan{limit: crashLimit}.start(t)
+	c.rule(sim.Rule{Match: "*", Op: faults.Create, Fault: string(faults.TooMany)})
+	over := time.After(overloadFor)
+	for i := range 32 { // they come all the while, the first when it has begun
+		<-time.After(time.Second / 2)
+		c.postAs(everyWork()[i%8], "waves")
+	}
+	<-over
+	c.forgetRules()
+	jobs, charges := c.settle(r)
+	for _, j := range jobs {
+		if j.state != "succeeded" || charges[j.id] != 1 {
+			t.Errorf("%s: job %s is %s (%s) with %d charges", j.spec.Model, j.id, j.state, j.failure, charges[j.id])
+		}
+	}
+	longest := c.longestOut()
+	r.remark("an overload of %s takes an account out for %s at most", overloadFor, longest.Round(time.Second))
+	if longest < overloadFor/2 || longest > outAtMost {
+		t.Errorf("an account was out for %s", longest)
+	}
+}
+
+// longestOut is the longest time between an account's first refusal and the next
+// submission of it that was accepted.
+func (c *cluster) longestOut() (longest time.Duration) {
+	c.Helper()
+	l, err := c.ledger()
+	if err != nil {
+		c.Fatal(err)
+	}
+	out := map[string]time.Time{}
+	back := map[string]bool{}
+	for _, sub := range l.Submissions {
+		began, is := out[sub.KeyHash]
+		switch {
+		case sub.Outcome == ledger.Refused && !is:
+			out[sub.KeyHash] = sub.At
+		case sub.Outcome == ledger.Accepted && is && !back[sub.KeyHash]:
+			back[sub.KeyHash] = true
+			longest = max(longest, sub.At.Sub(began))
+		}
+	}
+	if len(out) != len(poolKeys()) || len(back) != len(out) {
+		c.Errorf("of %d accounts %d were turned away and %d came back", len(poolKeys()), len(out), len(back))
+	}
+	return longest
+}
+
+func turnAway(t *testing.T, r *row, w work, tags string) {
+	t.Helper()
+	c := plan{limit: 1}.start(t)
+	first := c.postAs(w, "waves "+tags)
+	for range 3 {
+		c.postAs(w, "waves")
+	}
+	jobs, charges := c.settle(r)
+	for _, j := range jobs {
+		r.recovered(j.finished.Sub(j.created))
+		if j.state != "succeeded" || charges[j.id] != 1 {
+			t.Errorf("job %s is %s (%s) with %d charges", j.id, j.state, j.failure, charges[j.id])
+		}
+	}
+	c.checkMove(first)
+	c.checkPlace(first, jobs)
+	if len(c.accountsTried(first)) == 0 {
+		t.Error("no account was refused")
 	}
 }
 

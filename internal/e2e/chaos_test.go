@@ -25,22 +25,22 @@ type chaosRow struct {
 // rows are the table, in its order.
 func rows() []chaosRow {
 	return []chaosRow{
-		{"F1", "the process ends at each of 12 named points", crashPoints},
-		{"F2", "SIGSTOP during the POST, take-over, SIGCONT", stoppedOnTheWire},
-		{"F3", "SIGSTOP between fence and POST, take-over, SIGCONT", stoppedBeforeThePost},
-		{"F4", "the upstream accepts and closes, hangs, says 500, cuts its answer short; 307", liesToSubmit},
-		{"F5", "refused, TLS failure, DNS failure at submit", unreachable},
-		{"F6", "429 with and without Retry-After, quota, dead key at submit", turnedAway},
+		{"F1", "the process ends at each of 12 named points; drivers ark, openai, doubaoweb", crashPoints},
+		{"F2", "SIGSTOP during the POST, take-over, SIGCONT; all drivers", stoppedOnTheWire},
+		{"F3", "SIGSTOP between fence and POST, take-over, SIGCONT; all drivers", stoppedBeforeThePost},
+		{"F4", "the upstream accepts and closes, hangs, says 500, cuts its answer short; 307; all drivers", liesToSubmit},
+		{"F5", "refused, TLS failure, DNS failure at submit; all drivers", unreachable},
+		{"F6", "429 with and without Retry-After, quota, dead key at submit; 20 s of overload; all drivers", turnedAway},
 		{"F7", "Redis away for 6 s exactly when a handler returns", redisAwayAtReturn},
 		{"F8", "a worker cut off from Redis for 60 s", cutOff},
 		{"F9", "Redis killed and restarted with its AOF; emptied", redisKilled},
 		{"F10", "Redis rolled back to before the fence", rolledBack},
-		{"F11", "one reply dropped: enqueue, dequeue, each commit", repliesLost},
+		{"F11", "one reply dropped: enqueue, dequeue, each commit; all drivers", repliesLost},
 		{"F12", "Asynq's keys deleted, a message that nobody can read, a leaked TaskID", queueDamaged},
-		{"F13", "SIGTERM rolling restart of all processes under load", rollingRestart},
-		{"F14", "mirror: the source stalls, lies, expires; S3 says 503, is slow, cuts PUT k", mediaSpoilt},
+		{"F13", "SIGTERM rolling restart of all processes under load; all drivers", rollingRestart},
+		{"F14", "mirror: the source stalls, lies, expires; S3 says 503, is slow, cuts PUT k; all drivers", mediaSpoilt},
 		{"F15", "clocks off by 10 min; cancel races completion; a whale, with workers killed every second", clocksCancelsCrowds},
-		{"F16", "soak: 2,000 jobs over 10 min, random kills, cuts, lost replies and 5xx", soak},
+		{"F16", "soak: 2,000 jobs of all drivers over 10 min, random kills, cuts, lost replies and 5xx", soak},
 	}
 }
 

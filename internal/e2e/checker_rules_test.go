@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"encoding/base64"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +49,12 @@ func TestChecker(t *testing.T) {
 	t.Parallel()
 	for name, changes := range map[string]func(*state){
 		"sound": func(*state) {},
+		"a web session's": func(s *state) {
+			s.jobs[0].upstreamID = webRef + base64.RawURLEncoding.EncodeToString([]byte(`{"k":"video","c":"cgt-1"}`))
+		},
+		"an image, which has no task": func(s *state) {
+			s.jobs[0].spec.Kind, s.jobs[0].upstreamID, s.ledger.Submissions[0].TaskID = job.Image, "request-1", ""
+		},
 		"recovered": func(s *state) {
 			s.jobs[0].recovered, s.jobs[0].version = true, 4
 			s.jobs[0].log[2].kind = "job.failed"
@@ -71,6 +78,12 @@ func TestChecker(t *testing.T) {
 		"paid twice":     {func(s *state) { s.ledger.Submissions = append(s.ledger.Submissions, s.ledger.Submissions[0]) }, "paid for 2 times"},
 		"free":           {func(s *state) { s.ledger.Submissions = nil }, "knows nothing"},
 		"another's task": {func(s *state) { s.jobs[0].upstreamID = "cgt-2" }, "was not charged for it"},
+		"another's conversation": {func(s *state) {
+			s.jobs[0].upstreamID = webRef + base64.RawURLEncoding.EncodeToString([]byte(`{"k":"video","c":"77"}`))
+		}, "was not charged for it"},
+		"an image of another's conversation": {func(s *state) {
+			s.jobs[0].spec.Kind, s.jobs[0].upstreamID = job.Image, webRef+base64.RawURLEncoding.EncodeToString([]byte(`{"c":"77"}`))
+		}, "was not charged for it"},
 		"no job for it": {func(s *state) {
 			s.ledger.Submissions = append(s.ledger.Submissions, sim.Submission{Prompt: "x", Charged: true})
 		}, "belongs to no job"},
@@ -90,7 +103,7 @@ func TestChecker(t *testing.T) {
 		"half an upload":  {func(s *state) { s.uploads = []string{"jobs/j1/video-0.mp4"} }, "unfinished upload"},
 		"a slot kept":     {func(s *state) { s.left = map[string]int64{"{tt}:slots:ark-1": 1} }, "slots:ark-1"},
 		"over its limit": {func(s *state) {
-			s.ledger.Accounts = []ledger.Account{{KeyHash: keyHash(poolKey1), MaxInFlight: poolLimit + 1}}
+			s.ledger.Accounts = []ledger.Account{{KeyHash: keyHash(poolKeys()["WEB_SESSION_2"]), MaxInFlight: poolLimit + 1}}
 		}, "its limit is 3"},
 		"an own one's": {func(s *state) { s.ledger.Accounts = []ledger.Account{{KeyHash: "x", MaxInFlight: ownLimit + 1}} }, "its limit is 2"},
 		"late":         {func(s *state) { s.jobs[0].deadline = time.UnixMilli(3).Add(-mercy - 1) }, "after its deadline"},

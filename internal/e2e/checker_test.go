@@ -123,7 +123,7 @@ func (s *state) checkCharges(j record) (found []string) {
 	for _, sub := range s.submissions(j) {
 		if sub.Charged {
 			charges++
-			task = task || sub.TaskID == j.upstreamID
+			task = task || sub.TaskID == j.task()
 		}
 	}
 	switch {
@@ -131,7 +131,7 @@ func (s *state) checkCharges(j record) (found []string) {
 		found = append(found, fmt.Sprintf("job %s was paid for %d times", j.id, charges))
 	case charges == 0 && j.state == "succeeded":
 		found = append(found, fmt.Sprintf("job %s succeeded, and the upstream knows nothing of it", j.id))
-	case j.state == "succeeded" && j.spec.Kind == "video" && !task:
+	case j.state == "succeeded" && (j.spec.Kind == "video" || j.web()) && !task:
 		found = append(found, fmt.Sprintf("job %s has upstream id %q, which was not charged for it", j.id, j.upstreamID))
 	}
 	return found
@@ -140,7 +140,10 @@ func (s *state) checkCharges(j record) (found []string) {
 // checkAccounts: never more in flight at the upstream than allowed, as the
 // upstream itself has measured.
 func (s *state) checkAccounts() (found []string) {
-	limits := map[string]int{keyHash(poolKey1): s.limit, keyHash(poolKey2): s.limit}
+	limits := map[string]int{}
+	for _, key := range poolKeys() {
+		limits[keyHash(key)] = s.limit
+	}
 	for _, a := range s.ledger.Accounts {
 		limit, pooled := limits[a.KeyHash]
 		if !pooled {

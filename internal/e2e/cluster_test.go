@@ -28,14 +28,25 @@ const (
 	gatewayKey = "tt_e2e_website_" + canary
 	holdKey    = "tt_e2e_patient_" + canary
 	windowKey  = "tt_e2e_repeater_" + canary
-	poolKey1   = "sim-pool-one-" + canary
-	poolKey2   = "sim-pool-two-" + canary
 	ownKey     = "sim-own-" + canary
 )
 
+// poolKeys are those of the pooled accounts by the variables that hold them: two
+// accounts for each upstream of the settings.
+func poolKeys() map[string]string {
+	keys := map[string]string{}
+	for _, upstream := range []string{"POOL_KEY", "STUDIO_KEY", "RELAY_KEY", "WEB_SESSION"} {
+		for i := 1; i <= 2; i++ {
+			name := fmt.Sprintf("%s_%d", upstream, i)
+			keys[name] = "sim-" + name + "-" + canary
+		}
+	}
+	return keys
+}
+
 // How many jobs the settings let run at once.
 const (
-	poolLimit = 3 // on each of the two pooled accounts, unless the plan says otherwise
+	poolLimit = 3 // on each pooled account, unless the plan says otherwise
 	ownLimit  = 2 // on a caller's own credential
 )
 
@@ -66,7 +77,7 @@ type rig struct {
 	rdb    *redis.Client
 	client *http.Client
 	env    []string // of the programs
-	limit  int      // on each of the two pooled accounts
+	limit  int      // on each pooled account
 	doors  doors
 	skews  map[string]time.Duration
 	idle   map[string]float64 // goroutines of each program at its start
@@ -96,8 +107,8 @@ type plan struct {
 func (p plan) variables() []string {
 	out := append(slices.Clone(p.settings), p.environ...)
 	if p.limit != 0 {
-		for i := range 2 {
-			out = append(out, fmt.Sprintf("TINTYPE_UPSTREAMS_0_ACCOUNTS_%d_MAX_IN_FLIGHT=%d", i, p.limit))
+		for i := range len(poolKeys()) {
+			out = append(out, fmt.Sprintf("TINTYPE_UPSTREAMS_%d_ACCOUNTS_%d_MAX_IN_FLIGHT=%d", i/2, i%2, p.limit))
 		}
 	}
 	return out
@@ -211,15 +222,23 @@ func (c *cluster) program(name, file string) *program {
 
 // environment is what the settings file refers to.
 func (c *cluster) environment() []string {
-	return []string{
+	c.Helper()
+	profile, err := filepath.Abs(filepath.Join("testdata", "web.yaml"))
+	if err != nil {
+		c.Fatal(err)
+	}
+	out := []string{
 		"GORACE=atexit_sleep_ms=0", // else each end takes a second longer
 		"TENANT_SECRET=" + canary + rand.Text(), "SEAL_KEY=" + sealKey("e2e"),
 		"GATEWAY_KEY=" + gatewayKey, "HOLD_KEY=" + holdKey, "WINDOW_KEY=" + windowKey,
-		"POOL_KEY_1=" + poolKey1, "POOL_KEY_2=" + poolKey2,
-		"REDIS_URL=" + c.redis.URL, "SIM_URL=" + c.sim.base(),
+		"REDIS_URL=" + c.redis.URL, "SIM_URL=" + c.sim.base(), "WEB_PROFILE=" + profile,
 		"S3_ENDPOINT=" + c.s3.Endpoint, "S3_BUCKET=" + c.s3.Bucket, "S3_REGION=" + c.s3.Region,
 		"S3_ACCESS_KEY=" + c.s3.AccessKey, "S3_SECRET_KEY=" + c.s3.SecretKey,
 	}
+	for name, key := range poolKeys() {
+		out = append(out, name+"="+key)
+	}
+	return out
 }
 
 // sealKey makes a key for security.keys.

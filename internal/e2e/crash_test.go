@@ -2,7 +2,9 @@ package e2e_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -92,6 +94,46 @@ func TestWorkerKilledWhileSubmitting(t *testing.T) {
 	}
 	if n := len(c.awaitSubmission(prompt)); n != 1 {
 		t.Errorf("it was submitted %d times", n)
+	}
+}
+
+// TestWorkersKilledWithEveryDriver: both workers are killed while submissions of
+// every kind of job are on the wire and others are polled. What was accepted is
+// made; of the rest nobody can tell, but where the upstream can be asked.
+func TestWorkersKilledWithEveryDriver(t *testing.T) {
+	t.Parallel()
+	c := plan{limit: 20, settings: hurry(), sim: []string{"--visibility-lag", "500ms"}}.start(t)
+	var polled, lost []string
+	for _, w := range everyWork() {
+		if w.polled {
+			polled = append(polled, c.postAs(w, "waves sim:ready=4s"))
+		}
+	}
+	for _, id := range polled {
+		c.awaitRecord(id, func(j record) error {
+			if j.state == "running" {
+				return nil
+			}
+			return fmt.Errorf("job %s is %s", id, j.state)
+		})
+	}
+	for _, w := range everyWork() {
+		prompt := c.prompt("waves sim:hang")
+		lost = append(lost, c.post(c.apis[0], w.path, gatewayKey, prompt, w.model))
+		c.awaitSubmission(prompt)
+	}
+	for _, w := range c.workers {
+		w.kill9(t)
+	}
+	c.run(c.workers...)
+	jobs, charges := c.atRest()
+	for _, j := range jobs {
+		unknown := j.state == "failed" && j.failure == "submit_outcome_unknown" && !j.lookup() && slices.Contains(lost, j.id)
+		made := j.state == "succeeded" && (j.lookup() || slices.Contains(polled, j.id))
+		if !unknown && !made || charges[j.id] != 1 || len(c.submissionsOf(j)) != 1 {
+			t.Errorf("%s: job %s is %s (%s) with %d charges for %d requests",
+				j.spec.Model, j.id, j.state, j.failure, charges[j.id], len(c.submissionsOf(j)))
+		}
 	}
 }
 

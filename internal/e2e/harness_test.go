@@ -20,6 +20,7 @@ type work struct {
 	lookup bool
 }
 
+// works are those of the driver ark.
 func works() []work {
 	return []work{
 		{name: "image", path: imagePath, model: "Seedream 4.0"},
@@ -28,10 +29,37 @@ func works() []work {
 	}
 }
 
+// otherWorks are those of the other drivers, none of which can look a lost
+// submission up.
+func otherWorks() map[string][]work {
+	return map[string][]work{
+		"openai": {
+			{name: "openai image", path: imagePath, model: "studio-image"},
+			{name: "openai video", path: videoPath, model: "studio-video", polled: true},
+			{name: "new-api video", path: videoPath, model: "relay-video", polled: true},
+		},
+		"doubaoweb": {
+			{name: "web image", path: imagePath, model: "web-image"},
+			{name: "web video", path: videoPath, model: "web-video", polled: true},
+		},
+	}
+}
+
+// everyWork are those of all drivers.
+func everyWork() []work {
+	other := otherWorks()
+	return slices.Concat(works(), other["openai"], other["doubaoweb"])
+}
+
 // posted is what became of the call that posts a job.
 type posted struct {
 	id  string // "" unless the call was answered
 	err error  // the call was sent and not answered: there may be a job
+}
+
+// polledWorks are those of all drivers that are asked after, ark's first.
+func polledWorks() []work {
+	return slices.DeleteFunc(everyWork(), func(w work) bool { return !w.polled })
 }
 
 // submit posts a job to the APIs in turn until one has taken the call.

@@ -81,11 +81,16 @@ func (c *cluster) succeeded(api *program, key, id string) jobView {
 	return j
 }
 
-// post creates a job and does not wait for it.
-func (c *cluster) post(api *program, path, key, prompt string) string {
+// post creates a job and does not wait for it. Without a model it is the default
+// one's.
+func (c *cluster) post(api *program, path, key, prompt string, model ...string) string {
 	c.Helper()
+	body := fields{"prompt": prompt}
+	if name := strings.Join(model, ""); name != "" {
+		body["model"] = name
+	}
 	a := c.call(request{
-		url: api.base() + path, key: key, body: encode(fields{"prompt": prompt}), headers: []string{"Prefer", "respond-async"},
+		url: api.base() + path, key: key, body: encode(body), headers: []string{"Prefer", "respond-async"},
 	})
 	if a.status != http.StatusAccepted || a.jobID() == "" {
 		c.Fatalf("POST %s: %d %s", path, a.status, a.body)

@@ -56,13 +56,13 @@ func (c *cluster) wantOnce(jobs []record, charges map[string]int) {
 func TestRepliesLost(t *testing.T) {
 	t.Parallel()
 	c := plan{wired: true, settings: patient(), limit: 20}.start(t)
-	for _, w := range works() {
+	for _, w := range everyWork() {
 		c.postAs(w, "waves") // so that all scripts are known to Redis, and called by their hashes
 	}
 	c.awaitAll(record.final)
 	for script, by := range map[string]string{"accept": "api", "begin": "worker", "accepted": "worker", "ready": "worker", "finish": "worker"} {
 		lost := c.lose(lostReply{name: script, by: by, says: []string{redisstore.ScriptSHA(script)}})
-		for _, w := range works() {
+		for _, w := range everyWork() {
 			c.postAs(w, "waves")
 		}
 		lost()

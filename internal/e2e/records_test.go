@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -178,6 +179,28 @@ func (j record) checkTime() (found []string) {
 		}
 	}
 	return found
+}
+
+// webRef begins the upstream ids of the driver doubaoweb.
+const webRef = "dw1."
+
+// web tells whether a job was accepted by a web session.
+func (j record) web() bool { return strings.HasPrefix(j.upstreamID, webRef) }
+
+// task is the upstream's own id of what it makes for a job: that of a web session's
+// job is in its upstream id, among other things.
+func (j record) task() string {
+	if !j.web() {
+		return j.upstreamID
+	}
+	var ref struct {
+		Conversation string `json:"c"`
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(j.upstreamID, webRef))
+	if err != nil || json.Unmarshal(raw, &ref) != nil {
+		return "unreadable"
+	}
+	return ref.Conversation
 }
 
 // lookup tells whether the upstream can be asked for a lost submission.

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"strconv"
 	"sync"
@@ -92,7 +93,28 @@ func (a *archiver) save(ctx context.Context, id job.ID) error {
 	if err := archive.Save(ctx, a.w.Blobs, j); err != nil {
 		return err
 	}
+	if err := a.unstage(ctx, j); err != nil {
+		return err
+	}
 	return a.w.Store.Archived(ctx, j)
+}
+
+// unstage removes bytes that waited in the bucket to be mirrored, once nothing
+// more comes of their job. It belongs to what Redis knows to be owed: whoever has
+// ended the job may be gone.
+func (a *archiver) unstage(ctx context.Context, j *job.Job) error {
+	if j.Harvest != job.HarvestNone {
+		return nil
+	}
+	for _, s := range j.Sources {
+		if s.Key == "" {
+			continue
+		}
+		if err := a.w.Blobs.Delete(ctx, s.Key); err != nil {
+			return fmt.Errorf("worker: staged media could not be removed: %w", err)
+		}
+	}
+	return nil
 }
 
 // uploads sweeps what uploads left that died on the way.

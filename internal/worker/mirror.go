@@ -162,26 +162,12 @@ func (c *copying) end(ctx context.Context, why error, write func() (redisstore.S
 	c.ring(after, bells)
 	switch settled {
 	case redisstore.Written:
-		c.unstage(after)
 		c.finished(after, c.job.ID, why)
 	case redisstore.Over:
-		c.unstage(after)
 		c.harvested(after, c.job.ID, why)
 	case redisstore.Late, redisstore.Canceled, redisstore.Stale, redisstore.Spent:
 	}
 	return nil
-}
-
-// unstage removes bytes that waited in the bucket to be mirrored.
-func (c *copying) unstage(ctx context.Context) {
-	for _, s := range c.job.Sources {
-		if s.Key == "" {
-			continue
-		}
-		if err := c.Blobs.Delete(ctx, s.Key); err != nil {
-			c.Log.WarnContext(ctx, "staged media could not be removed", "job_id", c.job.ID, "err", err)
-		}
-	}
 }
 
 // mirror copies one file, from its beginning again if it arrives damaged.

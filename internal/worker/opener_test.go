@@ -10,6 +10,7 @@ import (
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/redisstore"
 	"github.com/tintypehq/tintype/internal/upstream/openai"
+	"github.com/tintypehq/tintype/internal/worker"
 )
 
 // openaiRig is a rig whose upstream speaks OpenAI's protocol.
@@ -75,6 +76,31 @@ func TestImageBytes(t *testing.T) {
 	}
 	// They are deleted behind the end of the job.
 	r.await(t, j.ID, "without its staged bytes", func(*job.Job) bool {
+		_, err := r.blobs.Stat(t.Context(), src.Key)
+		return errors.Is(err, blob.ErrNotFound)
+	})
+}
+
+// TestImageBytesOfADeadMirror plays a worker that dies right behind the end of a
+// job whose media came inside the answer: the staged object goes all the same.
+func TestImageBytesOfADeadMirror(t *testing.T) {
+	t.Parallel()
+	r := openaiRig(t)
+	stop := r.start(t, func(c *worker.Config) { c.Roles = []worker.Role{worker.RoleSubmit} })
+	id := r.submit(t, job.Image, "orphaned", model("gpt-image-1"))
+	src := r.await(t, id, "accepted", func(j *job.Job) bool { return j.State == job.Mirroring }).Sources[0]
+	stop()
+	if ok, err := r.store.Claim(t.Context(), id, job.StageMirror, "dead"); !ok || err != nil {
+		t.Fatalf("claim = %v, %v", ok, err)
+	}
+	if settled, err := r.store.Stored(t.Context(), id, "dead", 0, job.Media{Key: id.Dir() + "image-0.png"}); settled != redisstore.Written || err != nil {
+		t.Fatalf("stored = %v, %v", settled, err)
+	}
+	if settled, _, err := r.store.Succeed(t.Context(), id, "dead"); settled != redisstore.Written || err != nil {
+		t.Fatalf("succeed = %v, %v", settled, err)
+	}
+	r.start(t)
+	r.await(t, id, "without its staged bytes", func(*job.Job) bool {
 		_, err := r.blobs.Stat(t.Context(), src.Key)
 		return errors.Is(err, blob.ErrNotFound)
 	})
