@@ -56,7 +56,7 @@ func TestFreeAddr(t *testing.T) {
 
 func startDrawing(t *testing.T) *bufio.Scanner {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // G204: this very program
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), drawPorts+"=1")
 	in, err := cmd.StdinPipe()
 	if err != nil {
