@@ -23,7 +23,7 @@ func TestThinLine(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := open(t, configure(func(c *server.Config) {
-				c.Limits.WriteStall = 1500 * ms
+				c.Limits.WriteStall = 4 * time.Second
 				c.Wait = server.Wait{Silence: silence, Space: 10 * ms}
 			}))
 			conn, ok := h.dial().(*net.TCPConn)
@@ -55,6 +55,6 @@ type slow struct{ net.Conn }
 func newSlow(c net.Conn) *bufio.Reader { return bufio.NewReaderSize(slow{c}, 256<<10) }
 
 func (s slow) Read(b []byte) (int, error) {
-	time.Sleep(25 * ms) // a thin line
+	time.Sleep(50 * ms) // a thin line
 	return s.Conn.Read(b)
 }

@@ -166,7 +166,7 @@ func TestRetryAfter(t *testing.T) {
 	}{
 		{"seconds", "7", "AccountRateLimitExceeded", "m", 429, 7 * time.Second, 7 * time.Second},
 		{"capped", "3600", "AccountRateLimitExceeded", "m", 429, time.Minute, time.Minute},
-		{"date", time.Now().Add(30 * time.Second).UTC().Format(http.TimeFormat), "AccountRateLimitExceeded", "m", 429, 20 * time.Second, 30 * time.Second},
+		{"date", time.Now().Add(55 * time.Second).UTC().Format(http.TimeFormat), "AccountRateLimitExceeded", "m", 429, 10 * time.Second, 55 * time.Second},
 		{"old date", "Mon, 02 Jan 2006 15:04:05 GMT", "AccountRateLimitExceeded", "m", 429, 0, 0},
 		{"nothing", "", "AccountRateLimitExceeded", "m", 429, 0, 0},
 		{"rubbish", "-1", "AccountRateLimitExceeded", "m", 429, 0, 0},
