@@ -87,14 +87,18 @@ func TestUpstreamFaults(t *testing.T) {
 	c := start(t, "TINTYPE_IMAGE_DEADLINE=45s", "TINTYPE_VIDEO_DEADLINE=60s")
 	cases := upstreamFaults()
 	prompts, ids := make([]string, len(cases)), make([]string, len(cases))
+	key := func(i int) string { // a caller's own is for one upstream, as its limit is
+		upstream, _, _ := strings.Cut(cases[i].model, "-")
+		return []string{pooled, fmt.Sprintf("%s-%d%s", ownKey, i%4, upstream)}[i%2]
+	}
 	for i, f := range cases {
 		prompts[i] = c.prompt("waves " + f.tags)
-		ids[i] = c.post(c.apis[i%2], f.path, []string{pooled, ownKey + "-" + fmt.Sprint(i%4)}[i%2], prompts[i], f.model)
+		ids[i] = c.post(c.apis[i%2], f.path, key(i), prompts[i], f.model)
 	}
 	for i, f := range cases {
 		t.Run(strings.TrimSpace(f.model+" "+f.path[4:9]+" "+f.tags), func(t *testing.T) {
 			c := c.in(t)
-			j := c.awaitJob(c.apis[0], []string{pooled, ownKey + "-" + fmt.Sprint(i%4)}[i%2], ids[i], jobView.final)
+			j := c.awaitJob(c.apis[0], key(i), ids[i], jobView.final)
 			code := ""
 			if j.Error != nil {
 				code = j.Error.Code

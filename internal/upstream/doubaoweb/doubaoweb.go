@@ -25,9 +25,18 @@
 // # What cannot be found again
 //
 // A submission carries ids of ours, derived from the job and its fence, so that a
-// creation is not taken for another job's. They are no way back to it: the upstream
-// can only be asked about a conversation by the id that it has given itself. If the
-// answer is lost before that id is told, nobody can ask, and Recovery says none.
+// creation is not taken for another job's. They are no way back to it, and if the
+// answer is lost before the conversation's id is told, Recovery says none:
+//
+//   - History (4.7) is asked for by the conversation's id, which the upstream gives
+//     itself. No call is known that takes our local id, or that lists conversations.
+//   - No call is known that opens a conversation beforehand: each is begun by the
+//     message that is paid for. To begin one with a chat would be one more message of
+//     the account's for each job, in which its words would stand before the picture's,
+//     and no note tells that media may be asked for there.
+//   - How far history lags behind is not known, so that its silence proves nothing.
+//   - The canvas tells of a task by its own request, but to one that never came this
+//     is the first: it would be sent, and paid for, again.
 package doubaoweb
 
 import (

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -163,6 +164,22 @@ func TestNewAPIVideo(t *testing.T) {
 	}
 	k.must(200, http.MethodGet, got.URL, "")
 	k.must(404, http.MethodGet, openaiVideos+"/"+v.TaskID, "")
+}
+
+// TestFirstLinkExpires: the links that are told later work, in each protocol that
+// tells one.
+func TestFirstLinkExpires(t *testing.T) {
+	t.Parallel()
+	k := newKit(t, nil)
+	task := as[openaiVideo](t, k.must(200, http.MethodPost, newAPIVideos, `{"model":"sora-2","prompt":"x sim:expired","width":720,"height":1280,"duration":5}`)).TaskID
+	_, data := webFrames(t, k.must(200, "POST", webNumeric, webAsk(2020, 17, "x sim:expired"), "Cookie", webCookie))
+	pull := jsonOf(obj{"cmd": 3100, "sequence_id": "s", "uplink_body": obj{"pull_singe_chain_uplink_body": obj{"conversation_id": data[0]["conversation_id"], "limit": 20}}})
+	k.clock.Advance(time.Minute)
+	for _, want := range []int{403, 200, 200} {
+		k.must(want, http.MethodGet, as[openaiVideo](t, k.must(200, http.MethodGet, newAPIVideos+"/"+task, "")).URL, "")
+		link := regexp.MustCompile(`"download_url":"([^"]+)"`).FindSubmatch(k.must(200, "POST", webHistory, pull, "Cookie", webCookie).body)
+		k.must(want, http.MethodGet, strings.ReplaceAll(string(link[1]), `\u0026`, "&"), "")
+	}
 }
 
 // TestProtocolsKeepApart: an account's tasks of one protocol are not there in the

@@ -120,27 +120,11 @@ func (p *Protocol) getTask(c *call, id string) (faults.Answer, *problem) {
 	if lost, ok := c.Set.Get(faults.Lost); ok && !now.Before(v.Created.Add(lost.Duration(0))) {
 		return faults.Answer{}, noTask(id)
 	}
-	o := p.show(v, f, c.Base, p.firstLink(c, id, v, f))
+	o := p.show(v, f, c.Base, v.State == tasks.Succeeded && p.cfg.FirstLink(c, id, f.tags))
 	if odd, ok := c.Set.Get(faults.Unknown); ok && v.State == tasks.Running && now.Before(v.Started.Add(odd.Duration(3*time.Second))) {
 		o.Status = "post_processing"
 	}
 	return jsonAnswer(o)
-}
-
-// firstLink tells whether the fault "expired" hits this look at a finished
-// task. Unless it says otherwise, it does once.
-func (p *Protocol) firstLink(c *call, id string, v tasks.View, f *film) bool {
-	if v.State != tasks.Succeeded {
-		return false
-	}
-	var once []faults.Fault
-	for _, t := range f.tags {
-		if t.Name == faults.Expired {
-			t.Times = max(t.Times, 1)
-			once = append(once, t)
-		}
-	}
-	return len(once) > 0 && p.cfg.Faults.PickTags(faults.Get, "link "+id, once) || len(once) == 0 && c.Set.Has(faults.Expired)
 }
 
 // listTasks answers GET /contents/generations/tasks.

@@ -151,6 +151,19 @@ func (d *Desk) Link(c *Call, it *media.Item, expired bool) string {
 	return d.Media.Link(c.Base, it, at)
 }
 
+// FirstLink tells whether the fault "expired" hits this look at a finished task of
+// an id. Unless its tag says otherwise, it does once.
+func (d *Desk) FirstLink(c *Call, id string, tags []faults.Fault) bool {
+	var once []faults.Fault
+	for _, t := range tags {
+		if t.Name == faults.Expired {
+			t.Times = max(t.Times, 1)
+			once = append(once, t)
+		}
+	}
+	return len(once) > 0 && d.Faults.PickTags(faults.Get, "link "+id, once) || len(once) == 0 && c.Set.Has(faults.Expired)
+}
+
 // NoAnswer tells whether the caller will hear nothing, so that there is no
 // need to wait for the result.
 func (c *Call) NoAnswer() bool { return c.Set.Has(faults.Drop) || c.Set.Has(faults.Hang) }

@@ -167,6 +167,5 @@ func (p *Protocol) finishFilm(c *desk.Call, v *conversation, film object, since 
 	if f, ok := c.Set.Get(faults.WebNoLink); ok && since < f.Duration(5*time.Second) {
 		return
 	}
-	expired := c.Set.Has(faults.Expired) || faults.Set(v.tags).Has(faults.Expired)
-	film["download_url"] = p.desk.Link(c, v.film, expired)
+	film["download_url"] = p.desk.Link(c, v.film, p.desk.FirstLink(c, v.id, v.tags))
 }

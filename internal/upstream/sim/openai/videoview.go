@@ -4,7 +4,6 @@ import (
 	"strconv"
 
 	"github.com/tintypehq/tintype/internal/upstream/sim/desk"
-	"github.com/tintypehq/tintype/internal/upstream/sim/faults"
 	"github.com/tintypehq/tintype/internal/upstream/sim/tasks"
 )
 
@@ -34,7 +33,7 @@ func (p *Protocol) showTask(c *desk.Call, v tasks.View, f *film, status string, 
 		o["error"] = failure
 	}
 	if v.State == tasks.Succeeded {
-		o["url"], o["format"] = p.desk.Link(c, f.video, c.Set.Has(faults.Expired)), "mp4"
+		o["url"], o["format"] = p.desk.Link(c, f.video, p.desk.FirstLink(c, v.ID, f.tags)), "mp4"
 		o["metadata"] = map[string]any{"duration": f.req.Seconds, "width": f.req.Width, "height": f.req.Height, "seed": 0}
 	}
 	return o
