@@ -68,7 +68,9 @@ func SplitEventTypes(text string) []EventType {
 
 // WebhookID is what an event is known by to those who are told of it, however
 // often and in how many places.
-func WebhookID(id ID, seq int64) string { return "evt_" + string(id) + "_" + strconv.FormatInt(seq, 10) }
+func WebhookID(id ID, seq int64) string {
+	return "evt_" + string(id) + "_" + strconv.FormatInt(seq, 10)
+}
 
 // WebhookState is how a job's deliveries stand.
 type WebhookState struct {

@@ -254,4 +254,3 @@ func readWebhooks(m map[string]string) *job.WebhookState {
 	}
 	return w
 }
-
