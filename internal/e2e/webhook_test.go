@@ -88,10 +88,10 @@ func TestWorkersKilledInMidDelivery(t *testing.T) {
 	var ids []string
 	for i := range 6 {
 		path, prompt, end := imagePath, "a cat", "succeeded"
-		switch {
-		case i%3 == 1:
+		switch i % 3 {
+		case 1:
 			path = videoPath
-		case i%3 == 2:
+		case 2:
 			prompt, end = "a cat sim:sensitive", "failed"
 		}
 		a := c.call(request{

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"time"
 )
@@ -32,13 +33,13 @@ func (c *Client) Post(ctx context.Context, rawURL string, header http.Header, co
 	}
 	reqCtx, w := watch(ctx, c.cfg)
 	defer w.stop()
+	sent := http.Header{"User-Agent": {c.cfg.UserAgent}, "Idempotency-Key": nil} // net/http may send it again, and sends no such header
+	maps.Copy(sent, header)
 	req := (&http.Request{
-		Method: http.MethodPost, URL: u, Host: u.Host, Header: header.Clone(), ContentLength: int64(len(content)),
+		Method: http.MethodPost, URL: u, Host: u.Host, Header: sent, ContentLength: int64(len(content)),
 		Body:    io.NopCloser(bytes.NewReader(content)),
 		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil },
 	}).WithContext(reqCtx)
-	req.Header.Set("User-Agent", c.cfg.UserAgent)
-	req.Header["Idempotency-Key"] = nil // net/http may send it again, and sends no such header
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
 		return Reply{}, w.explain(&Error{Kind: ErrUnreachable, Cause: err}, 0)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -99,9 +100,9 @@ func (s *Server) listDeliveries(c echo.Context) error {
 		return err
 	}
 	out := tintype.WebhookList[tintype.WebhookDelivery]{Object: "list", Data: []tintype.WebhookDelivery{}}
-	for i := len(list) - 1; i >= 0; i-- {
-		if list[i].Tenant == j.Tenant {
-			out.Data = append(out.Data, deliveryView(list[i]))
+	for _, d := range slices.Backward(list) {
+		if d.Tenant == j.Tenant {
+			out.Data = append(out.Data, deliveryView(d))
 		}
 	}
 	return s.answerWebhooks(c, http.StatusOK, out)

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -71,7 +70,7 @@ func verifyWebhook(secret string, header http.Header, body []byte, now time.Time
 		return nil, &WebhookError{Reason: WebhookBadTimestamp}
 	}
 	mac := hmac.New(sha256.New, key)
-	fmt.Fprintf(mac, "%s.%s.", id, timestamp)
+	mac.Write([]byte(id + "." + timestamp + "."))
 	mac.Write(body)
 	if !oneMatches(signatures, mac.Sum(nil)) {
 		return nil, &WebhookError{Reason: WebhookBadSignature}

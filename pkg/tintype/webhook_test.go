@@ -23,11 +23,11 @@ const (
 	hookBody    = `{"type":"job.succeeded","timestamp":"2026-11-23T12:00:00Z","data":{"id":"j","object":"job","status":"succeeded"},"truncated":["data.timeline"]}`
 )
 
-// signHook signs as Standard Webhooks has it.
-func signHook(secret, id, timestamp, body string) string {
+// signHook signs the event evt_j_5 as Standard Webhooks has it.
+func signHook(secret, timestamp, body string) string {
 	key, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
 	mac := hmac.New(sha256.New, key)
-	_, _ = io.WriteString(mac, id+"."+timestamp+"."+body)
+	_, _ = io.WriteString(mac, "evt_j_5."+timestamp+"."+body)
 	return "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
@@ -43,14 +43,14 @@ func TestVerifyWebhook(t *testing.T) {
 	t.Parallel()
 	at := func(d time.Duration) string { return strconv.FormatInt(time.Now().Add(d).Unix(), 10) }
 	now, old, older, newer := at(0), at(-4*time.Minute), at(-6*time.Minute), at(6*time.Minute)
-	good := signHook(hookSecret, "evt_j_5", now, hookBody)
+	good := signHook(hookSecret, now, hookBody)
 	for name, tt := range map[string]struct {
 		secret, id, at, signature, body string
 		want                            tintype.WebhookErrorReason
 	}{
 		"good":                 {hookSecret, "evt_j_5", now, good, hookBody, ""},
 		"without the prefix":   {hookSecret[6:], "evt_j_5", now, good, hookBody, ""},
-		"a rotation":           {hookSecret, "evt_j_5", now, signHook(otherSecret, "evt_j_5", now, hookBody) + " v9,x " + good, hookBody, ""},
+		"a rotation":           {hookSecret, "evt_j_5", now, signHook(otherSecret, now, hookBody) + " v9,x " + good, hookBody, ""},
 		"another version":      {hookSecret, "evt_j_5", now, strings.Replace(good, "v1", "v1a", 1), hookBody, tintype.WebhookBadSignature},
 		"another secret":       {otherSecret, "evt_j_5", now, good, hookBody, tintype.WebhookBadSignature},
 		"another body":         {hookSecret, "evt_j_5", now, good, hookBody + " ", tintype.WebhookBadSignature},
@@ -60,10 +60,10 @@ func TestVerifyWebhook(t *testing.T) {
 		"no id":                {hookSecret, "", now, good, hookBody, tintype.WebhookNoHeaders},
 		"no signature":         {hookSecret, "evt_j_5", now, "", hookBody, tintype.WebhookNoHeaders},
 		"no time":              {hookSecret, "evt_j_5", "noon", good, hookBody, tintype.WebhookBadTimestamp},
-		"old":                  {hookSecret, "evt_j_5", older, signHook(hookSecret, "evt_j_5", older, hookBody), hookBody, tintype.WebhookTooOld},
-		"a bit old":            {hookSecret, "evt_j_5", old, signHook(hookSecret, "evt_j_5", old, hookBody), hookBody, ""},
-		"new":                  {hookSecret, "evt_j_5", newer, signHook(hookSecret, "evt_j_5", newer, hookBody), hookBody, tintype.WebhookTooNew},
-		"genuine, but no JSON": {hookSecret, "evt_j_5", now, signHook(hookSecret, "evt_j_5", now, "x"), "x", tintype.WebhookNotUnderstood},
+		"old":                  {hookSecret, "evt_j_5", older, signHook(hookSecret, older, hookBody), hookBody, tintype.WebhookTooOld},
+		"a bit old":            {hookSecret, "evt_j_5", old, signHook(hookSecret, old, hookBody), hookBody, ""},
+		"new":                  {hookSecret, "evt_j_5", newer, signHook(hookSecret, newer, hookBody), hookBody, tintype.WebhookTooNew},
+		"genuine, but no JSON": {hookSecret, "evt_j_5", now, signHook(hookSecret, now, "x"), "x", tintype.WebhookNotUnderstood},
 		"no secret":            {"", "evt_j_5", now, good, hookBody, tintype.WebhookBadSecret},
 		"a secret of no use":   {"whsec_!", "evt_j_5", now, good, hookBody, tintype.WebhookBadSecret},
 	} {
@@ -105,7 +105,7 @@ func ExampleVerifyWebhook() {
 	defer receiver.Close()
 
 	now := strconv.FormatInt(time.Now().Unix(), 10)
-	for _, signature := range []string{signHook(secret, "evt_j_5", now, hookBody), "v1,Zm9yZ2Vk"} {
+	for _, signature := range []string{signHook(secret, now, hookBody), "v1,Zm9yZ2Vk"} {
 		req, err := http.NewRequest(http.MethodPost, receiver.URL, strings.NewReader(hookBody))
 		if err != nil {
 			fmt.Println(err)
