@@ -41,6 +41,7 @@ var allowed = map[string][]string{
 	"internal/probe":         {"internal/fault"},
 	"internal/telemetry":     {"internal/fault", "internal/job"},
 	"internal/testserver":    {},
+	"internal/webhook":       {"internal/account", "internal/fault", "internal/fetch", "internal/job"},
 
 	// The upstreams. The simulator stands in for a service of somebody else's,
 	// so it shares with us only what is no part of the conversation.
@@ -62,19 +63,19 @@ var allowed = map[string][]string{
 	// The two halves of the service, which do not know each other.
 	"internal/server": {
 		"internal/account", "internal/archive", "internal/blob", "internal/crash", "internal/fault", "internal/fetch", "internal/job", "internal/probe",
-		"internal/openapi", "internal/queue", "internal/redisstore", "internal/telemetry", "internal/upstream", "pkg/tintype",
+		"internal/openapi", "internal/queue", "internal/redisstore", "internal/telemetry", "internal/upstream", "internal/webhook", "pkg/tintype",
 	},
 	"internal/worker": {
 		"internal/account", "internal/archive", "internal/blob", "internal/crash", "internal/fault", "internal/fetch", "internal/job", "internal/probe",
-		"internal/queue", "internal/redisstore", "internal/telemetry", "internal/upstream",
+		"internal/queue", "internal/redisstore", "internal/telemetry", "internal/upstream", "internal/webhook",
 	},
 
 	// The wiring: settings, the parts made from them, and the programs.
-	"internal/config": {"internal/account", "internal/fault", "internal/job", "internal/upstream"},
+	"internal/config": {"internal/account", "internal/fault", "internal/job", "internal/upstream", "internal/webhook"},
 	"internal/app": {
 		"internal/account", "internal/archive", "internal/blob", "internal/blob/fileblob", "internal/blob/s3blob", "internal/config",
 		"internal/fault", "internal/fetch", "internal/job", "internal/queue", "internal/redisstore", "internal/server",
-		"internal/telemetry", "internal/upstream", "internal/upstream/ark", "internal/upstream/doubaoweb", "internal/upstream/openai", "internal/upstream/sim/...", "internal/worker",
+		"internal/telemetry", "internal/upstream", "internal/upstream/ark", "internal/upstream/doubaoweb", "internal/upstream/openai", "internal/upstream/sim/...", "internal/webhook", "internal/worker",
 	},
 	"internal/cli/terminal": {},
 	"internal/demo":         {"internal/account", "internal/app", "internal/cli/terminal", "internal/config", "internal/probe", "pkg/tintype"},

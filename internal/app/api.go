@@ -94,6 +94,7 @@ func (p *parts) serverConfig() (server.Config, func(), error) {
 			ImageCost: c.Fairness.ImageCost, VideoCost: c.Fairness.VideoCost, Limits: tenantLimits(c.Fairness.Tenant),
 		},
 		Admin:       server.Admin{Queues: p.monitor.Queues, Dashboard: p.monitor.Page(server.AdminDashboard)},
+		Webhooks:    p.serverWebhooks(),
 		Shutdown:    server.Shutdown{Delay: c.Server.ShutdownDelay},
 		Delivery:    server.Delivery{Mode: server.DeliveryMode(c.Media.Delivery), TTL: c.Media.PresignTTL},
 		CORSOrigins: c.Server.CORS.AllowedOrigins, PublicURL: c.Server.PublicURL, TrustForwarded: c.Server.TrustForwarded,

@@ -24,6 +24,7 @@ import (
 	"github.com/tintypehq/tintype/internal/config"
 	"github.com/tintypehq/tintype/internal/queue"
 	"github.com/tintypehq/tintype/internal/redisstore"
+	"github.com/tintypehq/tintype/internal/webhook"
 )
 
 // Program is one of the programs.
@@ -86,6 +87,7 @@ type parts struct {
 	bells    *queue.Client
 	monitor  *queue.Monitor
 	blobs    blob.Store
+	sender   *webhook.Sender
 	services *services
 	roster   *roster
 	closers  []func() // in order of opening
@@ -115,6 +117,8 @@ func openParts(ctx context.Context, o Options, log *slog.Logger) (p *parts, err 
 		return p, err
 	}
 	p.blobs, p.closers = blobs, append(p.closers, closeBlobs)
+	p.sender = newSender(o.Config)
+	p.closers = append(p.closers, p.sender.Close)
 	if p.services, err = openServices(o.Config); err != nil {
 		return p, err
 	}

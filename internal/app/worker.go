@@ -45,6 +45,7 @@ func (p *parts) workerConfig() worker.Config {
 				},
 			},
 		},
+		Webhooks:      p.workerWebhooks(),
 		FenceObjects:  c.Worker.SubmitFence == config.FenceInBucket,
 		SweepInterval: c.Worker.SweepInterval, StatusCalls: c.Worker.StatusConcurrency,
 		StatusPerAcct: c.Worker.StatusConcurrencyPerAccount, Log: p.log, Metrics: p.metrics,
@@ -68,8 +69,12 @@ func (p *parts) workerConfig() worker.Config {
 func (p *parts) listenStage(stage job.Stage, handler func(context.Context, job.ID) error) (stop func(), err error) {
 	c := p.Config.Worker
 	concurrency := c.SubmitConcurrency
-	if stage == job.StageMirror {
+	switch stage {
+	case job.StageMirror:
 		concurrency = c.MirrorConcurrency
+	case job.StageWebhook:
+		concurrency = c.WebhookConcurrency
+	case job.StageSubmit:
 	}
 	s := queue.NewServer(queue.ServerConfig{
 		Redis: p.rdb, Tag: p.Config.Redis.KeyTag, Stage: stage, Handler: handler,

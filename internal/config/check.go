@@ -28,6 +28,7 @@ func (l *loader) check() {
 	l.checkLimits()
 	l.checkTiming()
 	l.checkRepeats()
+	l.checkWebhooks()
 	l.checkUpstreams()
 	l.checkModels()
 	l.checkSim()

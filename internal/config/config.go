@@ -51,6 +51,7 @@ type Config struct {
 	Video     Video     `yaml:"video"`
 	Chat      Chat      `yaml:"chat"`
 	Fetch     Fetch     `yaml:"fetch"`
+	Webhooks  Webhooks  `yaml:"webhooks"`
 	Retention Retention `yaml:"retention"`
 
 	// Upstreams are the services that generate. A deployment needs at least

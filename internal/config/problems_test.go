@@ -20,7 +20,7 @@ func TestProblems(t *testing.T) {
 			"a setting of another section", smallHead + smallUpstreams + "server: {bucket: x}\nredis_url: x\n", nil,
 			[]string{
 				"t.yaml:6: server.bucket: is no setting; did you mean storage.s3.bucket?",
-				"t.yaml:7: redis_url: is no setting; known here: log, server, worker, redis, storage, media, auth, security, wait, limits, fairness, image, video, chat, fetch, retention, upstreams, models, sim",
+				"t.yaml:7: redis_url: is no setting; known here: log, server, worker, redis, storage, media, auth, security, wait, limits, fairness, image, video, chat, fetch, webhooks, retention, upstreams, models, sim",
 			},
 		},
 		{
@@ -70,6 +70,34 @@ video: {poll: {jitter: 0.51, growth: NaN}}
 				"t.yaml:10: limits.body_budget: must be at least twice limits.body, which is 1GiB; is 512MiB",
 				"t.yaml:9: upstreams[0].accounts[1].quota_reset: must be a time of day such as 08:30",
 				"t.yaml:9: upstreams[0].accounts[1].quota_zone: is no time zone; write UTC or a name such as Asia/Shanghai",
+			},
+		},
+		{
+			"webhooks", smallHead + smallUpstreams + `webhooks:
+  secret: whsec_c2hvcnQ=
+  old_secrets: [hunter2, whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA]
+  schedule: [5s, 10ms, 4d]
+  allow_private: [localhost]
+  timeout: 2m
+`, nil,
+			[]string{
+				"t.yaml:10: webhooks.allow_private[0]: must be a network, such as 10.1.0.0/16",
+				"t.yaml:11: webhooks.timeout: must be between 1s and 1m, is 2m",
+				"t.yaml:7: webhooks.secret: must be \"whsec_\" and 24 to 64 bytes in base64; `echo whsec_$(openssl rand -base64 32)` makes one",
+				"t.yaml:8: webhooks.old_secrets[0]: must be \"whsec_\" and 24 to 64 bytes in base64; `echo whsec_$(openssl rand -base64 32)` makes one",
+				"t.yaml:9: webhooks.schedule[1]: must be between 1s and 3d, is 10ms",
+				"t.yaml:9: webhooks.schedule[2]: must be between 1s and 3d, is 4d",
+			},
+		},
+		{
+			"too many signatures", smallHead + smallUpstreams + "webhooks: {secret: whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA, old_secrets: [whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA, whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB, whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAC]}\n", nil,
+			[]string{"t.yaml:6: webhooks.old_secrets: must be two at most: each adds a signature"},
+		},
+		{
+			"webhooks without a secret", smallHead + smallUpstreams + "webhooks: {old_secrets: [whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA], schedule: []}\n", nil,
+			[]string{
+				"t.yaml:6: webhooks.old_secrets: only sign beside webhooks.secret, which is empty",
+				"t.yaml:6: webhooks.schedule: must have 1 to 20 waits; has 0",
 			},
 		},
 		{

@@ -102,9 +102,9 @@ type Worker struct {
 	// Addr is where the worker shows its health and metrics, host:port.
 	Addr string `yaml:"addr" default:"127.0.0.1:9090"`
 
-	// Roles are the stages that this worker runs: submit, poll, mirror, sweep.
-	// Every stage must run in some worker.
-	Roles []Stage `yaml:"roles" default:"submit,poll,mirror,sweep"`
+	// Roles are the stages that this worker runs: submit, poll, mirror, sweep,
+	// webhook. Every stage must run in some worker.
+	Roles []Stage `yaml:"roles" default:"submit,poll,mirror,sweep,webhook"`
 
 	// SubmitConcurrency is how many submissions one process has under way.
 	SubmitConcurrency int `yaml:"submit_concurrency" default:"64" range:"1..4096"`
@@ -112,6 +112,9 @@ type Worker struct {
 	// MirrorConcurrency is how many files one process copies at once; bandwidth
 	// is what limits it.
 	MirrorConcurrency int `yaml:"mirror_concurrency" default:"4" range:"1..64"`
+
+	// WebhookConcurrency is how many webhooks one process sends at once.
+	WebhookConcurrency int `yaml:"webhook_concurrency" default:"32" range:"1..1024"`
 
 	// StatusConcurrency is how many status calls one process has under way.
 	StatusConcurrency int `yaml:"status_concurrency" default:"64" range:"1..4096"`
@@ -153,10 +156,11 @@ type Stage string
 
 // The stages.
 const (
-	Submit Stage = "submit" // send jobs to their upstream
-	Poll   Stage = "poll"   // ask after running jobs
-	Mirror Stage = "mirror" // copy media into the bucket
-	Sweep  Stage = "sweep"  // find jobs that nobody holds
+	Submit  Stage = "submit"  // send jobs to their upstream
+	Poll    Stage = "poll"    // ask after running jobs
+	Mirror  Stage = "mirror"  // copy media into the bucket
+	Sweep   Stage = "sweep"   // find jobs that nobody holds
+	Webhook Stage = "webhook" // tell receivers of events
 )
 
-func (Stage) values() []string { return texts(Submit, Poll, Mirror, Sweep) }
+func (Stage) values() []string { return texts(Submit, Poll, Mirror, Sweep, Webhook) }

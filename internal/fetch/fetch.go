@@ -37,6 +37,9 @@ type Config struct {
 	// AllowHTTP permits http beside https.
 	AllowHTTP bool
 
+	// OnlyAllowed refuses public addresses, too: what AllowPrivate does not list.
+	OnlyAllowed bool
+
 	MaxBytes        int64         // largest file; default 1 GiB
 	ConnectTimeout  time.Duration // name, connection and TLS, each; default 10 s
 	HeaderTimeout   time.Duration // from the request to the answer's header; default 30 s
@@ -66,6 +69,7 @@ func New(cfg Config) *Client {
 	cfg.UserAgent = cmp.Or(cfg.UserAgent, "tintype")
 	cfg.Resolver = cmp.Or(cfg.Resolver, net.DefaultResolver)
 	g := newGuard(cfg.AllowPrivate)
+	g.only = cfg.OnlyAllowed
 	dialer := &net.Dialer{Timeout: cfg.ConnectTimeout, Resolver: cfg.Resolver, Control: g.control}
 	return &Client{cfg: cfg, guard: g, transport: &http.Transport{
 		DialContext:            dialer.DialContext,

@@ -14,6 +14,7 @@ import (
 type guard struct {
 	public *ssrf.Guardian
 	allow  []netip.Prefix
+	only   bool // nothing but what is in allow
 }
 
 func newGuard(allow []netip.Prefix) guard {
@@ -35,6 +36,9 @@ func (g guard) check(to netip.AddrPort) error {
 	addr := to.Addr().Unmap() // ::ffff:a.b.c.d is reached over IPv4
 	if g.allowed(addr) {
 		return nil
+	}
+	if g.only {
+		return forbidden("the address is not one that was opened")
 	}
 	if err := g.public.SafeAddr(addr); err != nil {
 		return &Error{Kind: ErrForbidden, Cause: err}

@@ -6,8 +6,9 @@ type Stage string
 // The stages that are rung for. Polling is not one of them: its worker looks
 // for jobs by itself.
 const (
-	StageSubmit Stage = "submit"
-	StageMirror Stage = "mirror"
+	StageSubmit  Stage = "submit"
+	StageMirror  Stage = "mirror"
+	StageWebhook Stage = "webhook" // deliveries, also of jobs that are final
 )
 
 // Bell says that a stage should look at a job now. It carries no state: what

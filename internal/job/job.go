@@ -108,6 +108,10 @@ type Spec struct {
 	Resolution     string `json:"resolution,omitempty"` // "2K", "720p"
 	Seconds        int    `json:"seconds,omitempty"`    // length of a video
 	NegativePrompt string `json:"negative_prompt,omitempty"`
+
+	// Webhook is where the caller wants to be told. Nil: nowhere but at its
+	// tenant's own endpoints.
+	Webhook *Webhook `json:"webhook,omitempty"`
 }
 
 // Inputs gives all input images.
@@ -177,6 +181,10 @@ type Job struct {
 	Usage   *Usage       // what the upstream says it counted; nil if it said nothing
 	Failure *fault.Error // set in Failed
 	Cancel  *Cancel      // nil as long as nobody wants it canceled
+
+	// Webhooks is how its deliveries stand; nil if there were none. The log knows
+	// nothing of them.
+	Webhooks *WebhookState
 
 	// Recovered: it had failed, and its media came late.
 	Recovered bool

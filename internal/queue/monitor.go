@@ -38,7 +38,7 @@ func (m *Monitor) Queues(_ context.Context) ([]Stat, error) {
 		return nil, errUnreachable(err)
 	}
 	var out []Stat
-	for _, stage := range []job.Stage{job.StageSubmit, job.StageMirror} {
+	for _, stage := range []job.Stage{job.StageSubmit, job.StageMirror, job.StageWebhook} {
 		if !slices.Contains(known, queueName(m.tag, stage)) {
 			out = append(out, Stat{Stage: stage})
 			continue

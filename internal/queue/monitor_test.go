@@ -20,10 +20,10 @@ func TestMonitor(t *testing.T) {
 		stats := func() map[job.Stage]queue.Stat {
 			t.Helper()
 			list, err := m.Queues(context.Background())
-			if err != nil || len(list) != 2 {
+			if err != nil || len(list) != 3 {
 				t.Fatalf("%+v, %v", list, err)
 			}
-			return map[job.Stage]queue.Stat{list[0].Stage: list[0], list[1].Stage: list[1]}
+			return map[job.Stage]queue.Stat{list[0].Stage: list[0], list[1].Stage: list[1], list[2].Stage: list[2]}
 		}
 		if got := stats()[job.StageSubmit]; got.Pending != 0 {
 			t.Errorf("%+v", got)

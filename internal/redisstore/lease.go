@@ -23,6 +23,7 @@ func (s *Store) Claim(ctx context.Context, id job.ID, stage job.Stage, token str
 		states = ",queued,submitting,"
 	case job.StageMirror:
 		states = ",mirroring,"
+	case job.StageWebhook: // has claims of its own: see ClaimDeliveries
 	}
 	word, err := s.run(ctx, s.lua.claim, string(id), token, s.lease.Milliseconds(), states).Text()
 	return word == "ok", unavailable(err)

@@ -88,14 +88,16 @@ type scripts struct {
 
 	accept, claim, begin, accepted, notSent, rejected, finish,
 	progress, ready, stored, claimPolls, renew, release, sweep, accounts, postpone, unsettled, cancel, canceled, archived,
-	earlier, left, position, turn, pause, expect *redis.Script
+	earlier, left, position, turn, pause, expect,
+	deliver, delivered, undelivered, redeliver, endpoint, endpointGone *redis.Script
 }
 
 // parts are what stands in front of a script: all of them need the prelude, most of
 // those that run all the time nothing else.
 func parts(name string) []string {
 	switch name {
-	case "look", "claim", "begin", "progress", "stored", "claim_polls", "renew", "release", "defer", "unsettled", "archived", "expect", "left":
+	case "look", "claim", "begin", "progress", "stored", "claim_polls", "renew", "release", "defer", "unsettled", "archived", "expect", "left",
+		"deliver", "delivered", "undelivered", "redeliver", "endpoint", "endpoint_gone":
 		return []string{"prelude"}
 	case "accept", "earlier": // whether a request came before
 		return []string{"prelude", "pool", "lines", "life", "repeats"}
@@ -125,6 +127,8 @@ func loadScripts() scripts {
 		postpone: load("defer"), unsettled: load("unsettled"),
 		cancel: load("cancel"), canceled: load("canceled"), archived: load("archived"),
 		earlier: load("earlier"), left: load("left"), position: load("position"), turn: load("switch"), pause: load("pause"), expect: load("expect"),
+		deliver: load("deliver"), delivered: load("delivered"), undelivered: load("undelivered"), redeliver: load("redeliver"),
+		endpoint: load("endpoint"), endpointGone: load("endpoint_gone"),
 	}
 }
 

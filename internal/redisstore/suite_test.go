@@ -121,6 +121,12 @@ var suite = []struct {
 	{"ACoolUpstreamIsNotWaitedFor", testFallbackOfACoolOne},
 	{"ADeadWayIsLeft", testFallbackOfADeadWay},
 	{"TheFirstEstimateCounts", testExpect},
+	{"ReceiversAreToldWithTheEvent", testToldWithTheEvent},
+	{"ADeliveryHasOneHolderAndOneEnd", testDelivery},
+	{"ADeliveryBeginsAnew", testRedeliver},
+	{"TheNewestTriesAreShown", testTriesShown},
+	{"WhoIsGoneIsToldNoMore", testGone},
+	{"EndpointsAreATenantsOwn", testEndpoints},
 }
 
 func TestOnMiniredis(t *testing.T) {

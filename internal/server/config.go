@@ -48,6 +48,7 @@ type Config struct {
 	Repeats  Repeats
 	Fairness Fairness
 	Admin    Admin
+	Webhooks Webhooks
 	Shutdown Shutdown
 	Delivery Delivery
 

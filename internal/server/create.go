@@ -160,6 +160,9 @@ func (s *Server) findOrMake(c echo.Context, who caller, kind job.Kind, n redisst
 	if n.Share, err = s.shareOf(who, n.Spec, body); err != nil {
 		return nil, err
 	}
+	if n.Spec.Webhook, err = s.readWebhook(c, body); err != nil {
+		return nil, err
+	}
 	ctx := c.Request().Context()
 	if err := s.checkCredential(ctx, n.Own); err != nil {
 		return nil, err

@@ -66,7 +66,7 @@ func TestJobWhole(t *testing.T) {
 	h.must(json.Unmarshal([]byte(a.body), &raw))
 	for _, key := range []string{
 		"id", "object", "kind", "model", "status", "phase", "progress", "created_at", "started_at", "finished_at", "deadline",
-		"expires_at", "queue", "eta", "media", "choices", "usage", "cancel", "recovered", "timeline", "urls",
+		"expires_at", "queue", "eta", "media", "choices", "usage", "cancel", "recovered", "webhook", "timeline", "urls",
 	} {
 		if _, ok := raw[key]; !ok {
 			t.Errorf("no %q in %s", key, a.body)

@@ -25,6 +25,8 @@ func (s *Server) routes() *echo.Echo {
 	e.GET("/v1/images/generations/:id/events", s.jobChunks(job.Image))
 	e.GET("/v1/video/generations/:id/events", s.jobChunks(job.Video))
 
+	s.webhookRoutes(e)
+
 	e.GET("/v1/models", s.listModels)
 	e.GET("/v1/models/*", s.getModel)
 

@@ -7,6 +7,7 @@
 //	await.go    waiting for a job; wait.go answers blocking calls, async.go those that prefer 202
 //	stream.go   following a job's log, told as chunks (chunks.go) or as events (events.go)
 //	cancel.go   ending a job before its time
+//	webhooks.go telling receivers: what they are sent (webhook_body.go), endpoints, deliveries
 //	jobs.go     a job as it stands; view.go and result.go give answers their shape
 //	media.go    the stored files
 //	chat.go     chat, which is no job: answered inline
@@ -42,6 +43,7 @@ type Server struct {
 	bucket  *bucketCheck
 	bodies  *bodyBudget
 	doors   *doorkeeper
+	tests   chan struct{} // of webhook endpoints, that are under way
 
 	waiting  atomic.Int64  // callers that wait for a job
 	stopping atomic.Bool   // not ready any more
@@ -65,7 +67,7 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: c, metrics: m, checks: newCredentialChecks(), pooled: newPooled(),
-		bucket: &bucketCheck{check: c.Blobs.Check}, handover: make(chan struct{}),
+		bucket: &bucketCheck{check: c.Blobs.Check}, handover: make(chan struct{}), tests: make(chan struct{}, testsAtOnce),
 		bodies: &bodyBudget{most: c.Limits.BodyBudget}, doors: &doorkeeper{most: int64(c.Limits.Connections), metrics: m},
 	}
 	s.eta = &estimator{took: c.Store.Took, slots: s.slotsFor}

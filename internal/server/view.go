@@ -16,7 +16,7 @@ func viewJob(origin string, j *job.Job, log []job.Event) tintype.Job {
 		Deadline: j.Deadline, ExpiresAt: j.ExpiresAt,
 		Media: mediaViews(origin, j), Usage: usageOf(j), Timeline: timeline(j, log),
 		URLs:   tintype.JobURLs{Get: origin + jobPath(j.ID), Events: origin + jobPath(j.ID) + "/events"},
-		Cancel: cancelView(j.Cancel), Recovered: j.Recovered,
+		Cancel: cancelView(j.Cancel), Recovered: j.Recovered, Webhook: webhookView(j.Webhooks),
 	}
 	if !j.State.Final() {
 		v.URLs.Cancel = v.URLs.Get + "/cancel"

@@ -142,6 +142,9 @@ func (w *Worker) finished(ctx context.Context, id job.ID, why error) {
 		w.Log.WarnContext(ctx, "a job ended and cannot be read", "job_id", id, "err", err)
 		return
 	}
+	if j.Webhooks != nil && j.Webhooks.Pending > 0 {
+		w.ringWebhooks(ctx) // at once, not with the next sweep
+	}
 	if why == nil && j.Failure != nil {
 		why = j.Failure
 	}

@@ -19,8 +19,12 @@ type metrics struct {
 	cooldowns  *prometheus.CounterVec
 	conflicts  prometheus.Counter
 	rollbacks  prometheus.Counter
+	webhooks   *prometheus.CounterVec
 	leases     prometheus.Gauge
 	polled     prometheus.Gauge
+
+	undelivered       prometheus.Gauge
+	oldestUndelivered prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -49,7 +53,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		estimates:  counter("eta_jobs_total", "Succeeded jobs that were given an estimate, by whether they were done by its p90 (covered: true). The share of true is the eta_coverage.", "kind", "covered"),
 		conflicts:  counter("fence_conflicts_total", "Submissions that were not sent because the bucket held their fence, which Redis had lost.").WithLabelValues(),
 		rollbacks:  counter("store_rollbacks_total", "Times that Redis was found to have lost writes that it had confirmed.").WithLabelValues(),
+		webhooks:   counter("webhook_deliveries_total", "Tries of webhook deliveries by what came of them: delivered, retry, failed (given up), gone (given up, the receiver wants no more) or busy (put off, too much goes there).", "outcome"),
 		leases:     gauge("leases_held", "Leases on jobs that this process holds."),
 		polled:     gauge("jobs_polled", "Running jobs that this process polls."),
+
+		undelivered:       gauge("webhooks_undelivered", "Webhook deliveries that are still to be made, of all processes, as the last sweep saw them."),
+		oldestUndelivered: gauge("webhook_oldest_undelivered_seconds", "Time since the oldest event that is still to be delivered; 0 without any."),
 	}
 }

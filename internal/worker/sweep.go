@@ -23,6 +23,7 @@ func (w *Worker) sweepLoop(ctx context.Context) error {
 		case <-tick.C:
 			w.look(ctx, memory)
 			w.sweep(ctx)
+			w.ringWebhooks(ctx)
 		}
 	}
 }

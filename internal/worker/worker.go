@@ -1,9 +1,10 @@
-// Package worker moves accepted jobs to their final state, in four stages that
+// Package worker moves accepted jobs to their final state, in five stages that
 // may run in one process or in many:
 //
 //	submit  hears a bell, writes the fence, sends the one paid request
 //	poll    leases running jobs and asks the upstream when it is worth asking
 //	mirror  hears a bell, streams the media into the bucket and checks it
+//	webhook hears a bell, tells receivers of events
 //	sweep   rings again for what was left lying, ends what is overdue
 //
 // A worker acts on a job only while it holds the job's lease, and every stage
@@ -88,6 +89,9 @@ type Config struct {
 
 	Roles []Role
 
+	// Webhooks is needed for RoleWebhook.
+	Webhooks Webhooks
+
 	// FenceObjects keeps the fence of each submission in the bucket, too, where
 	// a Redis that goes back in time cannot lose it. All workers must agree.
 	FenceObjects bool
@@ -110,10 +114,11 @@ type Role string
 
 // The roles of a worker process.
 const (
-	RoleSubmit Role = "submit"
-	RolePoll   Role = "poll"
-	RoleMirror Role = "mirror"
-	RoleSweep  Role = "sweep"
+	RoleSubmit  Role = "submit"
+	RolePoll    Role = "poll"
+	RoleMirror  Role = "mirror"
+	RoleWebhook Role = "webhook"
+	RoleSweep   Role = "sweep"
 )
 
 // Worker is one process's share of the work. Make one with [New].
@@ -123,6 +128,7 @@ type Worker struct {
 	leases     *leases
 	fences     fences
 	done       *archiver
+	doors      doors
 	stopping   atomic.Bool
 	handlers   sync.WaitGroup
 	poller     *poller
@@ -148,6 +154,7 @@ func New(c Config) *Worker {
 	if c.Metrics == nil {
 		c.Metrics = prometheus.NewRegistry()
 	}
+	c.Webhooks = c.Webhooks.withDefaults()
 	w := &Worker{Config: c, accounts: map[string]account.Account{}, name: rand.Text()[:10], metrics: newMetrics(c.Metrics)}
 	for name, u := range c.Upstreams {
 		w.SetAccounts(name, u.Accounts)
@@ -254,6 +261,7 @@ func (w *Worker) listen(life context.Context) (stops []func(), err error) {
 	}{
 		{RoleSubmit, job.StageSubmit, w.Submit},
 		{RoleMirror, job.StageMirror, w.Mirror},
+		{RoleWebhook, job.StageWebhook, w.Deliver},
 	}
 	for _, s := range stages {
 		if !w.has(s.role) {

@@ -47,6 +47,8 @@ type Job struct {
 	// may still come, and the job succeeds then. Nil: nothing is waited for.
 	RecoverableUntil *time.Time `json:"recoverable_until"`
 
+	Webhook *WebhookState `json:"webhook"` // nil if nobody was to be told
+
 	Timeline []Moment `json:"timeline"` // oldest first; never null
 	URLs     JobURLs  `json:"urls"`
 }

@@ -51,6 +51,12 @@ type ImageRequest struct {
 	// ResponseFormat is what "data" of the answer carries. Empty: links.
 	ResponseFormat ResponseFormat `json:"response_format,omitempty"`
 
+	// WebhookURL is told of the job: https, public, and able to check a signature
+	// (see [VerifyWebhook]). WebhookEvents are the events it is told of; empty:
+	// those of the job's end.
+	WebhookURL    string      `json:"webhook_url,omitempty"`
+	WebhookEvents []EventType `json:"webhook_events,omitempty"`
+
 	// IdempotencyKey has the request made once, however often it is sent: the
 	// same key with the same request means the same job, for a day. 1 to 255
 	// visible ASCII characters; a new one for each new wish. It goes into a
@@ -110,6 +116,10 @@ type VideoRequest struct {
 	// Stream asks for chunks instead of one answer. The client's methods set
 	// it themselves, whatever it was.
 	Stream bool `json:"stream,omitempty"`
+
+	// WebhookURL and WebhookEvents are those of [ImageRequest].
+	WebhookURL    string      `json:"webhook_url,omitempty"`
+	WebhookEvents []EventType `json:"webhook_events,omitempty"`
 
 	// IdempotencyKey is that of [ImageRequest].
 	IdempotencyKey string `json:"-"`

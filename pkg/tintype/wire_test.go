@@ -63,7 +63,7 @@ func TestWire(t *testing.T) {
 			tintype.Job{ID: "j", Object: tintype.ObjectJob, Kind: tintype.KindImage, Model: "m", Status: tintype.StatusQueued, Phase: tintype.PhaseQueued, CreatedAt: noon, Deadline: noon.Add(time.Minute), ExpiresAt: noon.Add(time.Hour), Queue: &tintype.Queue{Position: 1, Depth: 2}, URLs: tintype.JobURLs{Get: "g"}},
 			`{"id":"j","object":"job","kind":"image","model":"m","status":"queued","phase":"queued","progress":0,
 			"created_at":"2026-11-23T12:00:00Z","started_at":null,"finished_at":null,"deadline":"2026-11-23T12:01:00Z","expires_at":"2026-11-23T13:00:00Z",
-			"queue":{"position":1,"depth":2},"eta":null,"media":[],"usage":null,"cancel":null,"recovered":false,"recoverable_until":null,"timeline":[],"urls":{"get":"g"}}`,
+			"queue":{"position":1,"depth":2},"eta":null,"media":[],"usage":null,"cancel":null,"recovered":false,"recoverable_until":null,"webhook":null,"timeline":[],"urls":{"get":"g"}}`,
 		},
 		{"finished job", fullJob(), fullJobJSON},
 		{
@@ -113,7 +113,7 @@ const fullJobJSON = `{"id":"j","object":"job","kind":"video","model":"m","status
 	"media":[{"id":"0","type":"video/mp4","url":"u","cover_url":"c","bytes":5,"sha256":"ab","width":16,"height":9,"duration_seconds":5.04,"fps":24}],
 	"choices":[{"index":0,"message":{"role":"assistant","content":"c"},"finish_reason":"stop"}],
 	"usage":{"output_tokens":1,"total_tokens":2,"images":3},"error":{"message":"m","type":"t","param":null,"code":"media_invalid"},
-	"cancel":{"requested_at":"2026-11-23T12:00:00Z","outcome":"too_late","billing":"charged"},"recovered":true,"recoverable_until":null,
+	"cancel":{"requested_at":"2026-11-23T12:00:00Z","outcome":"too_late","billing":"charged"},"recovered":true,"recoverable_until":null,"webhook":null,
 	"timeline":[{"event":"job.queued","at":"2026-11-23T12:00:00Z"}],"urls":{"get":"g","events":"e","cancel":"x","content":"c"}}`
 
 // What the server writes the client reads back, field for field.

@@ -54,6 +54,10 @@ redis.call('HSET', job_key(id), 'id', id, 'tenant', tenant, 'spec', ARGV[5], 'se
   'cost', ARGV[24], 'bias', ARGV[25], 'tag', acct and turn(pool) or '', 'ver', acct and 2 or 0, 'fence', 0, 'bell', acct and 1 or 0, 'tries', 0,
   'account', acct or '', 'owner', '', 'created', now, 'admitted', acct and now or '', 'class', ARGV[29], 'deadline', deadline, 'harvest_by', deadline + tonumber(ARGV[15]),
   'retention', ARGV[8], 'expires', deadline + tonumber(ARGV[8]))
+-- The spec says whether the caller wants to be told. No text in it can look like this: its quotes are escaped.
+local hook = string.find(ARGV[5], '"webhook":{"url":', 1, true) and cjson.decode(ARGV[5]).webhook
+local own = hook and table.concat(hook.events, ',') or ''
+if hook then redis.call('HSET', job_key(id), 'hook', own, 'hook_url', hook.url, 'hook_origin', hook.origin or '') end
 remember(id, ARGV[17], ARGV[18], ARGV[19], tonumber(ARGV[20]), tonumber(ARGV[22]))
 redis.call('ZADD', P .. 'deadlines', deadline, id)
 if ARGV[16] ~= '0' then redis.call('ZADD', P .. 'cancels', now + tonumber(ARGV[16]), id) end
@@ -65,6 +69,8 @@ end
 redis.call('XADD', P .. 'ev:' .. id, '1-0', 'type', 'job.queued', 'at', now, 'state', 'queued', 'phase', '')
 redis.call('XADD', P .. 'ev:' .. id, '2-0', 'type', 'job.admitted', 'at', now, 'state', 'queued', 'phase', '')
 redis.call('PUBLISH', P .. 'news', id .. ' 2')
+tell(id, 1, 'job.queued', 'queued', tenant, own)
+tell(id, 2, 'job.admitted', 'queued', tenant, own)
 use(pool, acct, id, kind)
 redis.call('SADD', P .. 'busy:' .. tenant, id)
 redis.call('ZADD', P .. 'bells', now + grace, id)

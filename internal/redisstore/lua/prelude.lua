@@ -14,6 +14,13 @@
 --   mark            string  counter behind marks
 --   marks           zset    observers of Redis itself, by the mark each left last
 --   news            channel "<id> <seq>" after every event
+--   endpoints:<tenant>  hash  its webhook endpoints, each with the events it is told of ("" for none)
+--   endpoint:<id>   hash    a webhook endpoint
+--   deliveries:<id> zset    a job's deliveries, "<seq>.<to>" by seq; to is an endpoint, or "job" for the job's own address
+--   delivery:<id>.<seq>.<to>  hash  a delivery
+--   webhooks        zset    deliveries that are not made, by when somebody must look
+--   undelivered     zset    the same, by when their event was
+--   webhook_bell    string  counter of the bells for them
 local P = KEYS[1]
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
@@ -35,13 +42,38 @@ end
 -- leased is the set that holds the lease for what is being done.
 local function leased(stage) return P .. (stage == 'running' and 'polls' or 'bells') end
 
+-- tell leaves a delivery of an event for each who wants to know of it. It is
+-- written together with the event, so that no crash can come between.
+local function tell(id, seq, kind, state, tenant, own)
+  local function leave(to, url, origin)
+    local name = id .. '.' .. seq .. '.' .. to
+    redis.call('HSET', P .. 'delivery:' .. name, 'seq', seq, 'to', to, 'tenant', tenant, 'url', url, 'origin', origin, 'type', kind,
+      'state', state, 'at', now, 'status', 'pending', 'due', now, 'owner', '', 'tries', 0, 'attempts', 0)
+    redis.call('ZADD', P .. 'deliveries:' .. id, seq, seq .. '.' .. to)
+    redis.call('PERSIST', P .. 'deliveries:' .. id)
+    redis.call('ZADD', P .. 'webhooks', now, name)
+    redis.call('ZADD', P .. 'undelivered', now, name)
+    redis.call('HINCRBY', job_key(id), 'hooks_pending', 1)
+  end
+  local function wants(events) return string.find(',' .. events .. ',', ',' .. kind .. ',', 1, true) end
+  if wants(own or '') then
+    local j = get(id, 'hook_url', 'hook_origin')
+    leave('job', j[1], j[2])
+  end
+  local all = redis.call('HGETALL', P .. 'endpoints:' .. tenant)
+  for i = 1, #all, 2 do
+    if wants(all[i + 1]) then leave(all[i], '', '') end
+  end
+end
+
 -- event appends to a job's log and wakes whoever waits. The job's state and
 -- phase must be written before. Extra arguments are further fields.
 local function event(id, kind, ...)
   local seq = redis.call('HINCRBY', job_key(id), 'ver', 1)
-  local s = get(id, 'state', 'phase')
+  local s = get(id, 'state', 'phase', 'tenant', 'hook')
   redis.call('XADD', P .. 'ev:' .. id, seq .. '-0', 'type', kind, 'at', now, 'state', s[1], 'phase', s[2] or '', ...)
   redis.call('PUBLISH', P .. 'news', id .. ' ' .. seq)
+  tell(id, seq, kind, s[1], s[3] or '', s[4])
 end
 
 -- ring counts a bell of a job and gives it grace ms until the sweeper rings
