@@ -99,6 +99,8 @@ func parts(name string) []string {
 		return []string{"prelude"}
 	case "accept", "earlier": // whether a request came before
 		return []string{"prelude", "pool", "lines", "life", "repeats"}
+	case "sweep": // who waits in vain
+		return []string{"prelude", "pool", "lines", "life", "stranded"}
 	}
 	return []string{"prelude", "pool", "lines", "life"}
 }

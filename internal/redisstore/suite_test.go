@@ -121,6 +121,15 @@ var suite = []struct {
 	{"ACoolUpstreamIsNotWaitedFor", testFallbackOfACoolOne},
 	{"ADeadWayIsLeft", testFallbackOfADeadWay},
 	{"TheFirstEstimateCounts", testExpect},
+	{"NobodyWaitsInVain", testStranded},
+	{"WhoWaitsInVainGoesElsewhere", testStrandedMoves},
+	{"AnAccountThatComesBackServes", testRevived},
+	{"ACooldownStrandsByTheDeadline", testStrandedByDeadline},
+	{"APausedLineWaits", testPausedLine},
+	{"HeldJobsDoNotWaitInVain", testStrandedHeld},
+	{"ALongLineIsLookedOverInParts", testLongLine},
+	{"WhatMayBePaidStaysWhereItIs", testUnsureStays},
+	{"LostAccountsStrandNobody", testLostAccounts},
 }
 
 func TestOnMiniredis(t *testing.T) {

@@ -17,6 +17,7 @@ type metrics struct {
 	leasesLost prometheus.Counter
 	estimates  *prometheus.CounterVec
 	cooldowns  *prometheus.CounterVec
+	stranded   *prometheus.CounterVec
 	conflicts  prometheus.Counter
 	rollbacks  prometheus.Counter
 	leases     prometheus.Gauge
@@ -46,6 +47,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		rerings:    counter("sweeper_rerings_total", "Jobs rung again because their lease had lapsed.").WithLabelValues(),
 		leasesLost: counter("leases_lost_total", "Leases lost to other workers, or given up while Redis was away.").WithLabelValues(),
 		cooldowns:  counter("account_cooldowns_total", "Refusals for which a pooled account was left alone, by cause. auth and risk_control wait for an operator.", "upstream", "cause"),
+		stranded:   counter("jobs_stranded_total", "Jobs in line that no account could have served before their deadline: moved to another upstream, or ended.", "how"),
 		estimates:  counter("eta_jobs_total", "Succeeded jobs that were given an estimate, by whether they were done by its p90 (covered: true). The share of true is the eta_coverage.", "kind", "covered"),
 		conflicts:  counter("fence_conflicts_total", "Submissions that were not sent because the bucket held their fence, which Redis had lost.").WithLabelValues(),
 		rollbacks:  counter("store_rollbacks_total", "Times that Redis was found to have lost writes that it had confirmed.").WithLabelValues(),
