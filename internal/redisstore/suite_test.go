@@ -121,6 +121,7 @@ var suite = []struct {
 	{"ACoolUpstreamIsNotWaitedFor", testFallbackOfACoolOne},
 	{"ADeadWayIsLeft", testFallbackOfADeadWay},
 	{"TheFirstEstimateCounts", testExpect},
+	{"AccountsStandAsTheyAreUsed", testStanding},
 	{"NobodyWaitsInVain", testStranded},
 	{"WhoWaitsInVainGoesElsewhere", testStrandedMoves},
 	{"AnAccountThatComesBackServes", testRevived},
