@@ -1,6 +1,12 @@
 package worker
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tintypehq/tintype/internal/job"
+)
 
 // metrics are what a worker counts. No label names a tenant, a prompt or a
 // credential.
@@ -15,7 +21,7 @@ type metrics struct {
 	resumed    prometheus.Counter
 	rerings    prometheus.Counter
 	leasesLost prometheus.Counter
-	estimates  *prometheus.CounterVec
+	coverage   *coverage
 	cooldowns  *prometheus.CounterVec
 	stranded   *prometheus.CounterVec
 	conflicts  prometheus.Counter
@@ -35,7 +41,16 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		reg.MustRegister(g)
 		return g
 	}
+	ratio := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Namespace: "tintype", Name: "eta_coverage_ratio",
+		Help: "Share of the last " + strconv.Itoa(coverageOver) + " jobs of this process, counted as in tintype_eta_jobs_total, that were done by their p90. It should be about 0.9.",
+	}, []string{"kind"})
+	reg.MustRegister(ratio)
 	return &metrics{
+		coverage: &coverage{
+			jobs:  counter("eta_jobs_total", "Jobs that were given an estimate and succeeded or ran out of time after its p90, by whether they were done by then (covered: true).", "kind", "covered"),
+			ratio: ratio, newest: map[job.Kind][]bool{},
+		},
 		jobs:       counter("jobs_finished_total", "Jobs that reached a final state in this process.", "kind", "state"),
 		submits:    counter("submits_total", "Paid requests by how they ended: accepted, not_sent, rejected or ambiguous.", "upstream", "kind", "outcome"),
 		lookups:    counter("lookups_total", "Looks for a submission whose answer was lost: found, nothing or error.", "upstream", "result"),
@@ -48,7 +63,6 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		leasesLost: counter("leases_lost_total", "Leases lost to other workers, or given up while Redis was away.").WithLabelValues(),
 		cooldowns:  counter("account_cooldowns_total", "Refusals for which a pooled account was left alone, by cause. auth and risk_control wait for an operator.", "upstream", "cause"),
 		stranded:   counter("jobs_stranded_total", "Jobs in line that no account could have served before their deadline: moved to another upstream, or ended.", "how"),
-		estimates:  counter("eta_jobs_total", "Succeeded jobs that were given an estimate, by whether they were done by its p90 (covered: true). The share of true is the eta_coverage.", "kind", "covered"),
 		conflicts:  counter("fence_conflicts_total", "Submissions that were not sent because the bucket held their fence, which Redis had lost.").WithLabelValues(),
 		rollbacks:  counter("store_rollbacks_total", "Times that Redis was found to have lost writes that it had confirmed.").WithLabelValues(),
 		leases:     gauge("leases_held", "Leases on jobs that this process holds."),
