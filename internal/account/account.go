@@ -144,6 +144,13 @@ const (
 	NotServed   Cause = "not_served" // the account has not the model
 )
 
+// How long an account is left alone when the upstream has not said until when: the
+// first time, and at most. Each further time is three times as long.
+const (
+	ShortestCooldown = 5 * time.Second
+	LongestCooldown  = 45 * time.Second
+)
+
 // Cooldown takes an account, or one model of it, out of use until a time.
 type Cooldown struct {
 	Account string
@@ -153,6 +160,16 @@ type Cooldown struct {
 
 	// Evidence is what the upstream said, for the operator. It holds no secret.
 	Evidence string
+}
+
+// Parks tells whether a cause holds until somebody acts.
+func (c Cause) Parks() bool {
+	switch c {
+	case Auth, RiskControl:
+		return true
+	case RateLimit, Quota, Overload, NotServed:
+	}
+	return false
 }
 
 // Alike tells whether a cause points at the upstream, or the way to it, when many

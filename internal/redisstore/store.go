@@ -88,7 +88,7 @@ type scripts struct {
 
 	accept, claim, begin, accepted, notSent, rejected, finish,
 	progress, ready, stored, claimPolls, renew, release, sweep, accounts, postpone, unsettled, cancel, canceled, archived,
-	earlier, left, position, turn, pause, expect,
+	earlier, left, position, turn, pause, expect, stands, cool, works,
 	deliver, delivered, undelivered, redeliver, endpoint, endpointGone *redis.Script
 }
 
@@ -101,6 +101,10 @@ func parts(name string) []string {
 		return []string{"prelude"}
 	case "accept", "earlier": // whether a request came before
 		return []string{"prelude", "pool", "lines", "life", "repeats"}
+	case "stands", "cool", "works":
+		return []string{"prelude", "pool", "standing"}
+	case "sweep": // who waits in vain
+		return []string{"prelude", "pool", "lines", "life", "stranded"}
 	}
 	return []string{"prelude", "pool", "lines", "life"}
 }
@@ -127,6 +131,7 @@ func loadScripts() scripts {
 		postpone: load("defer"), unsettled: load("unsettled"),
 		cancel: load("cancel"), canceled: load("canceled"), archived: load("archived"),
 		earlier: load("earlier"), left: load("left"), position: load("position"), turn: load("switch"), pause: load("pause"), expect: load("expect"),
+		stands: load("stands"), cool: load("cool"), works: load("works"),
 		deliver: load("deliver"), delivered: load("delivered"), undelivered: load("undelivered"), redeliver: load("redeliver"),
 		endpoint: load("endpoint"), endpointGone: load("endpoint_gone"),
 	}

@@ -100,24 +100,16 @@ func (s *Store) Unused(ctx context.Context, id job.ID) ([]string, error) {
 	return strings.Fields(tokens), unavailable(err)
 }
 
-// parked is the length of a cooldown that an operator must end.
-const parked = -1
-
 // Rejected takes a submission back that created nothing because of its account,
 // which cools, for the token that began it. The job returns to its place in the
 // line. Spent: after the last try, or when no account is left that could serve
 // the job. Canceled and Over as with NotSent.
 func (s *Store) Rejected(ctx context.Context, id job.ID, token string, fence int64, c account.Cooldown, r Retry) (Settled, []job.Bell, error) {
-	scope, cool := "account", c.For.Milliseconds()
+	scope := "account"
 	if c.Model != "" {
 		scope = "model"
 	}
-	switch c.Cause {
-	case account.Auth, account.RiskControl:
-		cool = parked
-	case account.RateLimit, account.Quota, account.Overload, account.NotServed:
-	}
-	rep, err := readReply(s.run(ctx, s.lua.rejected, string(id), token, fence, string(c.Cause), scope, cool,
+	rep, err := readReply(s.run(ctx, s.lua.rejected, string(id), token, fence, string(c.Cause), scope, coolMS(c),
 		r.Floor.Milliseconds(), r.Cap.Milliseconds(), r.Tries, s.grace(), c.Evidence, flag(c.Cause.Alike())))
 	return settled(rep.word), rep.bells, err
 }

@@ -127,6 +127,16 @@ var suite = []struct {
 	{"TheNewestTriesAreShown", testTriesShown},
 	{"WhoIsGoneIsToldNoMore", testGone},
 	{"EndpointsAreATenantsOwn", testEndpoints},
+	{"AccountsStandAsTheyAreUsed", testStanding},
+	{"NobodyWaitsInVain", testStranded},
+	{"WhoWaitsInVainGoesElsewhere", testStrandedMoves},
+	{"AnAccountThatComesBackServes", testRevived},
+	{"ACooldownStrandsByTheDeadline", testStrandedByDeadline},
+	{"APausedLineWaits", testPausedLine},
+	{"HeldJobsDoNotWaitInVain", testStrandedHeld},
+	{"ALongLineIsLookedOverInParts", testLongLine},
+	{"WhatMayBePaidStaysWhereItIs", testUnsureStays},
+	{"LostAccountsStrandNobody", testLostAccounts},
 }
 
 func TestOnMiniredis(t *testing.T) {

@@ -22,8 +22,8 @@ type chatCall struct {
 	request upstream.ChatRequest
 }
 
-// createChat serves POST /v1/chat/completions. It writes nothing to Redis or
-// the bucket: a chat is answered inline or not at all.
+// createChat serves POST /v1/chat/completions. A chat is answered inline or not at
+// all: nothing of it is written down, only what it finds out about an account.
 func (s *Server) createChat(c echo.Context) error {
 	who, err := s.authenticate(c, ScopeGenerate)
 	if err != nil {

@@ -3,156 +3,93 @@ package server
 import (
 	"cmp"
 	"context"
-	"maps"
-	"sync"
 	"time"
 
 	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/fault"
+	"github.com/tintypehq/tintype/internal/redisstore"
 	"github.com/tintypehq/tintype/internal/upstream"
 )
 
 // mostAttempts is how many pooled accounts one chat call tries.
 const mostAttempts = 3
 
-// How long an account that failed is passed over, where the upstream did not
-// say. Short: this is one process's own memory, so that a call does not run
-// into the same wall twice.
-const (
-	restRefused = time.Minute     // it needs an operator
-	restLimited = 5 * time.Second // it was asked too much
-	restBroken  = 2 * time.Second // it may be a moment's trouble
-	longestRest = 10 * time.Minute
-)
+// standingWithin bounds the store's part in a chat: while the store is away, chats
+// are answered with what was known of the accounts last.
+const standingWithin = 250 * time.Millisecond
 
-// chatPool is an upstream's pooled accounts, least recently used first. Safe
-// for concurrent use.
-type chatPool struct {
-	mu   sync.Mutex
-	turn int64
-	all  []*chatAccount
-}
-
-type chatAccount struct {
-	account.Account
-	used  int64                // the turn in which it was used last
-	rests map[string]time.Time // until when, by the upstream's model; "" is every model
-}
-
-// with gives a pool of the enabled ones of some accounts. One whose credential is
-// the same keeps what is known of it.
-func (p *chatPool) with(all []account.Account) *chatPool {
-	next, known := &chatPool{}, map[string]*chatAccount{}
-	if p != nil {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		next.turn = p.turn
-		for _, a := range p.all {
-			known[a.ID] = a
-		}
-	}
-	for _, a := range all {
-		if a.Disabled {
-			continue
-		}
-		one := &chatAccount{Account: a, rests: map[string]time.Time{}}
-		if old := known[a.ID]; old != nil && old.Secret == a.Secret {
-			one.used = old.used
-			maps.Copy(one.rests, old.rests)
-		}
-		next.all = append(next.all, one)
-	}
-	return next
-}
-
-// take gives the account whose turn it is and that was not tried, or tells how
-// soon the first that rests will be back; zero: none rests.
-func (p *chatPool) take(model string, tried map[string]bool) (a *chatAccount, soon time.Duration) {
-	if p == nil {
-		return nil, 0
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := time.Now()
-	for _, one := range p.all {
-		if !one.Serves(model) {
-			continue
-		}
-		if rest := one.restsUntil(model).Sub(now); rest > 0 {
-			if soon == 0 || rest < soon {
-				soon = rest
-			}
-			continue
-		}
-		if !tried[one.ID] && (a == nil || one.used < a.used) {
-			a = one
-		}
-	}
-	if a != nil {
-		p.turn++
-		a.used = p.turn
-	}
-	return a, soon
-}
-
-// soonest is how soon a caller may come again: when the first account is back,
-// or in a moment if one does not rest. Zero: none serves the model.
-func (p *chatPool) soonest(model string) (soon time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, one := range p.all {
-		if !one.Serves(model) {
-			continue
-		}
-		if rest := max(time.Until(one.restsUntil(model)), time.Second); soon == 0 || rest < soon {
-			soon = rest
-		}
-	}
-	return soon
-}
-
-func (a *chatAccount) restsUntil(model string) time.Time {
-	whole, one := a.rests[""], a.rests[model]
-	if one.After(whole) {
-		return one
-	}
-	return whole
-}
-
-// rest takes an account out of use for a while. An account of which another
-// call succeeded in the meantime is not spared: the wall is still there.
-func (p *chatPool) rest(a *chatAccount, model string, d time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	a.rests[model] = time.Now().Add(min(d, longestRest))
-}
-
-// verdict is what an error of a chat call means for its account.
-type verdict struct {
-	elsewhere bool          // another account could mend it
-	rest      time.Duration // zero: none
-	model     bool          // the rest is for this model alone
-}
-
-func judge(e *upstream.Error) verdict {
-	after := func(d time.Duration) time.Duration { return cmp.Or(e.RetryAfter, d) }
+// judge tells what an error of a chat call means: whether another account could mend
+// it, and whether the one that met it was refused, so that nothing was made and it is
+// to be left alone.
+func judge(e *upstream.Error) (elsewhere, refused bool) {
 	switch e.Class {
-	case upstream.Auth, upstream.RiskControl:
-		return verdict{elsewhere: true, rest: restRefused}
-	case upstream.Quota:
-		return verdict{elsewhere: true, rest: after(restRefused), model: true}
-	case upstream.NotServed:
-		return verdict{elsewhere: true, rest: restRefused, model: true}
-	case upstream.RateLimited:
-		return verdict{elsewhere: true, rest: after(restLimited), model: true}
-	case upstream.Overloaded:
-		return verdict{elsewhere: true, rest: after(restBroken), model: true}
+	case upstream.Auth, upstream.RiskControl, upstream.Quota, upstream.NotServed, upstream.RateLimited, upstream.Overloaded:
+		return true, true
 	case upstream.Transient, upstream.Timeout, upstream.Empty:
 		// Sent again it might be paid twice, unless it surely never arrived.
-		return verdict{elsewhere: e.Outcome == upstream.NotSent || e.Outcome == upstream.Rejected}
+		return e.Outcome == upstream.NotSent || e.Outcome == upstream.Rejected, e.Outcome == upstream.Rejected
 	case upstream.ContentRejected, upstream.InvalidInput, upstream.Lost, upstream.Unknown:
 	}
-	return verdict{}
+	return false, false
+}
+
+// lookAtAccounts reads how an upstream's accounts stand, if that was not done just
+// now. One call in a second pays for it with a round trip; the others go by.
+func (s *Server) lookAtAccounts(ctx context.Context, name string, pool *chatPool) {
+	if !pool.look() {
+		return
+	}
+	defer pool.looked()
+	s.learn(ctx, pool, "the accounts' state cannot be read: chat goes by what was known last", func(ctx context.Context) (redisstore.Standing, error) {
+		return s.cfg.Store.Standing(ctx, name)
+	})
+}
+
+// noteRefusal writes down that an account is to be left alone, for everybody who
+// uses it.
+func (s *Server) noteRefusal(ctx context.Context, call *chatCall, pool *chatPool, id string, e *upstream.Error) {
+	c, ours := e.Cooldown(id, call.request.Model)
+	if !ours {
+		return
+	}
+	s.metrics.cooldowns.WithLabelValues(call.name, string(c.Cause)).Inc()
+	if c.Cause.Parks() {
+		s.cfg.Log.ErrorContext(ctx, "an account is parked until somebody acts: a new credential in the settings, or `tintype accounts clear`",
+			"account", id, "upstream", call.name, "cause", c.Cause, "evidence", c.Evidence)
+	} else {
+		s.cfg.Log.WarnContext(ctx, "an account failed a chat call", "account", id, "upstream", call.name, "class", string(e.Class), "err", e)
+	}
+	known := s.learn(ctx, pool, "an account's cooldown cannot be written down: this process alone knows it", func(ctx context.Context) (redisstore.Standing, error) {
+		return s.cfg.Store.Cool(ctx, call.name, c)
+	})
+	if !known[id] {
+		pool.rest(c)
+	}
+}
+
+// noteWorks writes down that an account which was in doubt has answered.
+func (s *Server) noteWorks(ctx context.Context, name string, pool *chatPool, id string) {
+	s.learn(ctx, pool, "an account's recovery cannot be written down", func(ctx context.Context) (redisstore.Standing, error) {
+		return s.cfg.Store.Works(ctx, name, id)
+	})
+}
+
+// learn asks the store and keeps what it says, and tells which accounts it knows.
+func (s *Server) learn(ctx context.Context, pool *chatPool, otherwise string, ask func(context.Context) (redisstore.Standing, error)) (known map[string]bool) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), standingWithin)
+	defer cancel()
+	asked := time.Now()
+	got, err := ask(ctx)
+	if err != nil {
+		s.cfg.Log.WarnContext(ctx, "what is known of accounts is not shared", "why", otherwise, "err", err)
+		return nil
+	}
+	pool.learn(got, asked)
+	known = map[string]bool{}
+	for id := range got.Accounts {
+		known[id] = true
+	}
+	return known
 }
 
 // tryAccounts makes the call with the caller's own credential, or with pooled
@@ -162,37 +99,44 @@ func (s *Server) tryAccounts(ctx context.Context, call *chatCall, do func(accoun
 		return s.chatFault(call, do(*call.own))
 	}
 	pool, tried := s.pooled.chatOf(call.name), map[string]bool{}
+	s.lookAtAccounts(ctx, call.name, pool)
 	var last *upstream.Error
 	for range mostAttempts {
 		a, soon := pool.take(call.request.Model, tried)
-		if a == nil {
+		if a.chatAccount == nil {
 			return noAccount(last, soon)
 		}
 		tried[a.ID] = true
-		err := do(a.Account)
-		if err == nil {
-			s.count(call, "answered")
-			return nil
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		last = upstream.AsError(err)
-		s.count(call, string(last.Class))
-		v := judge(last)
-		if v.rest > 0 {
-			model := ""
-			if v.model {
-				model = call.request.Model
-			}
-			pool.rest(a, model, v.rest)
-			s.cfg.Log.WarnContext(ctx, "an account failed a chat call", "account", a.ID, "class", string(last.Class), "rest", v.rest.String(), "err", err)
-		}
-		if !v.elsewhere {
+		elsewhere, err := s.tryAccount(ctx, call, pool, a, do)
+		if err == nil || !elsewhere {
 			return err
 		}
+		last = upstream.AsError(err)
 	}
 	return noAccount(last, pool.soonest(call.request.Model))
+}
+
+// tryAccount makes the call with one pooled account, and tells whether another one
+// could mend its error.
+func (s *Server) tryAccount(ctx context.Context, call *chatCall, pool *chatPool, a taken, do func(account.Account) error) (elsewhere bool, err error) {
+	defer pool.done(a)
+	if err = do(a.Account); err == nil {
+		s.count(call, "answered")
+		if a.doubted {
+			s.noteWorks(ctx, call.name, pool, a.ID)
+		}
+		return false, nil
+	}
+	if ctx.Err() != nil {
+		return false, context.Cause(ctx)
+	}
+	e := upstream.AsError(err)
+	s.count(call, string(e.Class))
+	elsewhere, refused := judge(e)
+	if refused {
+		s.noteRefusal(ctx, call, pool, a.ID, e)
+	}
+	return elsewhere, err
 }
 
 func (s *Server) count(call *chatCall, outcome string) {

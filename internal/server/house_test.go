@@ -81,6 +81,7 @@ type options struct {
 	sim    sim.Config
 	grace  time.Duration
 	chat   []account.Account
+	shared bool // the store knows these accounts
 }
 
 func openBench(b *testing.B, config func(*server.Config)) *house {
@@ -126,6 +127,9 @@ func build(tb testing.TB, change ...func(*options)) *house {
 	srv, err := server.New(h.cfg)
 	h.must(err)
 	srv.SetAccounts("ark", o.chat)
+	if o.shared {
+		h.must(h.store.SyncAccounts(tb.Context(), "ark", o.chat))
+	}
 	h.serve(srv, news, o.grace)
 	tb.Cleanup(func() { _ = h.rdb.Close() })
 	return h
@@ -215,12 +219,16 @@ func (h *house) serve(srv *server.Server, news *redisstore.News, grace time.Dura
 }
 
 // twin is another process of the same service.
-func (h *house) twin() *house {
+func (h *house) twin() *house { h.Helper(); return h.twinWith() }
+
+// twinWith is one that has pooled accounts.
+func (h *house) twinWith(accounts ...account.Account) *house {
 	h.Helper()
 	t := &house{TB: h.TB, store: h.store, blobs: h.blobs, redis: h.redis, rdb: h.rdb, log: h.log, sim: h.sim, cfg: h.cfg}
 	t.cfg.Metrics, t.cfg.News = nil, h.store.NewNews()
 	srv, err := server.New(t.cfg)
 	h.must(err)
+	srv.SetAccounts("ark", accounts)
 	t.serve(srv, t.cfg.News, time.Second)
 	return t
 }

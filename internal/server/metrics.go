@@ -13,16 +13,17 @@ import (
 // metrics are what the server counts. No label holds a tenant, a prompt or a
 // credential.
 type metrics struct {
-	requests *prometheus.CounterVec
-	seconds  *prometheus.HistogramVec
-	waiters  *prometheus.GaugeVec
-	accepted *prometheus.CounterVec
-	attached *prometheus.CounterVec
-	cancels  *prometheus.CounterVec
-	resumes  prometheus.Counter
-	attempts *prometheus.CounterVec
-	sent     prometheus.Counter
-	page     http.Handler
+	requests  *prometheus.CounterVec
+	seconds   *prometheus.HistogramVec
+	waiters   *prometheus.GaugeVec
+	accepted  *prometheus.CounterVec
+	attached  *prometheus.CounterVec
+	cancels   *prometheus.CounterVec
+	resumes   prometheus.Counter
+	attempts  *prometheus.CounterVec
+	cooldowns *prometheus.CounterVec
+	sent      prometheus.Counter
+	page      http.Handler
 
 	connections prometheus.Gauge
 	turnedAway  prometheus.Counter
@@ -55,6 +56,9 @@ func newMetrics(r *prometheus.Registry) (*metrics, error) {
 		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tintype_chat_attempts_total", Help: "Chat calls sent to an upstream, by how they ended.",
 		}, []string{"upstream", "outcome"}),
+		cooldowns: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tintype_chat_cooldowns_total", Help: "Refusals of chat calls for which a pooled account was left alone, by cause. auth and risk_control wait for an operator.",
+		}, []string{"upstream", "cause"}),
 		sent: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "tintype_media_sent_bytes_total", Help: "Bytes of media sent through this process.",
 		}),
@@ -66,7 +70,7 @@ func newMetrics(r *prometheus.Registry) (*metrics, error) {
 		}),
 		page: promhttp.HandlerFor(r, promhttp.HandlerOpts{}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.waiters, m.accepted, m.attached, m.cancels, m.resumes, m.attempts, m.sent, m.connections, m.turnedAway} {
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.waiters, m.accepted, m.attached, m.cancels, m.resumes, m.attempts, m.cooldowns, m.sent, m.connections, m.turnedAway} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}

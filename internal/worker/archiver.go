@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strconv"
 	"sync"
 	"time"
 
@@ -152,9 +151,7 @@ func (w *Worker) finished(ctx context.Context, id job.ID, why error) {
 		w.metrics.harvests.WithLabelValues("recovered").Inc()
 	}
 	w.metrics.jobs.WithLabelValues(string(j.Spec.Kind), string(j.State)).Inc()
-	if j.State == job.Succeeded && !j.Recovered && !j.ExpectedBy.IsZero() {
-		w.metrics.estimates.WithLabelValues(string(j.Spec.Kind), strconv.FormatBool(!j.FinishedAt.After(j.ExpectedBy))).Inc()
-	}
+	w.metrics.coverage.note(j)
 	w.Log.InfoContext(ctx, "a job ended", "job_id", id, "kind", j.Spec.Kind, "state", j.State, "account", j.Account,
 		"upstream_id", j.UpstreamID, "took", j.FinishedAt.Sub(j.CreatedAt), "err", why)
 }

@@ -1,6 +1,12 @@
 package worker
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tintypehq/tintype/internal/job"
+)
 
 // metrics are what a worker counts. No label names a tenant, a prompt or a
 // credential.
@@ -15,8 +21,9 @@ type metrics struct {
 	resumed    prometheus.Counter
 	rerings    prometheus.Counter
 	leasesLost prometheus.Counter
-	estimates  *prometheus.CounterVec
+	coverage   *coverage
 	cooldowns  *prometheus.CounterVec
+	stranded   *prometheus.CounterVec
 	conflicts  prometheus.Counter
 	rollbacks  prometheus.Counter
 	webhooks   *prometheus.CounterVec
@@ -38,7 +45,16 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		reg.MustRegister(g)
 		return g
 	}
+	ratio := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Namespace: "tintype", Name: "eta_coverage_ratio",
+		Help: "Share of the last " + strconv.Itoa(coverageOver) + " jobs of this process, counted as in tintype_eta_jobs_total, that were done by their p90. It should be about 0.9.",
+	}, []string{"kind"})
+	reg.MustRegister(ratio)
 	return &metrics{
+		coverage: &coverage{
+			jobs:  counter("eta_jobs_total", "Jobs that were given an estimate and succeeded or ran out of time after its p90, by whether they were done by then (covered: true).", "kind", "covered"),
+			ratio: ratio, newest: map[job.Kind][]bool{},
+		},
 		jobs:       counter("jobs_finished_total", "Jobs that reached a final state in this process.", "kind", "state"),
 		submits:    counter("submits_total", "Paid requests by how they ended: accepted, not_sent, rejected or ambiguous.", "upstream", "kind", "outcome"),
 		lookups:    counter("lookups_total", "Looks for a submission whose answer was lost: found, nothing or error.", "upstream", "result"),
@@ -50,7 +66,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		rerings:    counter("sweeper_rerings_total", "Jobs rung again because their lease had lapsed.").WithLabelValues(),
 		leasesLost: counter("leases_lost_total", "Leases lost to other workers, or given up while Redis was away.").WithLabelValues(),
 		cooldowns:  counter("account_cooldowns_total", "Refusals for which a pooled account was left alone, by cause. auth and risk_control wait for an operator.", "upstream", "cause"),
-		estimates:  counter("eta_jobs_total", "Succeeded jobs that were given an estimate, by whether they were done by its p90 (covered: true). The share of true is the eta_coverage.", "kind", "covered"),
+		stranded:   counter("jobs_stranded_total", "Jobs in line that no account could have served before their deadline: moved to another upstream, or ended.", "how"),
 		conflicts:  counter("fence_conflicts_total", "Submissions that were not sent because the bucket held their fence, which Redis had lost.").WithLabelValues(),
 		rollbacks:  counter("store_rollbacks_total", "Times that Redis was found to have lost writes that it had confirmed.").WithLabelValues(),
 		webhooks:   counter("webhook_deliveries_total", "Tries of webhook deliveries by what came of them: delivered, retry, failed (given up), gone (given up, the receiver wants no more) or busy (put off, too much goes there).", "outcome"),

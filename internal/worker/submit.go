@@ -24,8 +24,8 @@ import (
 // pool is waited for as long as the deadline allows.
 var (
 	retryNotSent  = redisstore.Retry{Floor: time.Second, Cap: 30 * time.Second, Tries: 5}
-	retryRejected = redisstore.Retry{Floor: 5 * time.Second, Cap: 45 * time.Second, Tries: 8}
-	retryBusyPool = redisstore.Retry{Floor: 5 * time.Second, Cap: 45 * time.Second}
+	retryRejected = redisstore.Retry{Floor: account.ShortestCooldown, Cap: account.LongestCooldown, Tries: 8}
+	retryBusyPool = redisstore.Retry{Floor: account.ShortestCooldown, Cap: account.LongestCooldown}
 )
 
 // persistFor is how long an answer that was paid for is tried to be written
@@ -281,7 +281,7 @@ func (s *submission) takenBack(ctx context.Context, settled redisstore.Settled, 
 // rejected handles an answer that says that nothing was created: the caller's
 // fault ends the job, an account's fault gives it to another.
 func (s *submission) rejected(ctx context.Context, e *upstream.Error) error {
-	cool, ours := cooldown(e, s.job)
+	cool, ours := e.Cooldown(s.job.Account, s.job.Spec.UpstreamModel)
 	if !ours {
 		s.logSubmit(ctx, "the upstream refused", redisstore.Written, e)
 		return s.fail(ctx, fault.From(e))

@@ -3,6 +3,8 @@ package worker
 import (
 	"context"
 	"time"
+
+	"github.com/tintypehq/tintype/internal/redisstore"
 )
 
 const (
@@ -38,6 +40,7 @@ func (w *Worker) sweep(ctx context.Context) {
 		w.metrics.rerings.Add(float64(n))
 		w.Log.InfoContext(ctx, "jobs whose lease had lapsed are rung again", "jobs", n)
 	}
+	w.noteStranded(ctx, swept)
 	w.ring(ctx, append(swept.Again, swept.Admitted...))
 	for _, id := range swept.Ended {
 		w.finished(ctx, id, nil)
@@ -45,6 +48,22 @@ func (w *Worker) sweep(ctx context.Context) {
 	for _, id := range swept.GivenUp {
 		w.metrics.harvests.WithLabelValues("given_up").Inc()
 		w.Log.WarnContext(ctx, "late media is no longer waited for", "job_id", id)
+	}
+}
+
+// noteStranded says aloud that accounts are missing: jobs had to go elsewhere, or
+// to end.
+func (w *Worker) noteStranded(ctx context.Context, swept redisstore.Swept) {
+	ended, moved := len(swept.Stranded), len(swept.Moved)
+	if ended+moved == 0 {
+		return
+	}
+	w.metrics.stranded.WithLabelValues("ended").Add(float64(ended))
+	w.metrics.stranded.WithLabelValues("moved").Add(float64(moved))
+	w.Log.ErrorContext(ctx, "no account can serve jobs in line before their deadline: `tintype accounts` shows why; pause an upstream to let its jobs wait",
+		"ended", ended, "moved", moved)
+	for _, id := range swept.Stranded {
+		w.finished(ctx, id, nil)
 	}
 }
 

@@ -26,4 +26,5 @@ for _, id in ipairs(redis.call('ZRANGE', pool, 0, -1)) do
     redis.call('HSET', P .. 'acct:' .. id, 'enabled', 0)
   end
 end
+redis.call('HSET', P .. 'state:' .. name, 'accounts', #ARGV - 1)
 return redis.call('ZCARD', pool)

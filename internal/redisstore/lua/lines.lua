@@ -139,18 +139,21 @@ end
 
 -- elsewhere moves a job for which nothing was created to another of its places, and
 -- tells which pool it waits in now. With `must` one where it has to wait will do;
--- else it stays (nil) unless the other one serves now.
+-- else it stays (nil) unless the other one serves now. Over its tenant's limits it
+-- stays as well.
 local function elsewhere(id, must)
-  local j = get(id, 'also', 'pool', 'kind', 'deadline', 'tenant', 'cost', 'bias', 'account')
-  if (j[1] or '') == '' then return nil end
+  local j = get(id, 'also', 'pool', 'kind', 'deadline', 'tenant', 'cost', 'bias', 'account', 'unsure')
+  if (j[1] or '') == '' or j[9] then return nil end
   local p = best_place(j[1], j[3], tonumber(j[4]), j[2])
   if not p or not (must or able(p.pool, p.model, j[3])) then return nil end
   refund(j[8], j[3])
   give_back(id)
-  wait_no_more(id)
+  local held = redis.call('ZSCORE', P .. 'held:' .. j[5], id)
+  if not held then wait_no_more(id) end
   redis.call('ZREM', P .. 'bells', id)
   redis.call('HSET', job_key(id), 'state', 'queued', 'owner', '', 'account', '', 'tries', 0, 'pool', p.pool, 'model', p.model, 'upstream', p.upstream)
   event(id, 'job.progress')
+  if held then return p.pool end
   enter(id, p.pool, p.model, j[5], tag(p.pool, j[5], tonumber(j[6]), tonumber(j[7])))
   return p.pool
 end

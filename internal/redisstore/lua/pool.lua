@@ -3,7 +3,8 @@
 --   pool:<pool>             zset   accounts of a pool, by the share of the work that each has had
 --   room:<pool>             zset   those that may have a free slot, with the same scores
 --   state:<pool>            hash   paused; of the upstream as a whole: cool, strikes, half, canary,
---                                  cause; share given last; turn (see lines.lua)
+--                                  cause; share given last; turn (see lines.lua); accounts: how
+--                                  many are configured; looked:<model> (see stranded.lua)
 --   struck:<pool>|<cause>   zset   accounts that have failed alike, by when
 --   acct:<account>          hash   limits and state of an account
 --   slots:<account>         set    jobs that hold a slot; slots:<account>|<kind> those of a kind

@@ -1,12 +1,16 @@
 -- sweep heals what others left: it rings again for jobs whose lease lapsed,
 -- ends jobs whose deadline passed, cancels those whose time for that has come,
--- gives harvests up, and admits what can be admitted.
+-- gives harvests up, takes those that wait in vain out of their lines, and admits
+-- what can be admitted.
 -- ARGV: most jobs of each sort, grace ms, failure of a passed deadline, the
---       same for a job whose submission is on the wire
+--       same for a job whose submission is on the wire, failure of a job that
+--       nobody can serve, the same for one that may have been paid for before
 -- Returns {bells of lapsed leases, ids of jobs that are final now, bells of
--- admitted jobs, ids of jobs whose harvest was given up}.
+-- admitted jobs, ids of jobs whose harvest was given up, ids of jobs that nobody
+-- could have served and that are final now, ids of those that wait elsewhere now}.
 local most, grace = tonumber(ARGV[1]), tonumber(ARGV[2])
 local again, ended, admitted, given_up, pools = {}, {}, {}, {}, {}
+local stranded, moved = {}, {}
 
 -- tenants of whom nothing waits are no longer listed
 local idle = redis.call('SRANDMEMBER', P .. 'waiting')
@@ -67,9 +71,34 @@ for _, id in ipairs(due('bells')) do
     redis.call('ZREM', P .. 'bells', id)
   end
 end
-for _, tenant in ipairs(due('tenants')) do promote(tenant) end
+
+local function take(id)
+  if not in_vain(id) then return false end
+  local pool = strand(id, grace, ARGV[5], ARGV[6])
+  if pool then
+    pools[pool] = true
+    moved[#moved + 1] = id
+    return not redis.call('ZSCORE', P .. 'held:' .. get(id, 'tenant')[1], id)
+  end
+  stranded[#stranded + 1] = id
+  return true
+end
+
+local left = most
+for _, tenant in ipairs(due('tenants')) do
+  promote(tenant)
+  left = left - look_over(P .. 'held:' .. tenant, left, P .. 'tenant:' .. tenant, 'looked', take)
+end
+local waited_for = redis.call('SRANDMEMBER', P .. 'pools', 32)
+for _, pool in ipairs(waited_for) do
+  pools[pool] = true
+  for _, model in ipairs(judged(pool) and redis.call('SMEMBERS', P .. 'lanes:' .. pool) or {}) do
+    if not serving(pool, model) then
+      left = left - look_over(lane_of(pool, model), left, P .. 'state:' .. pool, 'looked:' .. model, take)
+    end
+  end
+end
 for pool in pairs(stirred) do pools[pool] = true end
 look_at_all = true
-for _, pool in ipairs(redis.call('SRANDMEMBER', P .. 'pools', 32)) do pools[pool] = true end
 for pool in pairs(pools) do admit(pool, #admitted + 16, grace, admitted) end
-return { again, ended, admitted, given_up }
+return { again, ended, admitted, given_up, stranded, moved }
