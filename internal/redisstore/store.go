@@ -88,16 +88,18 @@ type scripts struct {
 
 	accept, claim, begin, accepted, notSent, rejected, finish,
 	progress, ready, stored, claimPolls, renew, release, sweep, accounts, postpone, unsettled, cancel, canceled, archived,
-	earlier, left, position, turn, pause, expect *redis.Script
+	earlier, left, position, turn, pause, expect, list *redis.Script
 }
 
 // parts are what stands in front of a script: all of them need the prelude, most of
 // those that run all the time nothing else.
 func parts(name string) []string {
 	switch name {
-	case "look", "claim", "begin", "progress", "stored", "claim_polls", "renew", "release", "defer", "unsettled", "archived", "expect", "left":
+	case "look", "claim", "begin", "progress", "stored", "claim_polls", "renew", "release", "defer", "unsettled", "archived", "expect", "left", "list":
 		return []string{"prelude"}
-	case "accept", "earlier": // whether a request came before
+	case "accept":
+		return []string{"prelude", "pool", "lines", "life", "repeats", "mine"}
+	case "earlier": // whether a request came before
 		return []string{"prelude", "pool", "lines", "life", "repeats"}
 	}
 	return []string{"prelude", "pool", "lines", "life"}
@@ -125,6 +127,7 @@ func loadScripts() scripts {
 		postpone: load("defer"), unsettled: load("unsettled"),
 		cancel: load("cancel"), canceled: load("canceled"), archived: load("archived"),
 		earlier: load("earlier"), left: load("left"), position: load("position"), turn: load("switch"), pause: load("pause"), expect: load("expect"),
+		list: load("list"),
 	}
 }
 

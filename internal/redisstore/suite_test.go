@@ -121,6 +121,10 @@ var suite = []struct {
 	{"ACoolUpstreamIsNotWaitedFor", testFallbackOfACoolOne},
 	{"ADeadWayIsLeft", testFallbackOfADeadWay},
 	{"TheFirstEstimateCounts", testExpect},
+	{"AListHasPages", testList},
+	{"AListLosesWhatExpires", testListExpires},
+	{"AListThatFindsNothingEndsEarly", testListEndsEarly},
+	{"AListIsBounded", testListIsBounded},
 }
 
 func TestOnMiniredis(t *testing.T) {

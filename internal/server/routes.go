@@ -19,6 +19,7 @@ func (s *Server) routes() *echo.Echo {
 	e.POST("/v1/images/generations", s.create(job.Image))
 	e.POST("/v1/video/generations", s.create(job.Video))
 
+	e.GET("/v1/jobs", s.listJobs)
 	e.GET("/v1/jobs/:id", s.getJob)
 	e.GET("/v1/jobs/:id/events", s.jobEvents)
 	e.POST("/v1/jobs/:id/cancel", s.cancelJob)

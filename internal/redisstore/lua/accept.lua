@@ -55,6 +55,7 @@ redis.call('HSET', job_key(id), 'id', id, 'tenant', tenant, 'spec', ARGV[5], 'se
   'account', acct or '', 'owner', '', 'created', now, 'admitted', acct and now or '', 'class', ARGV[29], 'deadline', deadline, 'harvest_by', deadline + tonumber(ARGV[15]),
   'retention', ARGV[8], 'expires', deadline + tonumber(ARGV[8]))
 remember(id, ARGV[17], ARGV[18], ARGV[19], tonumber(ARGV[20]), tonumber(ARGV[22]))
+list(tenant, id, keep)
 redis.call('ZADD', P .. 'deadlines', deadline, id)
 if ARGV[16] ~= '0' then redis.call('ZADD', P .. 'cancels', now + tonumber(ARGV[16]), id) end
 if not acct then
