@@ -88,7 +88,7 @@ type scripts struct {
 
 	accept, claim, begin, accepted, notSent, rejected, finish,
 	progress, ready, stored, claimPolls, renew, release, sweep, accounts, postpone, unsettled, cancel, canceled, archived,
-	earlier, left, position, turn, pause, expect, list *redis.Script
+	earlier, left, position, turn, pause, expect, list, forget, expired, removed *redis.Script
 }
 
 // parts are what stands in front of a script: all of them need the prelude, most of
@@ -97,6 +97,8 @@ func parts(name string) []string {
 	switch name {
 	case "look", "claim", "begin", "progress", "stored", "claim_polls", "renew", "release", "defer", "unsettled", "archived", "expect", "left", "list":
 		return []string{"prelude"}
+	case "forget", "expired", "removed":
+		return []string{"prelude", "gone"}
 	case "accept":
 		return []string{"prelude", "pool", "lines", "life", "repeats", "mine"}
 	case "earlier": // whether a request came before
@@ -127,7 +129,7 @@ func loadScripts() scripts {
 		postpone: load("defer"), unsettled: load("unsettled"),
 		cancel: load("cancel"), canceled: load("canceled"), archived: load("archived"),
 		earlier: load("earlier"), left: load("left"), position: load("position"), turn: load("switch"), pause: load("pause"), expect: load("expect"),
-		list: load("list"),
+		list: load("list"), forget: load("forget"), expired: load("expired"), removed: load("removed"),
 	}
 }
 

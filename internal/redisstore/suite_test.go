@@ -125,6 +125,12 @@ var suite = []struct {
 	{"AListLosesWhatExpires", testListExpires},
 	{"AListThatFindsNothingEndsEarly", testListEndsEarly},
 	{"AListIsBounded", testListIsBounded},
+	{"ExpiredIsRemovedOnce", testExpired},
+	{"ForgottenIsRemoved", testForget},
+	{"ForgottenStaysWhileItIsHarvested", testForgetHarvested},
+	{"ForgottenIsNotArchivedAgain", testForgetArchived},
+	{"ForgottenOfTheArchive", testForgetWithoutRecord},
+	{"ForgottenAbsorbsNothing", testForgetAbsorbs},
 }
 
 func TestOnMiniredis(t *testing.T) {

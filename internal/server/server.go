@@ -8,7 +8,7 @@
 //	stream.go   following a job's log, told as chunks (chunks.go) or as events (events.go)
 //	cancel.go   ending a job before its time
 //	jobs.go     a job as it stands, joblist.go several; view.go and result.go give answers their shape
-//	media.go    the stored files
+//	media.go    the stored files, content.go the same with a credential; delete.go takes them away
 //	chat.go     chat, which is no job: answered inline
 //	errors.go   every error's way to the caller; observe.go its way to the log
 //

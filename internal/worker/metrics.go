@@ -19,6 +19,7 @@ type metrics struct {
 	cooldowns  *prometheus.CounterVec
 	conflicts  prometheus.Counter
 	rollbacks  prometheus.Counter
+	removed    prometheus.Counter
 	leases     prometheus.Gauge
 	polled     prometheus.Gauge
 }
@@ -49,6 +50,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		estimates:  counter("eta_jobs_total", "Succeeded jobs that were given an estimate, by whether they were done by its p90 (covered: true). The share of true is the eta_coverage.", "kind", "covered"),
 		conflicts:  counter("fence_conflicts_total", "Submissions that were not sent because the bucket held their fence, which Redis had lost.").WithLabelValues(),
 		rollbacks:  counter("store_rollbacks_total", "Times that Redis was found to have lost writes that it had confirmed.").WithLabelValues(),
+		removed:    counter("jobs_removed_total", "Jobs that this process removed from the bucket and the store, since their retention was over or their callers deleted them.").WithLabelValues(),
 		leases:     gauge("leases_held", "Leases on jobs that this process holds."),
 		polled:     gauge("jobs_polled", "Running jobs that this process polls."),
 	}

@@ -1,5 +1,13 @@
 package tintype
 
+// DeletedJob answers DELETE /v1/jobs/{id} of a job that was final. One that was
+// not is canceled, and answered by the Job itself.
+type DeletedJob struct {
+	ID      string `json:"id"`
+	Object  string `json:"object"` // ObjectJobDeleted
+	Deleted bool   `json:"deleted"`
+}
+
 // JobList answers GET /v1/jobs, newest first. Of each job it leaves out its place
 // in the line and its estimate, and its timeline is a short one.
 type JobList struct {
