@@ -106,6 +106,11 @@ type Retention struct {
 	// Jobs is how long a job, its events and its links live after its end.
 	Jobs time.Duration `yaml:"jobs" default:"7d" range:"1h..365d"`
 
+	// Min and Max bound what a request may ask for by expires_after; Min is what
+	// "store": false comes to. Min is at least Absorb. Max 0s: Jobs.
+	Min time.Duration `yaml:"min" default:"1h" range:"1m..365d"`
+	Max time.Duration `yaml:"max" default:"0s" range:"0s..365d"`
+
 	// Idempotency is how long an Idempotency-Key finds its job.
 	Idempotency time.Duration `yaml:"idempotency" default:"24h" range:"1h..30d"`
 
