@@ -43,7 +43,7 @@ type S3 struct {
 	// links for media.delivery redirect. Empty: Endpoint.
 	PublicEndpoint string `yaml:"public_endpoint"`
 
-	// Bucket must exist. Required with the driver s3.
+	// Bucket must exist; `tintype bucket init` makes it. Required with the driver s3.
 	Bucket string `yaml:"bucket"`
 
 	// Prefix goes before every object key, such as tintype/. Empty: none.
