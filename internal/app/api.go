@@ -86,6 +86,7 @@ func (p *parts) serverConfig() (server.Config, func(), error) {
 		},
 		Jobs: server.JobTimes{
 			ImageDeadline: c.Image.Deadline, VideoDeadline: c.Video.Deadline, ImageHarvest: c.Image.Harvest, VideoHarvest: c.Video.Harvest, Retention: c.Retention.Jobs,
+			LeastRetention: c.Retention.Min, MostRetention: c.Retention.Max,
 		},
 		Repeats: server.Repeats{
 			KeyFor: c.Retention.Idempotency, Absorb: orNone(c.Retention.Absorb), Secret: []byte(c.Auth.TenantSecret.Reveal()),

@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
+	"strings"
 	"time"
 
 	"github.com/tintypehq/tintype/internal/blob"
@@ -63,6 +65,32 @@ func Save(ctx context.Context, store blob.Store, j *job.Job) error {
 		Key: key(j.ID), Body: bytes.NewReader(b), SizeBytes: int64(len(b)), ContentType: "application/json",
 	})
 	return err
+}
+
+// fencePrefix begins the names of the objects that fences are kept in.
+const fencePrefix = "fence-"
+
+// Remove removes all objects of a job, its record among them, but for its fences:
+// nothing of the caller's is in them, and as long as Redis may go back in time
+// they keep the job from being paid for again. Removing it again is fine.
+func Remove(ctx context.Context, store blob.Store, id job.ID) error {
+	// The record first: what has no record is found by nobody, should the rest fail.
+	if err := store.Delete(ctx, key(id)); err != nil {
+		return err
+	}
+	keys, err := store.Keys(ctx, id.Dir())
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		if strings.HasPrefix(path.Base(k), fencePrefix) {
+			continue
+		}
+		if err := store.Delete(ctx, k); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Load reads the record of a final job; a fault.NotFound if there is none.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -81,5 +82,38 @@ func TestBucketAwayIsNotUnknown(t *testing.T) {
 	_, err := archive.Load(t.Context(), away{}, job.NewID(time.Now()))
 	if f := fault.From(err); f.Code != fault.Unavailable || strings.Contains(f.Message, "10.0.0.7") {
 		t.Errorf("err = %v", err)
+	}
+}
+
+// TestRemove: all of a job goes but its fences, and nothing of its neighbour.
+func TestRemove(t *testing.T) {
+	t.Parallel()
+	store := open(t)
+	gone, other := job.NewID(time.Now()), job.NewID(time.Now())
+	for _, id := range []job.ID{gone, other} {
+		if err := archive.Save(t.Context(), store, &job.Job{ID: id, State: job.Failed}); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"video-0.mp4", "input-0.png", "staged-0", "fence-1", "fence-2"} {
+			if err := store.PutNew(t.Context(), id.Dir()+name, []byte("x")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for range 2 {
+		if err := archive.Remove(t.Context(), store, gone); err != nil {
+			t.Fatal(err)
+		}
+		left, err := store.Keys(t.Context(), gone.Dir())
+		slices.Sort(left)
+		if want := []string{gone.Dir() + "fence-1", gone.Dir() + "fence-2"}; err != nil || !slices.Equal(left, want) {
+			t.Errorf("left is %v, %v; want %v", left, err, want)
+		}
+	}
+	if left, err := store.Keys(t.Context(), other.Dir()); err != nil || len(left) != 6 {
+		t.Errorf("of the other job %v is left, %v", left, err)
+	}
+	if _, err := archive.Load(t.Context(), store, gone); !fault.Is(err, fault.NotFound) {
+		t.Errorf("the record: %v", err)
 	}
 }

@@ -109,6 +109,11 @@ type Store interface {
 	// Delete removes an object. A missing key is no error.
 	Delete(ctx context.Context, key string) error
 
+	// Keys lists the objects in a folder and all below it, in no order. dir is what
+	// their keys begin with, up to and with a "/", and follows the rules of keys
+	// otherwise. What is written or deleted meanwhile may be missing.
+	Keys(ctx context.Context, dir string) ([]string, error)
+
 	// Sweep removes what uploads that began longer than age ago left behind
 	// without becoming an object, and tells how many. Safe beside live uploads
 	// younger than age; an older one that is still live fails.

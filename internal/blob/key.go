@@ -25,6 +25,15 @@ func CheckKey(key string) error {
 	return nil
 }
 
+// CheckDir returns ErrBadKey for a folder that no key can be in.
+func CheckDir(dir string) error {
+	key, ok := strings.CutSuffix(dir, "/")
+	if !ok {
+		return fmt.Errorf("%w: the folder %q does not end in a slash", ErrBadKey, dir)
+	}
+	return CheckKey(key)
+}
+
 func notInKey(r rune) bool {
 	switch {
 	case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9':

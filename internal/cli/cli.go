@@ -36,6 +36,9 @@ type commands struct {
 		Check   checkCommand   `cmd:"" help:"Say everything that is wrong with a configuration."`
 		Secrets secretsCommand `cmd:"" help:"Make the secrets that a deployment needs, ready to paste."`
 	} `cmd:"" help:"Help with the configuration."`
+	Bucket struct {
+		Init bucketInitCommand `cmd:"" help:"Make the bucket if it is missing and have it expire what is left over. May be repeated."`
+	} `cmd:"" help:"Set the object store up."`
 	Accounts accountsCommand `cmd:"" help:"See and change the accounts of a running service (needs a key with the scope admin)."`
 	Jobs     jobsCommand     `cmd:"" help:"See the jobs of a running service, and who waits (needs a key with the scope admin)."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`

@@ -27,6 +27,7 @@ func (l *loader) check() {
 	l.checkSecurity()
 	l.checkLimits()
 	l.checkTiming()
+	l.checkRetention()
 	l.checkRepeats()
 	l.checkWebhooks()
 	l.checkUpstreams()

@@ -61,6 +61,21 @@ func (l *loader) checkTiming() {
 	}
 }
 
+// checkRetention: what is kept for less than retries are absorbed could be paid
+// for twice.
+func (l *loader) checkRetention() {
+	r := l.cfg.Retention
+	if r.Min > r.Jobs {
+		l.report("retention.min", "must not be longer than retention.jobs, %s; is %s", formatDuration(r.Jobs), formatDuration(r.Min))
+	}
+	if r.Min < r.Absorb {
+		l.report("retention.min", "must be at least retention.absorb, %s; is %s", formatDuration(r.Absorb), formatDuration(r.Min))
+	}
+	if r.Max > 0 && r.Max < r.Jobs {
+		l.report("retention.max", "must be at least retention.jobs, %s, or 0s for that; is %s", formatDuration(r.Jobs), formatDuration(r.Max))
+	}
+}
+
 // checkRepeats: without absorbing, each return of a caller that was sent away by
 // a 409 would be another job.
 func (l *loader) checkRepeats() {

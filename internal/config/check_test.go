@@ -87,6 +87,13 @@ func TestChecksAcrossSettings(t *testing.T) {
 			"t.yaml:1: image.submit_timeout: must not be longer than image.deadline, 1m; is 3m",
 			"t.yaml:3: retention.jobs: must be at least the longest deadline, 2h; is 1h",
 		}},
+		{"retention", "retention: {jobs: 3d, min: 4d, max: 2d}\n", []string{
+			"t.yaml:1: retention.min: must not be longer than retention.jobs, 3d; is 4d",
+			"t.yaml:1: retention.max: must be at least retention.jobs, 3d, or 0s for that; is 2d",
+		}},
+		{"too short to absorb retries", "retention: {min: 5m}\n", []string{
+			"t.yaml:1: retention.min: must be at least retention.absorb, 10m; is 5m",
+		}},
 		{"windows without a way back", "wait: {mode: window}\nretention: {absorb: 0s}\nauth: {keys: [{name: a, key: tt_0123456789abc, wait_mode: window}]}\n", []string{
 			"t.yaml:1: wait.mode: must not be window with retention.absorb 0s: every return of a caller would be paid anew",
 			"t.yaml:3: auth.keys[0].wait_mode: must not be window with retention.absorb 0s: every return of a caller would be paid anew",

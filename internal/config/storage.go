@@ -43,7 +43,7 @@ type S3 struct {
 	// links for media.delivery redirect. Empty: Endpoint.
 	PublicEndpoint string `yaml:"public_endpoint"`
 
-	// Bucket must exist. Required with the driver s3.
+	// Bucket must exist; `tintype bucket init` makes it. Required with the driver s3.
 	Bucket string `yaml:"bucket"`
 
 	// Prefix goes before every object key, such as tintype/. Empty: none.
@@ -105,6 +105,11 @@ func (Delivery) values() []string { return texts(Proxy, Redirect) }
 type Retention struct {
 	// Jobs is how long a job, its events and its links live after its end.
 	Jobs time.Duration `yaml:"jobs" default:"7d" range:"1h..365d"`
+
+	// Min and Max bound what a request may ask for by expires_after; Min is what
+	// "store": false comes to. Min is at least Absorb. Max 0s: Jobs.
+	Min time.Duration `yaml:"min" default:"1h" range:"1m..365d"`
+	Max time.Duration `yaml:"max" default:"0s" range:"0s..365d"`
 
 	// Idempotency is how long an Idempotency-Key finds its job.
 	Idempotency time.Duration `yaml:"idempotency" default:"24h" range:"1h..30d"`

@@ -30,6 +30,7 @@ const (
 	CredentialRejected Code = "upstream_credential_rejected" // the upstream does not know the credential: send another
 	PermissionDenied   Code = "permission_denied"            // this credential may not do that
 	NotFound           Code = "not_found"                    // unknown, expired or someone else's
+	Gone               Code = "gone"                         // it was there, and has expired or was deleted
 	ModelNotFound      Code = "model_not_found"              // choose a model of GET /v1/models
 	MethodNotAllowed   Code = "method_not_allowed"           // use another HTTP method
 	TooLarge           Code = "request_too_large"            // send a smaller body

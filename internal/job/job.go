@@ -194,6 +194,10 @@ type Job struct {
 	Harvest      Harvest
 	HarvestUntil time.Time
 
+	// Removed: it has expired or was deleted. For its caller it is gone, and it is
+	// kept only until all of it can go.
+	Removed bool
+
 	// AdmittedAt is when the job was given a slot, the last time if it was several
 	// times. ExpectedBy is by when it was first said to be done with nine chances in
 	// ten. Zero: not yet.

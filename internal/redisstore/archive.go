@@ -24,9 +24,11 @@ func (s *Store) Unarchived(ctx context.Context, most int64) ([]job.ID, error) {
 }
 
 // Archived says that a final job's record is in the bucket, as it was read. If it
-// has changed since, it goes on waiting.
-func (s *Store) Archived(ctx context.Context, j *job.Job) error {
-	return unavailable(s.run(ctx, s.lua.archived, string(j.ID), j.Version, string(j.Harvest)).Err())
+// has changed since, it goes on waiting. True: the job was removed meanwhile, and
+// the record must go out of the bucket again.
+func (s *Store) Archived(ctx context.Context, j *job.Job) (gone bool, err error) {
+	word, err := s.run(ctx, s.lua.archived, string(j.ID), j.Version, string(j.Harvest)).Text()
+	return word == "gone", unavailable(err)
 }
 
 // Postpone lets a job wait longer for the archive, after a try that failed.

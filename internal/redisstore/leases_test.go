@@ -420,7 +420,7 @@ func testArchive(t *testing.T, b bench) {
 	if ids, err := b.Unarchived(t.Context(), 10); len(ids) != 0 || err != nil {
 		t.Errorf("postponed: %v, %v", ids, err)
 	}
-	if err := b.Archived(t.Context(), b.get(t, id)); err != nil {
+	if _, err := b.Archived(t.Context(), b.get(t, id)); err != nil {
 		t.Fatal(err)
 	}
 	if n := b.rdb.ZCard(t.Context(), "{tt}:archive").Val(); n != 0 {

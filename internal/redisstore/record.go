@@ -38,7 +38,7 @@ func readJob(m map[string]string) (*job.Job, error) {
 		CreatedAt: instant(m["created"]), AdmittedAt: instant(m["admitted"]), ExpectedBy: instant(m["eta90"]), SubmittedAt: instant(m["submitted"]), FinishedAt: instant(m["finished"]),
 		Deadline: instant(m["deadline"]), ExpiresAt: instant(m["expires"]),
 		Recovered: m["recovered"] != "", Harvest: job.Harvest(m["harvest"]), HarvestUntil: instant(cmp.Or(m["harvest_ends"], m["harvest_by"])),
-		Cancel: readCancel(m), Webhooks: readWebhooks(m),
+		Cancel: readCancel(m), Webhooks: readWebhooks(m), Removed: m["gone"] != "",
 	}
 	err := errors.Join(
 		decode(m["spec"], &j.Spec), decode(m["sources"], &j.Sources),

@@ -88,7 +88,7 @@ type scripts struct {
 
 	accept, claim, begin, accepted, notSent, rejected, finish,
 	progress, ready, stored, claimPolls, renew, release, sweep, accounts, postpone, unsettled, cancel, canceled, archived,
-	earlier, left, position, turn, pause, expect, stands, cool, works,
+	earlier, left, position, turn, pause, expect, stands, cool, works, list, forget, expired, removed,
 	deliver, delivered, undelivered, redeliver, endpoint, endpointGone *redis.Script
 }
 
@@ -96,10 +96,14 @@ type scripts struct {
 // those that run all the time nothing else.
 func parts(name string) []string {
 	switch name {
-	case "look", "claim", "begin", "progress", "stored", "claim_polls", "renew", "release", "defer", "unsettled", "archived", "expect", "left",
+	case "look", "claim", "begin", "progress", "stored", "claim_polls", "renew", "release", "defer", "unsettled", "archived", "expect", "left", "list",
 		"deliver", "delivered", "undelivered", "redeliver", "endpoint", "endpoint_gone":
 		return []string{"prelude"}
-	case "accept", "earlier": // whether a request came before
+	case "forget", "expired", "removed":
+		return []string{"prelude", "gone"}
+	case "accept":
+		return []string{"prelude", "pool", "lines", "life", "repeats", "mine"}
+	case "earlier": // whether a request came before
 		return []string{"prelude", "pool", "lines", "life", "repeats"}
 	case "stands", "cool", "works":
 		return []string{"prelude", "pool", "standing"}
@@ -134,6 +138,7 @@ func loadScripts() scripts {
 		stands: load("stands"), cool: load("cool"), works: load("works"),
 		deliver: load("deliver"), delivered: load("delivered"), undelivered: load("undelivered"), redeliver: load("redeliver"),
 		endpoint: load("endpoint"), endpointGone: load("endpoint_gone"),
+		list: load("list"), forget: load("forget"), expired: load("expired"), removed: load("removed"),
 	}
 }
 

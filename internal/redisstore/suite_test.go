@@ -137,6 +137,16 @@ var suite = []struct {
 	{"ALongLineIsLookedOverInParts", testLongLine},
 	{"WhatMayBePaidStaysWhereItIs", testUnsureStays},
 	{"LostAccountsStrandNobody", testLostAccounts},
+	{"AListHasPages", testList},
+	{"AListLosesWhatExpires", testListExpires},
+	{"AListThatFindsNothingEndsEarly", testListEndsEarly},
+	{"AListIsBounded", testListIsBounded},
+	{"ExpiredIsRemovedOnce", testExpired},
+	{"ForgottenIsRemoved", testForget},
+	{"ForgottenStaysWhileItIsHarvested", testForgetHarvested},
+	{"ForgottenIsNotArchivedAgain", testForgetArchived},
+	{"ForgottenOfTheArchive", testForgetWithoutRecord},
+	{"ForgottenAbsorbsNothing", testForgetAbsorbs},
 }
 
 func TestOnMiniredis(t *testing.T) {

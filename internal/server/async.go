@@ -12,6 +12,9 @@ import (
 
 // answerAsWished serves "Prefer: wait=N" and "Prefer: respond-async".
 func (s *Server) answerAsWished(c echo.Context, j *job.Job, wish preference, format tintype.ResponseFormat) error {
+	if hears := readPatience(c.Request().Header).quiet(); wish.wait > 0 && hears > 0 {
+		wish.wait = min(wish.wait, max(hears.Truncate(time.Second), time.Second))
+	}
 	c.Response().Header().Set("Preference-Applied", wish.applied())
 	if wish.wait == 0 {
 		return s.handle(c, j, j.FirstEvents())

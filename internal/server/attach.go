@@ -26,9 +26,9 @@ func (s *Server) attach(c echo.Context, who caller, r redisstore.Repeat) (*callJ
 	}
 	j, err := s.load(c.Request().Context(), e.ID)
 	switch {
-	case fault.Is(err, fault.NotFound) && r.Key == "":
+	case fault.Is(err, fault.NotFound) && r.Key == "", err == nil && j.Removed && r.Key == "":
 		return nil, errLostRace
-	case fault.Is(err, fault.NotFound) || err == nil && j.Tenant != who.tenant:
+	case fault.Is(err, fault.NotFound) || err == nil && (j.Removed || j.Tenant != who.tenant):
 		return nil, errJobGone()
 	case err != nil:
 		return nil, err

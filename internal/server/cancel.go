@@ -58,7 +58,13 @@ func (s *Server) cancelJob(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if j, err = s.cancel(c.Request().Context(), j); err != nil {
+	return s.cancelFor(c, j)
+}
+
+// cancelFor cancels a job for its caller and says how it stands then.
+func (s *Server) cancelFor(c echo.Context, j *job.Job) error {
+	j, err := s.cancel(c.Request().Context(), j)
+	if err != nil {
 		return err
 	}
 	if !j.State.Final() {

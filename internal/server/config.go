@@ -121,6 +121,10 @@ type JobTimes struct {
 	ImageHarvest  time.Duration // 1 h, from the deadline: late media is still taken
 	VideoHarvest  time.Duration // 6 h, from the deadline
 	Retention     time.Duration // 7 days, from the final state
+
+	// LeastRetention and MostRetention bound what a request may ask for in its
+	// place. 1 h; Retention.
+	LeastRetention, MostRetention time.Duration
 }
 
 // Repeats says how requests that come again are known. Zero values mean the
@@ -190,6 +194,9 @@ func (c Config) withDefaults() Config {
 		ImageHarvest:  cmp.Or(c.Jobs.ImageHarvest, time.Hour),
 		VideoHarvest:  cmp.Or(c.Jobs.VideoHarvest, 6*time.Hour),
 		Retention:     cmp.Or(c.Jobs.Retention, 7*24*time.Hour),
+
+		LeastRetention: cmp.Or(c.Jobs.LeastRetention, time.Hour),
+		MostRetention:  cmp.Or(c.Jobs.MostRetention, c.Jobs.Retention, 7*24*time.Hour),
 	}
 	c.Repeats.KeyFor = cmp.Or(c.Repeats.KeyFor, 24*time.Hour)
 	c.Repeats.Absorb = cmp.Or(c.Repeats.Absorb, 10*time.Minute)

@@ -128,9 +128,13 @@ func (s *Server) submit(c echo.Context, who caller, kind job.Kind) (*callJob, er
 	if err != nil {
 		return nil, err
 	}
+	keep, err := s.keepFor(body)
+	if err != nil {
+		return nil, err
+	}
 	n := redisstore.NewJob{
 		ID: job.NewID(time.Now()), Tenant: who.tenant, Secret: job.NewSecret(),
-		Deadline: s.cfg.Jobs.deadline(kind), Harvest: s.cfg.Jobs.harvest(kind), Retention: s.cfg.Jobs.Retention,
+		Deadline: s.cfg.Jobs.deadline(kind), Harvest: s.cfg.Jobs.harvest(kind), Retention: keep,
 		CancelAfter: cancelAfter, Repeat: s.repeatOf(c, who, repeat, body),
 	}
 	if repeat.counts {

@@ -69,6 +69,8 @@ func statusOf(code fault.Code) int {
 		return http.StatusForbidden
 	case fault.NotFound, fault.ModelNotFound:
 		return http.StatusNotFound
+	case fault.Gone:
+		return http.StatusGone
 	case fault.MethodNotAllowed:
 		return http.StatusMethodNotAllowed
 	case fault.Canceled:
@@ -94,7 +96,7 @@ func statusOf(code fault.Code) int {
 // errorType is the coarse class that OpenAI's envelope carries beside the code.
 func errorType(code fault.Code) string {
 	switch code {
-	case fault.Invalid, fault.ContentPolicy, fault.InvalidImage, fault.ImageTooLarge, fault.NotFound,
+	case fault.Invalid, fault.ContentPolicy, fault.InvalidImage, fault.ImageTooLarge, fault.NotFound, fault.Gone,
 		fault.ModelNotFound, fault.MethodNotAllowed, fault.TooLarge, fault.KeyReuse, fault.Canceled:
 		return "invalid_request_error"
 	case fault.Unauthenticated, fault.CredentialRejected:
@@ -119,7 +121,7 @@ func mayRetry(f *fault.Error) bool {
 	case fault.PoolExhausted:
 		return f.RetryAfter > 0 && f.RetryAfter <= longestRetry
 	case fault.Invalid, fault.ContentPolicy, fault.InvalidImage, fault.ImageTooLarge, fault.Unauthenticated,
-		fault.CredentialRejected, fault.PermissionDenied, fault.NotFound, fault.ModelNotFound, fault.MethodNotAllowed,
+		fault.CredentialRejected, fault.PermissionDenied, fault.NotFound, fault.Gone, fault.ModelNotFound, fault.MethodNotAllowed,
 		fault.TooLarge, fault.KeyReuse, fault.WaitTimeout, fault.GenerationTimeout, fault.GenerationFailed,
 		fault.OutcomeUnknown, fault.MediaInvalid, fault.Canceled, fault.CredentialGone:
 	}

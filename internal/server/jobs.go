@@ -21,8 +21,18 @@ func errNoJob() error {
 }
 
 // findJob gives the caller's own job under the id in the path, if the caller
-// has the scope that the call needs.
+// has the scope that the call needs. What has expired or was deleted is unknown.
 func (s *Server) findJob(c echo.Context, needs Scope) (*job.Job, error) {
+	j, err := s.findAny(c, needs)
+	if err == nil && j.Removed {
+		c.Response().Header().Del(headerJobID)
+		return nil, errNoJob()
+	}
+	return j, err
+}
+
+// findAny is findJob that also gives what is left of a job that was removed.
+func (s *Server) findAny(c echo.Context, needs Scope) (*job.Job, error) {
 	who, err := s.authenticate(c, needs)
 	if err != nil {
 		return nil, err
@@ -42,9 +52,15 @@ func (s *Server) findJob(c echo.Context, needs Scope) (*job.Job, error) {
 }
 
 // load reads a job from the store, or from the archive when it has left the
-// store or the store cannot be reached.
+// store or the store cannot be reached. Of one that was removed it gives what is
+// left, as long as anything is remembered of it.
 func (s *Server) load(ctx context.Context, id job.ID) (*job.Job, error) {
 	j, err := s.cfg.Store.Get(ctx, id)
+	if fault.Is(err, fault.NotFound) {
+		if trace, traceErr := s.cfg.Store.Trace(ctx, id); trace != nil || traceErr != nil {
+			return trace, traceErr
+		}
+	}
 	if err == nil || s.cfg.Archive == nil || !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Unavailable) {
 		return j, err
 	}
@@ -53,9 +69,10 @@ func (s *Server) load(ctx context.Context, id job.ID) (*job.Job, error) {
 	case archiveErr != nil && !fault.Is(archiveErr, fault.NotFound):
 		// Whether there is such a job cannot be known now.
 		return nil, fault.Wrap(fault.Unavailable, "The job cannot be looked up at the moment. Try again.", archiveErr)
-	case archiveErr != nil || !old.ExpiresAt.IsZero() && time.Now().After(old.ExpiresAt):
+	case archiveErr != nil:
 		return nil, err
 	}
+	old.Removed = !old.ExpiresAt.IsZero() && time.Now().After(old.ExpiresAt)
 	return old, nil
 }
 
@@ -119,7 +136,8 @@ func (s *Server) longPoll(c echo.Context, j *job.Job) (*job.Job, error) {
 	}
 	defer leave()
 	newer := func(j *job.Job) bool { return j.Version > after || isFinal(j) }
-	end, err := s.await(c.Request().Context(), j, newer, time.Now().Add(time.Duration(wait)*time.Second), nil)
+	until := within(time.Now().Add(time.Duration(wait)*time.Second), readPatience(c.Request().Header).quiet())
+	end, err := s.await(c.Request().Context(), j, newer, until, nil)
 	return end.job, err
 }
 

@@ -28,10 +28,21 @@ func (s *Server) getMedia(c echo.Context) error {
 		return err
 	}
 	c.Response().Header().Set(headerJobID, string(j.ID))
+	return s.deliver(c, j, m)
+}
+
+// deliver gives a file in the configured way.
+func (s *Server) deliver(c echo.Context, j *job.Job, m *job.Media) error {
 	if s.cfg.Delivery.Mode == Redirect && c.Request().Method == http.MethodGet {
 		return s.redirect(c, m)
 	}
 	return s.proxy(c, j, m)
+}
+
+// errGone is for files whose job was there: only who has the link, or the job's
+// own credential, is told.
+func errGone() error {
+	return fault.New(fault.Gone, "The file has expired or was deleted. It cannot be had any more; have it made anew.")
 }
 
 // findMedia takes a link apart: the job's id, its secret, the file's name.
@@ -53,6 +64,8 @@ func (s *Server) findMedia(ctx context.Context, capability, name string) (*job.J
 		return nil, nil, err
 	case subtle.ConstantTimeCompare([]byte(j.Secret), []byte(capability[idLen:])) != 1:
 		return nil, nil, none
+	case j.Removed:
+		return nil, nil, errGone()
 	}
 	for i := range j.Media {
 		if j.Media[i].Name == name {
@@ -133,7 +146,7 @@ func (s *Server) copyMedia(c echo.Context, status int, m *job.Media, span byteSp
 // fileFault says why a file that the record knows cannot be had.
 func fileFault(err error) error {
 	if errors.Is(err, blob.ErrNotFound) {
-		return fault.Wrap(fault.NotFound, "The file is no longer stored.", err)
+		return fault.Wrap(fault.Gone, "The file is no longer stored. It cannot be had any more; have it made anew.", err)
 	}
 	return errMediaStore(err)
 }

@@ -129,10 +129,10 @@ func TestUnknownMedia(t *testing.T) {
 	h.must(h.blobs.Delete(t.Context(), id.Dir()+"video-0.mp4"))
 	a := h.call(http.MethodGet, path, "")
 	head := h.call(http.MethodHead, path, "")
-	if head.status != 404 || head.header.Get("Content-Type") != "application/json" || head.header.Get("Content-Length") != a.header.Get("Content-Length") {
+	if head.status != 410 || head.header.Get("Content-Type") != "application/json" || head.header.Get("Content-Length") != a.header.Get("Content-Length") {
 		t.Errorf("HEAD of a deleted file: %d %v", head.status, head.header)
 	}
-	if code, _, _ := errorOf(t, a.body); a.status != 404 || code != "not_found" || a.header.Get("Content-Type") != "application/json" || a.header.Get("Content-Disposition") != "" || a.header.Get("Cache-Control") != "no-store" {
+	if code, _, _ := errorOf(t, a.body); a.status != 410 || code != "gone" || a.header.Get("Content-Type") != "application/json" || a.header.Get("Content-Disposition") != "" || a.header.Get("Cache-Control") != "no-store" {
 		t.Errorf("deleted: %d %v %s", a.status, a.header, a.body)
 	}
 }

@@ -19,6 +19,7 @@ type metrics struct {
 	accepted  *prometheus.CounterVec
 	attached  *prometheus.CounterVec
 	cancels   *prometheus.CounterVec
+	deletes   prometheus.Counter
 	resumes   prometheus.Counter
 	attempts  *prometheus.CounterVec
 	cooldowns *prometheus.CounterVec
@@ -50,6 +51,9 @@ func newMetrics(r *prometheus.Registry) (*metrics, error) {
 		cancels: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tintype_job_cancels_total", Help: "Wishes to cancel a job: canceled at once, asked of the upstream, or final before.",
 		}, []string{"answer"}),
+		deletes: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "tintype_job_deletes_total", Help: "Final jobs that their callers deleted.",
+		}),
 		resumes: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "tintype_stream_resumes_total", Help: "Streams that went on from a cursor.",
 		}),
@@ -70,7 +74,7 @@ func newMetrics(r *prometheus.Registry) (*metrics, error) {
 		}),
 		page: promhttp.HandlerFor(r, promhttp.HandlerOpts{}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.waiters, m.accepted, m.attached, m.cancels, m.resumes, m.attempts, m.cooldowns, m.sent, m.connections, m.turnedAway} {
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.waiters, m.accepted, m.attached, m.cancels, m.deletes, m.resumes, m.attempts, m.cooldowns, m.sent, m.connections, m.turnedAway} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}

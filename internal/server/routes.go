@@ -19,7 +19,11 @@ func (s *Server) routes() *echo.Echo {
 	e.POST("/v1/images/generations", s.create(job.Image))
 	e.POST("/v1/video/generations", s.create(job.Video))
 
+	e.GET("/v1/jobs", s.listJobs)
 	e.GET("/v1/jobs/:id", s.getJob)
+	e.DELETE("/v1/jobs/:id", s.deleteJob)
+	e.GET("/v1/jobs/:id/content/:n", s.getContent)
+	e.HEAD("/v1/jobs/:id/content/:n", s.getContent)
 	e.GET("/v1/jobs/:id/events", s.jobEvents)
 	e.POST("/v1/jobs/:id/cancel", s.cancelJob)
 	e.GET("/v1/images/generations/:id/events", s.jobChunks(job.Image))

@@ -3,13 +3,14 @@
 // can receive it.
 //
 //	create.go   a request becomes a job: auth.go, body.go, decode.go, media_request.go, image_input.go
+//	keep.go     for how long a job is kept
 //	repeat.go   what a request is known by when it comes again (canonical.go); attach.go gives it the job it has
-//	await.go    waiting for a job; wait.go answers blocking calls, async.go those that prefer 202
+//	await.go    waiting for a job; wait.go answers blocking calls, async.go those that prefer 202, as long as announced.go says
 //	stream.go   following a job's log, told as chunks (chunks.go) or as events (events.go)
 //	cancel.go   ending a job before its time
 //	webhooks.go telling receivers: what they are sent (webhook_body.go), endpoints, deliveries
-//	jobs.go     a job as it stands; view.go and result.go give answers their shape
-//	media.go    the stored files
+//	jobs.go     a job as it stands, joblist.go several; view.go and result.go give answers their shape
+//	media.go    the stored files, content.go the same with a credential; delete.go takes them away
 //	chat.go     chat, which is no job: answered inline
 //	errors.go   every error's way to the caller; observe.go its way to the log
 //

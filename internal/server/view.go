@@ -21,6 +21,9 @@ func viewJob(origin string, j *job.Job, log []job.Event) tintype.Job {
 	if !j.State.Final() {
 		v.URLs.Cancel = v.URLs.Get + "/cancel"
 	}
+	if len(v.Media) > 0 {
+		v.URLs.Content = v.URLs.Get + "/content/0"
+	}
 	if j.State == job.Failed && j.Harvest != job.HarvestNone {
 		v.RecoverableUntil = moment(j.HarvestUntil)
 	}

@@ -11,7 +11,9 @@ import (
 	"github.com/tintypehq/tintype/pkg/tintype"
 )
 
-// answerBlocking holds the connection until the job is final.
+// answerBlocking holds the connection until the job is final, or as long as the
+// caller has announced to wait. SDKs that announce it repeat a call by themselves
+// when they have waited in vain, and as gladly after a 409, which says more.
 func (s *Server) answerBlocking(c echo.Context, j *job.Job, mode WaitMode, format tintype.ResponseFormat) error {
 	if isFinal(j) { // that of an earlier request, perhaps from the archive
 		return s.finish(c, j, format, nil)
@@ -23,12 +25,17 @@ func (s *Server) answerBlocking(c echo.Context, j *job.Job, mode WaitMode, forma
 	most := time.Now().Add(j.Deadline.Sub(j.CreatedAt) + s.cfg.Wait.Slack)
 	limit := most
 	var beat *ticker
-	switch mode {
+	switch hears := readPatience(c.Request().Header); mode {
 	case Keepalive:
-		beat = &ticker{time.Now().Add(s.cfg.Wait.Silence), s.cfg.Wait.Space, func() error { return s.sendSpace(c) }}
+		limit = within(most, hears.whole)
+		beat = &ticker{
+			within(time.Now().Add(s.cfg.Wait.Silence), hears.silent), shorter(s.cfg.Wait.Space, hears.silent),
+			func() error { return s.sendSpace(c) },
+		}
 	case Hold:
+		limit = within(most, hears.quiet())
 	case Window:
-		limit = earliest(most, time.Now().Add(s.cfg.Wait.Window))
+		limit = within(earliest(most, time.Now().Add(s.cfg.Wait.Window)), hears.quiet())
 	}
 	end, err := s.await(c.Request().Context(), j, isFinal, limit, beat)
 	switch {
@@ -36,7 +43,7 @@ func (s *Server) answerBlocking(c echo.Context, j *job.Job, mode WaitMode, forma
 		return s.finish(c, end.job, format, err)
 	case end.why == changed:
 		return s.finish(c, end.job, format, nil)
-	case mode == Window && end.why == due && limit.Before(most):
+	case end.why == due && limit.Before(most) && !c.Response().Committed && (mode == Window || s.cfg.Repeats.Absorb > 0):
 		return s.comeBack(c, j)
 	}
 	return s.finish(c, end.job, format, errStillRuns(j))

@@ -39,6 +39,7 @@ func (a *archiver) run(life context.Context) {
 	loops.Go(func() { a.own(life) })
 	if a.w.has(RoleSweep) {
 		loops.Go(func() { every(life, archiveEvery, func() { a.leftovers(life) }) })
+		loops.Go(func() { every(life, archiveEvery, func() { a.expired(life) }) })
 		loops.Go(func() { a.uploads(life) })
 	}
 	loops.Wait()
@@ -83,8 +84,12 @@ func (a *archiver) save(ctx context.Context, id job.ID) error {
 	j, err := a.w.Store.Get(ctx, id)
 	switch {
 	case fault.Is(err, fault.NotFound):
-		return a.w.Store.Archived(ctx, &job.Job{ID: id})
+		_, err := a.w.Store.Archived(ctx, &job.Job{ID: id})
+		return err
 	case err != nil:
+		return err
+	case j.Removed: // its caller wants no record of it
+		_, err := a.w.Store.Archived(ctx, j)
 		return err
 	case !j.State.Final():
 		return errors.New("worker: the job is not final")
@@ -95,7 +100,11 @@ func (a *archiver) save(ctx context.Context, id job.ID) error {
 	if err := a.unstage(ctx, j); err != nil {
 		return err
 	}
-	return a.w.Store.Archived(ctx, j)
+	gone, err := a.w.Store.Archived(ctx, j)
+	if gone { // removed since it was read
+		return archive.Remove(ctx, a.w.Blobs, id)
+	}
+	return err
 }
 
 // unstage removes bytes that waited in the bucket to be mirrored, once nothing

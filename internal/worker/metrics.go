@@ -27,6 +27,7 @@ type metrics struct {
 	conflicts  prometheus.Counter
 	rollbacks  prometheus.Counter
 	webhooks   *prometheus.CounterVec
+	removed    prometheus.Counter
 	leases     prometheus.Gauge
 	polled     prometheus.Gauge
 
@@ -70,6 +71,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		conflicts:  counter("fence_conflicts_total", "Submissions that were not sent because the bucket held their fence, which Redis had lost.").WithLabelValues(),
 		rollbacks:  counter("store_rollbacks_total", "Times that Redis was found to have lost writes that it had confirmed.").WithLabelValues(),
 		webhooks:   counter("webhook_deliveries_total", "Tries of webhook deliveries by what came of them: delivered, retry, failed (given up), gone (given up, the receiver wants no more) or busy (put off, too much goes there).", "outcome"),
+		removed:    counter("jobs_removed_total", "Jobs that this process removed from the bucket and the store, since their retention was over or their callers deleted them.").WithLabelValues(),
 		leases:     gauge("leases_held", "Leases on jobs that this process holds."),
 		polled:     gauge("jobs_polled", "Running jobs that this process polls."),
 

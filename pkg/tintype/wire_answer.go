@@ -7,6 +7,7 @@ const (
 	ObjectCompletion = "chat.completion"       // ChatResponse and MediaResponse
 	ObjectChunk      = "chat.completion.chunk" // Chunk
 	ObjectJob        = "job"                   // Job
+	ObjectJobDeleted = "job.deleted"           // DeletedJob
 	ObjectModel      = "model"                 // Model
 	ObjectList       = "list"                  // ModelList
 )

@@ -185,7 +185,7 @@ type JobURLs struct {
 	Get     string `json:"get"`
 	Events  string `json:"events,omitempty"`
 	Cancel  string `json:"cancel,omitempty"`
-	Content string `json:"content,omitempty"`
+	Content string `json:"content,omitempty"` // the first of Media, with the key; the others are behind 1, 2 and so on in place of its 0
 }
 
 // EventType names what happened to a job.

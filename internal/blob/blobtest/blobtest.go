@@ -52,6 +52,7 @@ func Run(t *testing.T, open func(t *testing.T) blob.Store, traits Traits) {
 		{"NewIsProved", testNewIsProved},
 		{"BadKeys", testBadKeys},
 		{"DeleteTwice", testDeleteTwice},
+		{"Keys", testKeys},
 		{"SweepLeavesTheYoung", testSweepLeavesTheYoung},
 		{"SweepRemovesTheOld", func(t *testing.T, s blob.Store) { testSweepRemovesTheOld(t, s, traits) }},
 		{"Check", testCheck},

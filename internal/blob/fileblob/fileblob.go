@@ -181,6 +181,27 @@ func (s *Store) prune(name string) {
 	}
 }
 
+// Keys implements blob.Store.
+func (s *Store) Keys(ctx context.Context, dir string) ([]string, error) {
+	if err := errors.Join(blob.CheckDir(dir), ctx.Err()); err != nil {
+		return nil, err
+	}
+	var keys []string
+	top := path.Clean(dir)
+	err := fs.WalkDir(s.root.FS(), top, func(name string, e fs.DirEntry, err error) error {
+		switch {
+		case isMissing(err):
+			return nil // it has just gone
+		case err != nil:
+			return err
+		case e.Type().IsRegular() && name != top: // an object is no folder
+			keys = append(keys, name)
+		}
+		return ctx.Err()
+	})
+	return keys, err
+}
+
 // Sweep implements blob.Store. An upload counts from its last byte.
 func (s *Store) Sweep(ctx context.Context, age time.Duration) (int, error) {
 	entries, err := fs.ReadDir(s.root.FS(), tmpDir)

@@ -149,6 +149,30 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	return explain(ctx, "delete", err)
 }
 
+// Keys implements blob.Store.
+func (s *Store) Keys(ctx context.Context, dir string) ([]string, error) {
+	if err := errors.Join(blob.CheckDir(dir), ctx.Err()); err != nil {
+		return nil, err
+	}
+	var keys []string
+	in := &s3.ListObjectsV2Input{Bucket: &s.cfg.Bucket, Prefix: aws.String(s.cfg.Prefix + dir)}
+	for {
+		out, err := s.client.ListObjectsV2(ctx, in)
+		if err != nil {
+			return nil, explain(ctx, "list", err)
+		}
+		for _, o := range out.Contents {
+			if name := text(o.Key); !strings.HasSuffix(name, "/") { // some tools put a mark for a folder
+				keys = append(keys, strings.TrimPrefix(name, s.cfg.Prefix))
+			}
+		}
+		if !aws.ToBool(out.IsTruncated) {
+			return keys, nil
+		}
+		in.ContinuationToken = out.NextContinuationToken
+	}
+}
+
 // Sweep implements blob.Store. Ages go by the store's clock, which can be some
 // seconds behind itself: an age of zero means every upload.
 func (s *Store) Sweep(ctx context.Context, age time.Duration) (int, error) {

@@ -21,7 +21,8 @@
 //
 // The credentials need s3:PutObject, GetObject, DeleteObject, ListBucket (else
 // S3 answers 403 in place of 404), ListBucketMultipartUploads and
-// AbortMultipartUpload on the bucket.
+// AbortMultipartUpload on the bucket. Store.Init needs CreateBucket, the two of
+// LifecycleConfiguration and, for browsers, the two of BucketCORS beside them.
 package s3blob
 
 import (

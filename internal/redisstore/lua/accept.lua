@@ -59,6 +59,7 @@ local hook = string.find(ARGV[5], '"webhook":{"url":', 1, true) and cjson.decode
 local own = hook and table.concat(hook.events, ',') or ''
 if hook then redis.call('HSET', job_key(id), 'hook', own, 'hook_url', hook.url, 'hook_origin', hook.origin or '') end
 remember(id, ARGV[17], ARGV[18], ARGV[19], tonumber(ARGV[20]), tonumber(ARGV[22]))
+list(tenant, id, keep)
 redis.call('ZADD', P .. 'deadlines', deadline, id)
 if ARGV[16] ~= '0' then redis.call('ZADD', P .. 'cancels', now + tonumber(ARGV[16]), id) end
 if not acct then

@@ -1,10 +1,15 @@
 -- The end of a job: its final state, its cancel, and what the upstream may still
 -- be doing for it.
 
--- expire lets the record and the log of a final job go with their retention. The
--- archive has an hour at least.
+-- LEFT_LYING is how long a record outlives its retention where no worker comes to
+-- remove it, in ms. What the bucket still has then is left to the bucket's own rule.
+local LEFT_LYING = 86400000
+
+-- expire has a final job removed when its retention is over.
 local function expire(id)
-  local at = string.format('%.0f', math.max(tonumber(get(id, 'expires')[1]), now + 3600000))
+  local ends = tonumber(get(id, 'expires')[1])
+  redis.call('ZADD', P .. 'expiries', ends, id)
+  local at = string.format('%.0f', math.max(ends, now) + LEFT_LYING)
   redis.call('PEXPIREAT', job_key(id), at)
   redis.call('PEXPIREAT', P .. 'ev:' .. id, at)
 end
@@ -39,6 +44,7 @@ local function harvest(id, stage, ends)
   redis.call('HSET', job_key(id), 'harvest', stage, 'harvest_ends', ends)
   redis.call('PERSIST', job_key(id))
   redis.call('PERSIST', P .. 'ev:' .. id)
+  redis.call('ZREM', P .. 'expiries', id)
   redis.call('ZADD', P .. 'harvests', ends, id)
 end
 

@@ -11,6 +11,8 @@
 --   cancels         zset    jobs that are not final, by when they are to be canceled
 --   harvests        zset    final jobs that still hold a slot, by when they are given up
 --   archive         zset    final jobs whose record is not yet in the bucket, by due time
+--   expiries        zset    final jobs, by when they are to be removed with their media
+--   gone:<id>       string  "<tenant> <secret>" of a job that was removed
 --   mark            string  counter behind marks
 --   marks           zset    observers of Redis itself, by the mark each left last
 --   news            channel "<id> <seq>" after every event

@@ -17,11 +17,11 @@ end
 -- absorbs tells how gladly a job takes a retry in, or nil if not at all. One
 -- whose caller went away without its answer comes first: the retry is most
 -- likely that caller's. One whose answer was sent, or that has an idempotency
--- key to be found by, comes last. Jobs that ended long ago, and those that were
--- canceled before they cost anything, are nobody's answer.
+-- key to be found by, comes last. Jobs that ended long ago, those that were
+-- canceled before they cost anything, and removed ones are nobody's answer.
 local function absorbs(id, absorb)
-  local j = get(id, 'state', 'finished', 'caller', 'turn', 'cancel_billing')
-  if not j[1] or j[1] == 'canceled' and j[5] == 'none' then return nil end
+  local j = get(id, 'state', 'finished', 'caller', 'turn', 'cancel_billing', 'gone')
+  if not j[1] or j[6] or j[1] == 'canceled' and j[5] == 'none' then return nil end
   if final(j[1]) and tonumber(j[2]) <= now - absorb then return nil end
   local first = j[3] == 'gone' and 0 or j[3] == 'told' and 2 or 1
   return first * 1000000 + tonumber(j[4] or '0')
@@ -51,10 +51,10 @@ local OVERTAKEN = 5000
 local function owing(digest, late_ms)
   if late_ms <= 0 then return nil end
   for _, id in ipairs(redis.call('LRANGE', P .. 'alike:' .. digest, 0, -1)) do
-    local j = get(id, 'created', 'owed', 'state', 'caller')
+    local j = get(id, 'created', 'owed', 'state', 'caller', 'gone')
     local waits = not final(j[3]) and j[4] ~= 'told'
     local since = now - late_ms - (waits and OVERTAKEN or 0)
-    if tonumber(j[2] or '0') > 0 and tonumber(j[1]) > since then return id end
+    if not j[5] and tonumber(j[2] or '0') > 0 and tonumber(j[1]) > since then return id end
   end
 end
 

@@ -1,0 +1,233 @@
+package s3blob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/tintypehq/tintype/internal/blob"
+)
+
+// Wishes are how a bucket is to be set up.
+type Wishes struct {
+	// Dir is the folder of which the store expires everything that is older than
+	// Keep, in whole days, rounded up, and uploads that do not come to their end.
+	Dir  string
+	Keep time.Duration
+
+	// Pages: browsers may read what a link leads to from the pages of any origin.
+	Pages bool
+}
+
+// Done is what became of one part of a setup.
+type Done string
+
+// What may become of it.
+const (
+	DoneNow     Done = "done"        // it was missing
+	DoneBefore  Done = "was there"   // as it should be
+	DonePart    Done = "done partly" // the store has not all of it
+	Unsupported Done = "unsupported" // the store has no such thing
+	NotAsked    Done = "not needed"
+)
+
+// Setup is what became of a setup.
+type Setup struct {
+	Bucket, Expiry, Pages Done
+	Days                  int // after which the store expires objects
+}
+
+// Our rules are known by their ids; all others are the operator's own.
+const (
+	expiryRule = "tintype-jobs"
+	pagesRule  = "tintype-links"
+)
+
+// abandoned is when an upload that does not go on is given up, in days. The
+// workers clear such uploads away much earlier.
+const abandoned = 1
+
+// Init makes the bucket if it is missing, checks it, has what is old expire and lets browsers
+// read, as far as the store can. What it finds as it should be it leaves alone, and
+// so it does rules of others. Its error is for the operator and names the setting.
+func (s *Store) Init(ctx context.Context, w Wishes) (Setup, error) {
+	if err := blob.CheckDir(w.Dir); err != nil {
+		return Setup{}, err
+	}
+	check := s.Check
+	s = s.impatient
+	done := Setup{Pages: NotAsked, Days: int(math.Ceil(w.Keep.Hours() / 24))}
+	var err error
+	if done.Bucket, err = s.makeBucket(ctx); err != nil {
+		return done, err
+	}
+	if err := check(ctx); err != nil {
+		return done, err
+	}
+	if done.Expiry, err = s.setExpiry(ctx, w.Dir, done.Days); err != nil {
+		return done, err
+	}
+	if w.Pages {
+		done.Pages, err = s.setPages(ctx)
+	}
+	return done, err
+}
+
+func (s *Store) makeBucket(ctx context.Context) (Done, error) {
+	// Not by HEAD, whose answers do not say what is wrong.
+	_, err := s.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &s.cfg.Bucket, MaxKeys: aws.Int32(1)})
+	switch {
+	case err == nil:
+		return DoneBefore, nil
+	case ctx.Err() != nil:
+		return "", context.Cause(ctx)
+	case code(err) != "NoSuchBucket":
+		return "", s.cfg.advise(err)
+	}
+	in := &s3.CreateBucketInput{Bucket: &s.cfg.Bucket}
+	if s.cfg.Region != "us-east-1" { // which S3 takes for none
+		in.CreateBucketConfiguration = &types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraint(s.cfg.Region)}
+	}
+	_, err = s.client.CreateBucket(ctx, in)
+	switch {
+	case err == nil:
+		return DoneNow, nil
+	case code(err) == "BucketAlreadyOwnedByYou": // another one was quicker
+		return DoneBefore, nil
+	case code(err) == "BucketAlreadyExists":
+		return "", &settingError{fmt.Sprintf("storage.s3.bucket: the name %q is taken by somebody else: choose another", s.cfg.Bucket)}
+	}
+	return "", s.forbidden(err, "s3:CreateBucket")
+}
+
+// setExpiry keeps the bucket's other rules.
+func (s *Store) setExpiry(ctx context.Context, dir string, days int) (Done, error) {
+	held, err := s.client.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: &s.cfg.Bucket})
+	switch c := code(err); {
+	case err == nil:
+	case c == "NoSuchLifecycleConfiguration":
+		held = &s3.GetBucketLifecycleConfigurationOutput{}
+	case isUnsupported(err):
+		return Unsupported, nil
+	default:
+		return "", s.forbidden(err, "s3:GetLifecycleConfiguration")
+	}
+	whole := types.LifecycleRule{
+		ID: aws.String(expiryRule), Status: types.ExpirationStatusEnabled,
+		Filter:     &types.LifecycleRuleFilter{Prefix: aws.String(s.cfg.Prefix + dir)},
+		Expiration: &types.LifecycleExpiration{Days: aws.Int32(int32(days))}, //nolint:gosec // a retention of days
+		// In a bucket with versions what is deleted is only hidden.
+		NoncurrentVersionExpiration:    &types.NoncurrentVersionExpiration{NoncurrentDays: aws.Int32(1)},
+		AbortIncompleteMultipartUpload: &types.AbortIncompleteMultipartUpload{DaysAfterInitiation: aws.Int32(abandoned)},
+	}
+	bare := whole
+	bare.NoncurrentVersionExpiration, bare.AbortIncompleteMultipartUpload = nil, nil
+	var others []types.LifecycleRule // of the operator's own
+	for _, r := range held.Rules {
+		switch {
+		case text(r.ID) != expiryRule:
+			others = append(others, r)
+		case sameRule(r, whole):
+			return DoneBefore, nil
+		case sameRule(r, bare):
+			return DonePart, nil
+		}
+	}
+	for _, try := range []struct {
+		rule types.LifecycleRule
+		done Done
+	}{{whole, DoneNow}, {bare, DonePart}} {
+		_, err = s.client.PutBucketLifecycleConfiguration(ctx, &s3.PutBucketLifecycleConfigurationInput{
+			Bucket: &s.cfg.Bucket, LifecycleConfiguration: &types.BucketLifecycleConfiguration{Rules: append(slices.Clone(others), try.rule)},
+		})
+		if err == nil {
+			return try.done, nil
+		}
+		if c := code(err); c != "MalformedXML" && c != "InvalidArgument" && c != "InvalidRequest" && !isUnsupported(err) {
+			break
+		}
+	}
+	if isUnsupported(err) {
+		return Unsupported, nil
+	}
+	return "", s.forbidden(err, "s3:PutLifecycleConfiguration")
+}
+
+// sameRule compares what we set.
+func sameRule(a, b types.LifecycleRule) bool {
+	return a.Status == b.Status && a.Filter != nil && text(a.Filter.Prefix) == text(b.Filter.Prefix) &&
+		a.Expiration != nil && aws.ToInt32(a.Expiration.Days) == aws.ToInt32(b.Expiration.Days) &&
+		(a.NoncurrentVersionExpiration == nil) == (b.NoncurrentVersionExpiration == nil) &&
+		(a.AbortIncompleteMultipartUpload == nil) == (b.AbortIncompleteMultipartUpload == nil)
+}
+
+// setPages keeps the bucket's other rules. Any origin may read: a browser that was
+// sent here by the API's answer to a page says that its origin is "null", and who
+// has a link needs no page to use it.
+func (s *Store) setPages(ctx context.Context) (Done, error) {
+	held, err := s.client.GetBucketCors(ctx, &s3.GetBucketCorsInput{Bucket: &s.cfg.Bucket})
+	switch c := code(err); {
+	case err == nil:
+	case c == "NoSuchCORSConfiguration":
+		held = &s3.GetBucketCorsOutput{}
+	case isUnsupported(err):
+		return Unsupported, nil
+	default:
+		return "", s.forbidden(err, "s3:GetBucketCORS")
+	}
+	ours := types.CORSRule{
+		ID: aws.String(pagesRule), AllowedOrigins: []string{"*"}, AllowedMethods: []string{"GET", "HEAD"}, AllowedHeaders: []string{"*"},
+		ExposeHeaders: []string{"ETag", "Content-Length", "Content-Range", "Accept-Ranges"}, MaxAgeSeconds: aws.Int32(600),
+	}
+	var rules []types.CORSRule
+	for _, r := range held.CORSRules {
+		if text(r.ID) != pagesRule {
+			rules = append(rules, r)
+		} else if sameCORS(r, ours) {
+			return DoneBefore, nil
+		}
+	}
+	_, err = s.client.PutBucketCors(ctx, &s3.PutBucketCorsInput{
+		Bucket: &s.cfg.Bucket, CORSConfiguration: &types.CORSConfiguration{CORSRules: append(rules, ours)},
+	})
+	switch {
+	case err == nil:
+		return DoneNow, nil
+	case isUnsupported(err):
+		return Unsupported, nil
+	}
+	return "", s.forbidden(err, "s3:PutBucketCORS")
+}
+
+func sameCORS(a, b types.CORSRule) bool {
+	return reflect.DeepEqual([][]string{a.AllowedOrigins, a.AllowedMethods, a.AllowedHeaders, a.ExposeHeaders},
+		[][]string{b.AllowedOrigins, b.AllowedMethods, b.AllowedHeaders, b.ExposeHeaders})
+}
+
+// isUnsupported reports that a store does not know an operation.
+func isUnsupported(err error) bool {
+	switch code(err) {
+	case "NotImplemented", "MethodNotAllowed", "XNotImplemented", "NotSupported":
+		return true
+	}
+	return status(err) == 501
+}
+
+// forbidden names the right that is missing, where it is that.
+func (s *Store) forbidden(err error, right string) error {
+	if c := code(err); c == "AccessDenied" || c == "Forbidden" {
+		return &settingError{fmt.Sprintf("storage.s3.access_key_id: the key needs %s on the bucket %q for this; or let whoever has it run this once", right, s.cfg.Bucket)}
+	}
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	return s.cfg.advise(err)
+}

@@ -1,0 +1,182 @@
+package s3blob_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tintypehq/tintype/internal/blob/s3blob"
+	"github.com/tintypehq/tintype/internal/testserver"
+)
+
+var week = s3blob.Wishes{Dir: "jobs/", Keep: 7*24*time.Hour + time.Second, Pages: true}
+
+func setUp(t *testing.T, s *s3blob.Store, w s3blob.Wishes, want s3blob.Setup) {
+	t.Helper()
+	got, err := s.Init(t.Context(), w)
+	if err != nil || got != want {
+		t.Errorf("got %+v, %v\nwant %+v", got, err, want)
+	}
+}
+
+// versitygw has no lifecycle rules; what it has is set, once.
+func TestInitVersity(t *testing.T) {
+	t.Parallel()
+	server := testserver.Versity(t)
+	s := open(t, server, func(cfg *s3blob.Config) { cfg.Bucket = "a-new-bucket" })
+	setUp(t, s, week, s3blob.Setup{Bucket: s3blob.DoneNow, Expiry: s3blob.Unsupported, Pages: s3blob.DoneNow, Days: 8})
+	setUp(t, s, week, s3blob.Setup{Bucket: s3blob.DoneBefore, Expiry: s3blob.Unsupported, Pages: s3blob.DoneBefore, Days: 8})
+	calm := week
+	calm.Pages = false
+	setUp(t, s, calm, s3blob.Setup{Bucket: s3blob.DoneBefore, Expiry: s3blob.Unsupported, Pages: s3blob.NotAsked, Days: 8})
+	if _, err := put(t.Context(), s, "jobs/x/a.txt", []byte("x"), true); err != nil {
+		t.Fatal(err)
+	}
+	link, err := s.Presign(t.Context(), "jobs/x/a.txt", "", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, link, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Origin", "null") // what a browser says behind a redirect
+	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if allowed := resp.Header.Get("Access-Control-Allow-Origin"); resp.StatusCode != 200 || allowed != "*" && allowed != "null" {
+		t.Errorf("a page may not read: %d %v", resp.StatusCode, resp.Header)
+	}
+}
+
+// rules plays a store's lifecycle rules in front of one that has none.
+type rules struct {
+	mu     sync.Mutex
+	held   string // XML; empty: none
+	puts   int
+	refuse string // a part of a rule that this store does not know
+	status int    // of its refusal
+	code   string
+}
+
+func (r *rules) answer(w http.ResponseWriter, req *http.Request) bool {
+	if !req.URL.Query().Has("lifecycle") {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	w.Header().Set("Content-Type", "application/xml")
+	fail := func(status int, code string) bool {
+		w.WriteHeader(status)
+		_, _ = fmt.Fprintf(w, "<Error><Code>%s</Code><Message>no</Message></Error>", code)
+		return true
+	}
+	if req.Method == http.MethodGet {
+		if r.held == "" {
+			return fail(404, "NoSuchLifecycleConfiguration")
+		}
+		_, _ = io.WriteString(w, r.held)
+		return true
+	}
+	body, _ := io.ReadAll(req.Body)
+	if r.refuse != "" && strings.Contains(string(body), r.refuse) {
+		return fail(r.status, r.code)
+	}
+	r.held, r.puts = string(body), r.puts+1
+	return true
+}
+
+func (r *rules) open(t *testing.T) *s3blob.Store {
+	t.Helper()
+	server := testserver.Versity(t)
+	return open(t, server, func(cfg *s3blob.Config) { cfg.Endpoint, cfg.Prefix = proxy{answer: r.answer}.start(t, server), "media" })
+}
+
+func TestInitExpiry(t *testing.T) {
+	t.Parallel()
+	const own = `<LifecycleConfiguration><Rule><ID>mine</ID><Status>Enabled</Status><Filter><Prefix>logs/</Prefix></Filter><Expiration><Days>3</Days></Expiration></Rule></LifecycleConfiguration>`
+	r := &rules{held: own}
+	s := r.open(t)
+	calm := week
+	calm.Pages = false
+	for i, tt := range []struct {
+		keep time.Duration
+		want s3blob.Setup
+		puts int
+	}{
+		{calm.Keep, s3blob.Setup{Bucket: s3blob.DoneBefore, Expiry: s3blob.DoneNow, Pages: s3blob.NotAsked, Days: 8}, 1},
+		{calm.Keep, s3blob.Setup{Bucket: s3blob.DoneBefore, Expiry: s3blob.DoneBefore, Pages: s3blob.NotAsked, Days: 8}, 1},
+		{24 * time.Hour, s3blob.Setup{Bucket: s3blob.DoneBefore, Expiry: s3blob.DoneNow, Pages: s3blob.NotAsked, Days: 1}, 2},
+	} {
+		calm.Keep = tt.keep
+		setUp(t, s, calm, tt.want)
+		for _, part := range []string{
+			"<ID>mine</ID>", "<Prefix>logs/</Prefix>", "<Days>3</Days>", "<ID>tintype-jobs</ID>", "<Prefix>media/jobs/</Prefix>",
+			fmt.Sprintf("<Days>%d</Days>", tt.want.Days), "<DaysAfterInitiation>1</DaysAfterInitiation>", "<NoncurrentDays>1</NoncurrentDays>",
+		} {
+			if strings.Count(r.held, part) != 1 {
+				t.Errorf("%d: not one %s in %s", i, part, r.held)
+			}
+		}
+		if r.puts != tt.puts {
+			t.Errorf("%d: set %d times, want %d", i, r.puts, tt.puts)
+		}
+	}
+}
+
+// A store that knows a part of a rule alone gets the part that matters.
+func TestInitExpiryInPart(t *testing.T) {
+	t.Parallel()
+	r := &rules{refuse: "AbortIncompleteMultipartUpload", status: 400, code: "MalformedXML"}
+	s := r.open(t)
+	calm := week
+	calm.Pages = false
+	for range 2 {
+		setUp(t, s, calm, s3blob.Setup{Bucket: s3blob.DoneBefore, Expiry: s3blob.DonePart, Pages: s3blob.NotAsked, Days: 8})
+	}
+	if r.puts != 1 || !strings.Contains(r.held, "<Days>8</Days>") {
+		t.Errorf("set %d times: %s", r.puts, r.held)
+	}
+}
+
+func TestInitNeedsRights(t *testing.T) {
+	t.Parallel()
+	r := &rules{refuse: "tintype", status: 403, code: "AccessDenied"}
+	s := r.open(t)
+	_, err := s.Init(t.Context(), week)
+	if err == nil || !strings.HasPrefix(err.Error(), "storage.s3.access_key_id: ") || !strings.Contains(err.Error(), "s3:PutLifecycleConfiguration") {
+		t.Errorf("%v", err)
+	}
+}
+
+// What an operator gets wrong is named by its setting here too.
+func TestInitMistakes(t *testing.T) {
+	t.Parallel()
+	server := testserver.Versity(t)
+	for _, tt := range mistakes {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, server, func(cfg *s3blob.Config) { tt.make(t, cfg) })
+			_, err := s.Init(t.Context(), week)
+			if tt.name == "no such bucket" {
+				if err != nil {
+					t.Errorf("the bucket is not made: %v", err)
+				}
+				return
+			}
+			if err == nil || !strings.HasPrefix(err.Error(), "storage.s3."+tt.setting+": ") {
+				t.Errorf("%v, want one about %s", err, tt.setting)
+			}
+		})
+	}
+	s := open(t, server, func(cfg *s3blob.Config) { cfg.Bucket = "No_Bucket's name" })
+	if _, err := s.Init(t.Context(), week); err == nil || !strings.HasPrefix(err.Error(), "storage.s3.bucket: ") {
+		t.Errorf("a bad name: %v", err)
+	}
+}

@@ -1,0 +1,63 @@
+package server
+
+import (
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// What OpenAI's SDKs say of how long they wait.
+const (
+	headerSDKTimeout     = "X-Stainless-Timeout"      // until the answer is there, in seconds
+	headerSDKReadTimeout = "X-Stainless-Read-Timeout" // of a silence, in seconds
+	headerSDKLang        = "X-Stainless-Lang"
+)
+
+// patience is how long a caller has announced to wait, less a margin for the way.
+// Zero: it has not said.
+type patience struct {
+	whole  time.Duration // for all of the answer
+	silent time.Duration // for the next byte of it
+}
+
+// readPatience reads what the SDKs announce. The one for JavaScript waits so long
+// for the head of an answer alone, as its timer ends there.
+func readPatience(h http.Header) patience {
+	p := patience{whole: announced(h, headerSDKTimeout), silent: announced(h, headerSDKReadTimeout)}
+	if h.Get(headerSDKLang) == "js" {
+		p.whole, p.silent = 0, shorter(p.whole, p.silent)
+	}
+	return p
+}
+
+// announced reads seconds. What cannot be read is passed over: a library has
+// written it, not the caller.
+func announced(h http.Header, name string) time.Duration {
+	const longest = 24 * 60 * 60
+	seconds, err := strconv.ParseFloat(h.Get(name), 64)
+	if err != nil || math.IsNaN(seconds) || seconds <= 0 || seconds > longest {
+		return 0
+	}
+	d := time.Duration(seconds * float64(time.Second))
+	return d - min(d/10, 5*time.Second)
+}
+
+// shorter gives the shorter of two times of which zero is none.
+func shorter(a, b time.Duration) time.Duration {
+	if a <= 0 || b > 0 && b < a {
+		return b
+	}
+	return a
+}
+
+// quiet is how long an answer may stay silent.
+func (p patience) quiet() time.Duration { return shorter(p.whole, p.silent) }
+
+// within gives the earlier of a time and the end of a patience that begins now.
+func within(limit time.Time, d time.Duration) time.Time {
+	if d <= 0 {
+		return limit
+	}
+	return earliest(limit, time.Now().Add(d))
+}
