@@ -3,8 +3,10 @@
 package e2e_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,6 +38,7 @@ func soak(r *row) {
 		}
 	}
 	c.heal()
+	c.checkSlots()
 	accepted := 0
 	for _, s := range all {
 		if s.id != "" {
@@ -64,6 +67,71 @@ func soak(r *row) {
 	if ends["succeeded"] < len(jobs)*3/4 {
 		c.Errorf("only %v of %d jobs", ends, len(jobs))
 	}
+}
+
+// checkSlots has one job of each kind run, and wants the slots to be those of the
+// jobs that hold one: what was broken before has left none behind, and nobody had
+// to put that right.
+func (c *cluster) checkSlots() {
+	c.Helper()
+	for _, w := range everyWork() {
+		c.postAs(w, "waves sim:ready=10s")
+	}
+	ctx, cancel := context.WithTimeout(c.ctx(), 30*time.Second)
+	defer cancel()
+	err := until(ctx, func() error {
+		held, err := c.slots(ctx)
+		if err != nil {
+			return err
+		}
+		jobs, err := c.records(ctx)
+		if err != nil {
+			return err
+		}
+		working, err := c.rdb.ZRange(ctx, key("harvests"), 0, -1).Result() // for these the upstream may be at work
+		running := 0
+		for _, j := range jobs {
+			if !j.final() {
+				working = append(working, j.id)
+			}
+			if j.state == "running" {
+				running++
+			}
+		}
+		slices.Sort(working)
+		switch {
+		case err != nil:
+			return err
+		case running < len(polledWorks()):
+			return fmt.Errorf("%d jobs run", running)
+		case !slices.Equal(held, working):
+			return fmt.Errorf("slots are held by %v; at work are %v", held, working)
+		}
+		return nil
+	})
+	if err != nil {
+		c.Error(err)
+	}
+}
+
+// slots are the jobs that hold one, each account's, sorted.
+func (c *cluster) slots(ctx context.Context) (held []string, err error) {
+	names, err := c.scan(ctx, "slots:*")
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if strings.Contains(name, "|") {
+			continue // those of one kind of job are among them
+		}
+		ids, err := c.rdb.SMembers(ctx, name).Result()
+		if err != nil {
+			return nil, err
+		}
+		held = append(held, ids...)
+	}
+	slices.Sort(held)
+	return held, nil
 }
 
 // pour posts jobs of all kinds at a steady pace.
