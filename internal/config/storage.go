@@ -106,6 +106,10 @@ type Retention struct {
 	// Jobs is how long a job, its events and its links live after its end.
 	Jobs time.Duration `yaml:"jobs" default:"7d" range:"1h..365d"`
 
+	// Files is how long a file uploaded to /v1/files is kept. A caller may ask for
+	// less.
+	Files time.Duration `yaml:"files" default:"30d" range:"1h..30d"`
+
 	// Idempotency is how long an Idempotency-Key finds its job.
 	Idempotency time.Duration `yaml:"idempotency" default:"24h" range:"1h..30d"`
 

@@ -51,6 +51,10 @@ type Config struct {
 	Shutdown Shutdown
 	Delivery Delivery
 
+	// FileRetention is how long an uploaded file is kept; a caller may ask for
+	// less. Zero: 30 days.
+	FileRetention time.Duration
+
 	// CORSOrigins are the origins whose browsers may call; "*" means every
 	// one. Empty: none.
 	CORSOrigins []string
@@ -190,6 +194,7 @@ func (c Config) withDefaults() Config {
 		VideoHarvest:  cmp.Or(c.Jobs.VideoHarvest, 6*time.Hour),
 		Retention:     cmp.Or(c.Jobs.Retention, 7*24*time.Hour),
 	}
+	c.FileRetention = cmp.Or(c.FileRetention, 30*24*time.Hour)
 	c.Repeats.KeyFor = cmp.Or(c.Repeats.KeyFor, 24*time.Hour)
 	c.Repeats.Absorb = cmp.Or(c.Repeats.Absorb, 10*time.Minute)
 	c.Delivery.Mode = cmp.Or(c.Delivery.Mode, Proxy)

@@ -26,14 +26,15 @@ type picture struct {
 }
 
 // readImage gets an input image from wherever the caller says it is, and
-// checks it. Faults name param, and are InvalidImage or ImageTooLarge, or
-// QueueFull where there is no room for what is fetched.
-func (s *Server) readImage(ctx context.Context, m *upstream.Model, sent, param string) (picture, error) {
+// checks it. Faults name param, and are InvalidImage or ImageTooLarge, NotFound
+// for a file that the tenant does not have, or QueueFull where there is no room
+// for what is fetched.
+func (s *Server) readImage(ctx context.Context, tenant string, m *upstream.Model, sent, param string) (picture, error) {
 	rules := s.cfg.Limits.rulesFor(m)
 	held := &share{of: s.bodies}
 	pic := picture{free: held.free}
 	var err error
-	if pic.bytes, err = s.imageBytes(ctx, sent, param, held); err != nil {
+	if pic.bytes, err = s.imageBytes(ctx, tenant, sent, param, held); err != nil {
 		return pic, err
 	}
 	if int64(len(pic.bytes)) > rules.MaxBytes {
@@ -46,7 +47,11 @@ func (s *Server) readImage(ctx context.Context, m *upstream.Model, sent, param s
 }
 
 // imageBytes fetches or decodes the image. Bytes of it are not looked at yet.
-func (s *Server) imageBytes(ctx context.Context, sent, param string, held *share) ([]byte, error) {
+func (s *Server) imageBytes(ctx context.Context, tenant, sent, param string, held *share) ([]byte, error) {
+	if namesFile(sent) {
+		b, _, err := s.fileBytes(ctx, tenant, sent, param, held)
+		return b, err
+	}
 	scheme, _, hasScheme := strings.Cut(sent, ":")
 	switch {
 	case hasScheme && (strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "https")):

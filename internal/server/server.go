@@ -9,6 +9,8 @@
 //	cancel.go   ending a job before its time
 //	jobs.go     a job as it stands; view.go and result.go give answers their shape
 //	media.go    the stored files
+//	doors.go    other ways in and out, to the same jobs: videos.go, edits.go, newapi.go; form.go reads forms
+//	files.go    pictures that are uploaded for later requests
 //	chat.go     chat, which is no job: answered inline
 //	errors.go   every error's way to the caller; observe.go its way to the log
 //
