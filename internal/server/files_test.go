@@ -19,9 +19,9 @@ import (
 const files = "/v1/files"
 
 // upload uploads a picture.
-func (h *house) upload(content []byte, headers ...string) tintype.File {
+func (h *house) upload(content []byte) tintype.File {
 	h.Helper()
-	a := h.post(files, newForm(h.TB).text("purpose", "vision").file("file", "cat.png", content), headers...)
+	a := h.post(files, newForm(h.TB).text("purpose", "vision").file("file", "cat.png", content))
 	var f tintype.File
 	if a.status != http.StatusOK {
 		h.Fatalf("%d %s", a.status, a.body)

@@ -20,6 +20,7 @@ type formBody struct {
 }
 
 func newForm(tb testing.TB) *formBody {
+	tb.Helper()
 	f := &formBody{TB: tb}
 	f.w = multipart.NewWriter(&f.b)
 	return f

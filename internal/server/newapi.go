@@ -13,7 +13,7 @@ import (
 
 // getTask serves GET /v1/video/generations/{id}: a video as new-api asks for it.
 func (s *Server) getTask(c echo.Context) error {
-	j, err := s.findOf(c, job.Video, ScopeRead)
+	j, err := s.findVideo(c, ScopeRead)
 	if err != nil {
 		return err
 	}

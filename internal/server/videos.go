@@ -75,10 +75,10 @@ func (s *Server) writeVideo(c echo.Context, status int, j *job.Job) {
 	s.writeJSON(c, status, viewVideo(j, time.Now()))
 }
 
-// findOf gives the caller's own job of a kind.
-func (s *Server) findOf(c echo.Context, kind job.Kind, needs Scope) (*job.Job, error) {
+// findVideo gives the caller's own job, if it makes a video.
+func (s *Server) findVideo(c echo.Context, needs Scope) (*job.Job, error) {
 	j, err := s.findJob(c, needs)
-	if err == nil && j.Spec.Kind != kind {
+	if err == nil && j.Spec.Kind != job.Video {
 		c.Response().Header().Del(headerJobID)
 		return nil, errNoJob()
 	}
@@ -87,7 +87,7 @@ func (s *Server) findOf(c echo.Context, kind job.Kind, needs Scope) (*job.Job, e
 
 // getVideo serves GET /v1/videos/{id}.
 func (s *Server) getVideo(c echo.Context) error {
-	j, err := s.findOf(c, job.Video, ScopeRead)
+	j, err := s.findVideo(c, ScopeRead)
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func (s *Server) getVideo(c echo.Context) error {
 // yet. Deleted means that it will not be made and not be paid for; one that the
 // upstream must be asked about is not deleted yet.
 func (s *Server) deleteVideo(c echo.Context) error {
-	j, err := s.findOf(c, job.Video, ScopeGenerate)
+	j, err := s.findVideo(c, ScopeGenerate)
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (s *Server) deleteVideo(c echo.Context) error {
 // wherever they are stored. Whoever asks has shown its key, and would send it
 // along to wherever it was redirected.
 func (s *Server) videoContent(c echo.Context) error {
-	j, err := s.findOf(c, job.Video, ScopeRead)
+	j, err := s.findVideo(c, ScopeRead)
 	if err != nil {
 		return err
 	}
