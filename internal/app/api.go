@@ -91,6 +91,7 @@ func (p *parts) serverConfig() (server.Config, func(), error) {
 		Repeats: server.Repeats{
 			KeyFor: c.Retention.Idempotency, Absorb: orNone(c.Retention.Absorb), Secret: []byte(c.Auth.TenantSecret.Reveal()),
 		},
+		FileRetention: c.Retention.Files,
 		Fairness: server.Fairness{
 			ImageCost: c.Fairness.ImageCost, VideoCost: c.Fairness.VideoCost, Limits: tenantLimits(c.Fairness.Tenant),
 		},

@@ -1,8 +1,10 @@
 package cli_test
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -29,8 +31,14 @@ upstreams:
   driver: openai
   base_url: %[1]s/v1
   allow_private: true
-  openai: {endpoints: [chat, images, new_api_videos], image_sizes: ["1:1=", "16:9="], video_sizes: ["16:9="]}
+  openai: {endpoints: [chat, images, edits, videos], thumbnails: true, image_sizes: ["1:1=", "16:9="], video_sizes: ["16:9="]}
   accounts: [{id: back-1, key: %[2]s}]
+- name: held
+  driver: openai
+  base_url: %[1]s/v1
+  allow_private: true
+  openai: {endpoints: [new_api_videos], video_sizes: ["16:9="]}
+  accounts: [{id: held-1, key: %[2]s}]
 - name: stale
   driver: openai
   base_url: %[1]s/v1
@@ -41,6 +49,7 @@ models:
 - {name: talker, kind: chat, upstream: back, id: talker}
 - {name: painter, kind: image, upstream: back, id: painter}
 - {name: filmer, kind: video, upstream: back, id: filmer}
+- {name: patient filmer, kind: video, upstream: held, id: filmer}
 - {name: sure, kind: image, upstream: stale, id: painter, fallbacks: [{upstream: back, id: painter}]}
 `, backURL, key)
 	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
@@ -58,17 +67,30 @@ models:
 		t.Fatalf("image: %v", err)
 	}
 	checkMedia(t, client, image.ID, image.Data[0].URL)
+	picture := base64.StdEncoding.EncodeToString(download(t, image.Data[0].URL))
 	// The first upstream's credential is dead: the job goes on at the second.
 	sure, err := client.Image(t.Context(), tintype.ImageRequest{Model: "sure", Prompt: "a lighthouse, surely", Ratio: "16:9"})
 	if err != nil {
 		t.Fatalf("with a fallback: %v", err)
 	}
 	checkMedia(t, client, sure.ID, sure.Data[0].URL)
-	film, err := client.Video(t.Context(), tintype.VideoRequest{Prompt: "a boat"})
-	if err != nil {
-		t.Fatalf("video: %v", err)
+	// Edits and /v1/videos of the second, with the first's own image; its other door
+	// holds the call until the video is made.
+	for _, model := range []string{"filmer", "patient filmer"} {
+		film, err := client.Video(t.Context(), tintype.VideoRequest{Model: model, Prompt: "a boat by a " + model, Image: picture})
+		if err != nil {
+			t.Fatalf("video: %v", err)
+		}
+		checkMedia(t, client, film.ID, film.Data[0].URL)
+		if film.Data[0].Cover == "" {
+			t.Errorf("%s: no still", model)
+		}
 	}
-	checkMedia(t, client, film.ID, film.Data[0].URL)
+	edited, err := client.Image(t.Context(), tintype.ImageRequest{Prompt: "at night", Image: picture, Ratio: "16:9"})
+	if err != nil {
+		t.Fatalf("edit: %v", err)
+	}
+	checkMedia(t, client, edited.ID, edited.Data[0].URL)
 	chat, err := client.Chat(t.Context(), tintype.ChatRequest{Messages: []tintype.ChatMessage{tintype.UserMessage("hello")}})
 	if err != nil || chat.Text() == "" {
 		t.Errorf("chat: %+v, %v", chat, err)
@@ -79,6 +101,20 @@ models:
 	front.end()
 	back.end()
 	http.DefaultClient.CloseIdleConnections()
+}
+
+func download(t *testing.T, url string) []byte {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s, %v", url, resp.Status, err)
+	}
+	return b
 }
 
 func isCode(err error, code tintype.Code) bool {

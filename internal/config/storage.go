@@ -110,6 +110,9 @@ type Retention struct {
 	// "store": false comes to. Min is at least Absorb. Max 0s: Jobs.
 	Min time.Duration `yaml:"min" default:"1h" range:"1m..365d"`
 	Max time.Duration `yaml:"max" default:"0s" range:"0s..365d"`
+	// Files is how long a file uploaded to /v1/files is kept. A caller may ask for
+	// less.
+	Files time.Duration `yaml:"files" default:"30d" range:"1h..30d"`
 
 	// Idempotency is how long an Idempotency-Key finds its job.
 	Idempotency time.Duration `yaml:"idempotency" default:"24h" range:"1h..30d"`

@@ -34,6 +34,11 @@ func (s *Server) createChat(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	held := &share{of: s.bodies}
+	defer held.free()
+	if err := s.inlineFiles(c.Request().Context(), who.tenant, body, held); err != nil {
+		return err
+	}
 	call, err := s.readChat(c.Request().Context(), who, body)
 	if err != nil {
 		return err

@@ -52,6 +52,10 @@ type Config struct {
 	Shutdown Shutdown
 	Delivery Delivery
 
+	// FileRetention is how long an uploaded file is kept; a caller may ask for
+	// less. Zero: 30 days.
+	FileRetention time.Duration
+
 	// CORSOrigins are the origins whose browsers may call; "*" means every
 	// one. Empty: none.
 	CORSOrigins []string
@@ -198,6 +202,7 @@ func (c Config) withDefaults() Config {
 		LeastRetention: cmp.Or(c.Jobs.LeastRetention, time.Hour),
 		MostRetention:  cmp.Or(c.Jobs.MostRetention, c.Jobs.Retention, 7*24*time.Hour),
 	}
+	c.FileRetention = cmp.Or(c.FileRetention, 30*24*time.Hour)
 	c.Repeats.KeyFor = cmp.Or(c.Repeats.KeyFor, 24*time.Hour)
 	c.Repeats.Absorb = cmp.Or(c.Repeats.Absorb, 10*time.Minute)
 	c.Delivery.Mode = cmp.Or(c.Delivery.Mode, Proxy)

@@ -10,7 +10,7 @@ import (
 
 // exposed are the answer's headers that a page's script may read.
 var exposed = strings.Join([]string{
-	"x-request-id", "x-job-id", "retry-after", "retry-after-ms", "x-should-retry", "location",
+	"x-request-id", "x-job-id", "retry-after", "retry-after-ms", "openai-poll-after-ms", "x-should-retry", "location",
 	"preference-applied", "idempotency-replayed", "etag", "content-range", "accept-ranges", "content-length", "allow",
 }, ", ")
 

@@ -16,7 +16,10 @@ import (
 )
 
 // create serves POST /v1/images/generations and POST /v1/video/generations.
-func (s *Server) create(kind job.Kind) echo.HandlerFunc {
+func (s *Server) create(kind job.Kind) echo.HandlerFunc { return s.createBy(s.original(kind)) }
+
+// createBy serves a path on which requests for media come in.
+func (s *Server) createBy(d door) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		who, err := s.authenticate(c, ScopeGenerate)
 		if err != nil {
@@ -28,18 +31,23 @@ func (s *Server) create(kind job.Kind) echo.HandlerFunc {
 		}
 		// Looked at before anything is paid, taken only once the waiting begins:
 		// a slow body must not hold a place.
-		if !wish.async && s.crowded() {
+		wish = d.wish(wish)
+		if d.waits(wish) && s.crowded() {
 			return errCrowded()
 		}
-		call, err := s.submit(c, who, kind)
+		call, err := s.submit(c, who, d)
 		if err != nil {
 			return err
 		}
 		markAccepted(c, call.job.ID)
 		if !call.attached {
-			s.metrics.accepted.WithLabelValues(string(kind)).Inc()
+			s.metrics.accepted.WithLabelValues(string(d.kind)).Inc()
 		}
-		err = s.answerCreate(c, call.job, who.mode, wish, call.style)
+		if d.answer != nil {
+			err = d.answer(c, call.job, wish)
+		} else {
+			err = s.answerCreate(c, call.job, who.mode, wish, call.style)
+		}
 		// Looked at now: whoever goes once it has its answer has not left early.
 		cancels := call.style.cancelIfLeft && hasLeft(c.Request().Context(), err)
 		if alone := s.leave(c, call, err, cancels); alone && cancels {
@@ -109,8 +117,8 @@ type callJob struct {
 
 // submit turns a request into a job, or finds the one that it has. Whatever is
 // wrong with the request shows here, before anything is queued or paid.
-func (s *Server) submit(c echo.Context, who caller, kind job.Kind) (*callJob, error) {
-	came := time.Now()
+func (s *Server) submit(c echo.Context, who caller, d door) (*callJob, error) {
+	kind, came, names := d.kind, time.Now(), map[string]string{}
 	repeat, err := readAgain(c.Request().Header)
 	if err != nil {
 		return nil, err
@@ -119,7 +127,7 @@ func (s *Server) submit(c echo.Context, who caller, kind job.Kind) (*callJob, er
 	if err != nil {
 		return nil, err
 	}
-	body, free, err := s.readObject(c)
+	body, free, err := d.read(c, names)
 	defer free()
 	if err != nil {
 		return nil, err
@@ -142,9 +150,9 @@ func (s *Server) submit(c echo.Context, who caller, kind job.Kind) (*callJob, er
 	}
 	call, err := s.findOrMake(c, who, kind, n, body)
 	if err != nil {
-		return nil, err
+		return nil, blame(err, names)
 	}
-	call.style, call.noted = style, repeat.counts && repeat.key == "" && n.Repeat.Absorb > 0
+	call.style, call.noted = d.style(style), repeat.counts && repeat.key == "" && n.Repeat.Absorb > 0
 	return call, nil
 }
 
@@ -226,7 +234,7 @@ func (s *Server) takeImages(ctx context.Context, n *redisstore.NewJob, req media
 	}
 	var stored []job.Input
 	total := int64(0)
-	err = s.readImages(ctx, m, all, func(i int, pic picture) error {
+	err = s.readImages(ctx, n.Tenant, m, all, func(i int, pic picture) error {
 		in, err := s.keepImage(ctx, n.ID, i, pic)
 		if err != nil {
 			return err

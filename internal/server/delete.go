@@ -27,16 +27,24 @@ func (s *Server) deleteJob(c echo.Context) error {
 			return s.cancelFor(c, j)
 		case job.Succeeded, job.Failed, job.Canceled:
 		}
-		forgot, err := s.cfg.Store.Forget(ctx, j)
-		if err != nil {
+		if err := s.discard(ctx, j); err != nil {
 			return err
-		}
-		s.metrics.deletes.Inc()
-		if forgot == redisstore.ForgotNow {
-			s.remove(ctx, j.ID)
 		}
 	}
 	s.writeJSON(c, http.StatusOK, tintype.DeletedJob{ID: string(j.ID), Object: tintype.ObjectJobDeleted, Deleted: true})
+	return nil
+}
+
+// discard removes a final job.
+func (s *Server) discard(ctx context.Context, j *job.Job) error {
+	forgot, err := s.cfg.Store.Forget(ctx, j)
+	if err != nil {
+		return err
+	}
+	s.metrics.deletes.Inc()
+	if forgot == redisstore.ForgotNow {
+		s.remove(ctx, j.ID)
+	}
 	return nil
 }
 

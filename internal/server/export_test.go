@@ -10,8 +10,10 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/tintypehq/tintype/internal/blob/fileblob"
 	"github.com/tintypehq/tintype/internal/fetch"
 	"github.com/tintypehq/tintype/internal/job"
+	"github.com/tintypehq/tintype/internal/probe"
 	"github.com/tintypehq/tintype/internal/upstream"
 )
 
@@ -61,7 +63,7 @@ func Fields(body []byte) map[string]json.RawMessage {
 // Look reads an input image that is not fetched.
 func Look(ctx context.Context, image string) (contentType string, err error) {
 	s := &Server{cfg: Config{}.withDefaults(), bodies: &bodyBudget{}}
-	pic, err := s.readImage(ctx, &upstream.Model{}, image, "image")
+	pic, err := s.readImage(ctx, "", &upstream.Model{}, image, "image")
 	return pic.facts.ContentType, err
 }
 
@@ -139,3 +141,34 @@ func SplitChunk(chunk string) (out []string) {
 // Canonical gives what all spellings of a JSON value share, if there are left
 // bytes for taking values apart.
 func Canonical(text string, left int) string { return string(canonical([]byte(text), &left)) }
+
+// FileLives tells whether a file that was stored for keep is found some time later.
+func FileLives(ctx context.Context, dir string, content []byte, keep, later time.Duration) bool {
+	store, err := fileblob.Open(fileblob.Config{Dir: dir})
+	if err != nil {
+		return false
+	}
+	defer func() { _ = store.Close() }()
+	s := &Server{cfg: Config{Blobs: store}.withDefaults()}
+	f := newStoredFile("me", upload{bytes: content}, probe.Facts{Ext: ".png", ContentType: "image/png"}, time.Now(), keep)
+	if s.putFile(ctx, f, content) != nil {
+		return false
+	}
+	time.Sleep(later) // of a synctest's clock
+	_, err = s.findFile(ctx, "me", f.ID, "")
+	return err == nil
+}
+
+// Form reads a form into the fields of a request.
+func Form(body []byte, boundary string) (map[string]json.RawMessage, error) {
+	s := &Server{cfg: Config{}.withDefaults()}
+	form, held := formFields{}, &share{of: &bodyBudget{most: s.cfg.Limits.BodyBudget}}
+	err := eachPart(body, boundary, func(p part) error {
+		value, err := s.fieldValue(held, p)
+		if err != nil {
+			return err
+		}
+		return form.add(p.name, value)
+	})
+	return form.fields(), err
+}

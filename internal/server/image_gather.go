@@ -15,9 +15,9 @@ const fetchedAtOnce = 4
 // and hands them to use one by one, in their order. A picture is let go when use
 // returns. The error is that of the first image that has one, whichever was quicker;
 // those behind it are given up.
-func (s *Server) readImages(ctx context.Context, m *upstream.Model, all []sentImage, use func(i int, pic picture) error) error {
+func (s *Server) readImages(ctx context.Context, tenant string, m *upstream.Model, all []sentImage, use func(i int, pic picture) error) error {
 	ctx, giveUp := context.WithCancel(ctx)
-	g := &gathering{Server: s, all: all, got: make([]gotImage, len(all)), come: make([]chan struct{}, len(all))}
+	g := &gathering{Server: s, tenant: tenant, all: all, got: make([]gotImage, len(all)), come: make([]chan struct{}, len(all))}
 	defer g.end(giveUp)
 	for range fetchedAtOnce {
 		g.next(ctx)
@@ -44,6 +44,7 @@ func (s *Server) readImages(ctx context.Context, m *upstream.Model, all []sentIm
 type gathering struct {
 	*Server
 
+	tenant  string
 	all     []sentImage
 	got     []gotImage      // each is there once come is closed
 	come    []chan struct{} // of those that were begun
@@ -66,7 +67,7 @@ func (g *gathering) next(ctx context.Context) {
 	g.come[i] = make(chan struct{})
 	g.pending.Go(func() {
 		defer close(g.come[i])
-		pic, err := g.getImage(ctx, g.all[i].text, g.all[i].param)
+		pic, err := g.getImage(ctx, g.tenant, g.all[i].text, g.all[i].param)
 		g.got[i] = gotImage{pic, err}
 	})
 }

@@ -26,10 +26,11 @@ type picture struct {
 }
 
 // readImage gets an input image from wherever the caller says it is, and
-// checks it. Faults name param, and are InvalidImage or ImageTooLarge, or
-// QueueFull where there is no room for what is fetched.
-func (s *Server) readImage(ctx context.Context, m *upstream.Model, sent, param string) (picture, error) {
-	pic, err := s.getImage(ctx, sent, param)
+// checks it. Faults name param, and are InvalidImage or ImageTooLarge, NotFound
+// for a file that the tenant does not have, or QueueFull where there is no room
+// for what is fetched.
+func (s *Server) readImage(ctx context.Context, tenant string, m *upstream.Model, sent, param string) (picture, error) {
+	pic, err := s.getImage(ctx, tenant, sent, param)
 	if err != nil {
 		return pic, err
 	}
@@ -37,9 +38,9 @@ func (s *Server) readImage(ctx context.Context, m *upstream.Model, sent, param s
 }
 
 // getImage gets an input image, unseen.
-func (s *Server) getImage(ctx context.Context, sent, param string) (picture, error) {
+func (s *Server) getImage(ctx context.Context, tenant, sent, param string) (picture, error) {
 	held := &share{of: s.bodies}
-	b, err := s.imageBytes(ctx, sent, param, held)
+	b, err := s.imageBytes(ctx, tenant, sent, param, held)
 	return picture{bytes: b, free: held.free}, err
 }
 
@@ -57,7 +58,11 @@ func (s *Server) lookAt(m *upstream.Model, pic picture, param string) (picture, 
 }
 
 // imageBytes fetches or decodes the image. Bytes of it are not looked at yet.
-func (s *Server) imageBytes(ctx context.Context, sent, param string, held *share) ([]byte, error) {
+func (s *Server) imageBytes(ctx context.Context, tenant, sent, param string, held *share) ([]byte, error) {
+	if namesFile(sent) {
+		b, _, err := s.fileBytes(ctx, tenant, sent, param, held)
+		return b, err
+	}
 	scheme, _, hasScheme := strings.Cut(sent, ":")
 	switch {
 	case hasScheme && (strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "https")):

@@ -51,7 +51,11 @@ func (s *Server) listJobs(c echo.Context) error {
 }
 
 // readListing reads what of the list is wanted.
-func readListing(c echo.Context) (l redisstore.Listing, err error) {
+func readListing(c echo.Context) (redisstore.Listing, error) {
+	l, err := readPage(c)
+	if err != nil {
+		return l, err
+	}
 	if l.States, err = readStatuses(c.QueryParam("status")); err != nil {
 		return l, err
 	}
@@ -61,6 +65,11 @@ func readListing(c echo.Context) (l redisstore.Listing, err error) {
 	default:
 		return l, fault.Newf(fault.Invalid, "kind: %q is not known. Allowed: image, video.", clip(string(kind))).WithParam("kind")
 	}
+	return l, nil
+}
+
+// readPage reads which page of a list is wanted.
+func readPage(c echo.Context) (l redisstore.Listing, err error) {
 	if after := c.QueryParam("after"); after != "" {
 		id, ok := job.ParseID(after)
 		if !ok {

@@ -52,7 +52,10 @@ func (s *Server) base64Of(ctx context.Context, m job.Media) (string, error) {
 	if err != nil {
 		return "", errMediaStore(err)
 	}
-	return b.String(), enc.Close()
+	if err := enc.Close(); err != nil { // it writes what is left of a group of three bytes
+		return "", err
+	}
+	return b.String(), nil
 }
 
 func errMediaStore(cause error) error {

@@ -19,6 +19,8 @@ func (s *Server) routes() *echo.Echo {
 	e.POST("/v1/images/generations", s.create(job.Image))
 	e.POST("/v1/video/generations", s.create(job.Video))
 
+	s.faceRoutes(e)
+
 	e.GET("/v1/jobs", s.listJobs)
 	e.GET("/v1/jobs/:id", s.getJob)
 	e.DELETE("/v1/jobs/:id", s.deleteJob)
@@ -45,4 +47,23 @@ func (s *Server) routes() *echo.Echo {
 	s.referenceRoutes(e)
 	s.adminRoutes(e)
 	return e
+}
+
+// faceRoutes are the paths of callers with other habits, to the same jobs.
+func (s *Server) faceRoutes(e *echo.Echo) {
+	e.POST("/v1/images/edits", s.createBy(s.edits()))
+	e.POST("/v1/videos", s.createBy(s.videos()))
+	e.GET("/v1/videos", s.listVideos)
+	e.GET("/v1/videos/:id", s.getVideo)
+	e.DELETE("/v1/videos/:id", s.deleteVideo)
+	e.GET("/v1/videos/:id/content", s.videoContent)
+
+	e.POST("/v1/images/generations/async", s.createBy(s.later(job.Image)))
+	e.POST("/v1/video/generations/async", s.createBy(s.later(job.Video)))
+	e.GET("/v1/generations/tasks/:id", s.getJob)
+	e.GET("/v1/video/generations/:id", s.getTask)
+
+	e.POST("/v1/files", s.createFile)
+	e.GET("/v1/files/:id", s.getFile)
+	e.DELETE("/v1/files/:id", s.deleteFile)
 }

@@ -11,6 +11,8 @@
 //	webhooks.go telling receivers: what they are sent (webhook_body.go), endpoints, deliveries
 //	jobs.go     a job as it stands, joblist.go several; view.go and result.go give answers their shape
 //	media.go    the stored files, content.go the same with a credential; delete.go takes them away
+//	doors.go    other ways in and out, to the same jobs: videos.go, edits.go, newapi.go; form.go reads forms
+//	files.go    pictures that are uploaded for later requests
 //	chat.go     chat, which is no job: answered inline
 //	errors.go   every error's way to the caller; observe.go its way to the log
 //
