@@ -1,6 +1,6 @@
 // Package e2e holds the tests of the whole: the built programs as processes of
 // their own, a real redis-server that writes every command to disk, a real S3
-// server, and the simulator as the upstream.
+// server, and the simulator as the upstream, in the protocols of all drivers.
 //
 // A test starts a cluster (cluster_test.go): two of cmd/api, two of cmd/worker,
 // each on a port of its own, with testdata/tintype.yaml and what the test sets
