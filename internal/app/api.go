@@ -81,7 +81,7 @@ func (p *parts) serverConfig() (server.Config, func(), error) {
 		Limits: server.Limits{
 			BodyBytes: int64(c.Limits.Body), BodyBudget: int64(c.Limits.BodyBudget), HeaderBytes: int(c.Limits.HeaderBytes),
 			PromptRunes: c.Limits.PromptRunes, ImageBytes: int64(c.Limits.ImageBytes), ImagePixels: c.Limits.ImagePixels,
-			Messages: c.Limits.ChatMessages, Waiting: c.Limits.WaitingPerProcess, Connections: c.Limits.Connections,
+			Messages: c.Limits.ChatMessages, Waiting: c.Limits.WaitingPerProcess, WaitingOfOne: c.Limits.WaitingPerTenant, Connections: c.Limits.Connections,
 			FetchTime: c.Fetch.Timeout, ReadStall: c.Limits.ReadStall, WriteStall: c.Limits.WriteStall,
 		},
 		Jobs: server.JobTimes{

@@ -85,6 +85,9 @@ type Limits struct {
 	// WaitingPerProcess is how many calls and streams one API process lets wait
 	// at once; more are told to come back.
 	WaitingPerProcess int `yaml:"waiting_per_process" default:"20000" range:"1..1000000"`
+
+	// WaitingPerTenant is how many of them one credential may have.
+	WaitingPerTenant int `yaml:"waiting_per_tenant" default:"10000" range:"1..1000000"`
 }
 
 // Fetch is how input images are got from the URLs that callers give.

@@ -35,29 +35,22 @@ func (s *Server) sleep(ctx context.Context, news <-chan struct{}, until time.Tim
 	}
 }
 
-// enter lets a caller wait in this process, if there is room. It leaves by
-// calling the func.
-func (s *Server) enter(kind string) (leave func(), err error) {
-	if s.waiting.Add(1) > int64(s.cfg.Limits.Waiting) {
-		s.waiting.Add(-1)
-		return nil, errCrowded()
+// enter lets a caller wait in this process, if there is room for it and for one
+// more of its tenant. It leaves by calling the func.
+func (s *Server) enter(kind, tenant string) (leave func(), err error) {
+	free, err := s.places.take(tenant)
+	if err != nil {
+		return nil, err
 	}
 	g := s.metrics.waiters.WithLabelValues(kind)
 	g.Inc()
-	return func() { g.Dec(); s.waiting.Add(-1) }, nil
+	return func() { g.Dec(); free() }, nil
 }
 
 // outcome is how a wait for a job ended.
 type outcome struct {
 	job *job.Job // as it was last seen
 	why wake     // due: the limit has come; changed: the job is as it was waited for
-}
-
-// crowded tells whether there is no room for one more at the moment.
-func (s *Server) crowded() bool { return s.waiting.Load() >= int64(s.cfg.Limits.Waiting) }
-
-func errCrowded() error {
-	return fault.New(fault.QueueFull, "Too many calls are waiting on this server. Try again in a moment, or ask with \"Prefer: respond-async\".").WithRetryAfter(5 * time.Second)
 }
 
 // await waits until done says yes, the limit has come, or one of the other

@@ -32,7 +32,7 @@ func (s *Server) jobChunks(kind job.Kind) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		leave, err := s.enter("stream")
+		leave, err := s.enter("stream", j.Tenant)
 		if err != nil {
 			return err
 		}

@@ -102,20 +102,21 @@ type Wait struct {
 
 // Limits bound what comes from outside. Zero values mean the defaults.
 type Limits struct {
-	BodyBytes   int64         // 32 MiB: of a request's body
-	BodyBudget  int64         // 512 MiB: for all bodies held at once; with what it takes to take them apart it may be four times that
-	PromptRunes int           // 4000: of a prompt; runes, so that Chinese has the same room
-	ImageBytes  int64         // 10 MiB: of an input image, decoded
-	ImagePixels int           // 36 million: of an input image, width × height
-	Messages    int           // 1024: of a chat request
-	Parts       int           // 256: of one message's content; images in all messages of a chat
-	Waiting     int           // 20,000: callers that wait in this process at once
-	FetchTime   time.Duration // 20 s: to fetch an input image
-	ReadStall   time.Duration // 30 s: a caller's pause within its request's body; all of it may take that and a second for each 16 KiB
-	WriteStall  time.Duration // 30 s: a caller's pause in reading what we send
-	HeaderBytes int           // 64 KiB: of a request's headers
-	HeaderTime  time.Duration // 10 s: until a request's headers are there
-	Connections int           // 25,000: open at once; one more is closed as soon as it is there
+	BodyBytes    int64         // 32 MiB: of a request's body
+	BodyBudget   int64         // 512 MiB: for all bodies held at once; with what it takes to take them apart it may be four times that
+	PromptRunes  int           // 4000: of a prompt; runes, so that Chinese has the same room
+	ImageBytes   int64         // 10 MiB: of an input image, decoded
+	ImagePixels  int           // 36 million: of an input image, width × height
+	Messages     int           // 1024: of a chat request
+	Parts        int           // 256: of one message's content; images in all messages of a chat
+	Waiting      int           // 20,000: callers that wait in this process at once
+	WaitingOfOne int           // 10,000: of them, those of one tenant
+	FetchTime    time.Duration // 20 s: to fetch an input image
+	ReadStall    time.Duration // 30 s: a caller's pause within its request's body; all of it may take that and a second for each 16 KiB
+	WriteStall   time.Duration // 30 s: a caller's pause in reading what we send
+	HeaderBytes  int           // 64 KiB: of a request's headers
+	HeaderTime   time.Duration // 10 s: until a request's headers are there
+	Connections  int           // 25,000: open at once; one more is closed as soon as it is there
 }
 
 // JobTimes is what a job is given. Zero values mean the defaults.
@@ -177,20 +178,21 @@ func (c Config) withDefaults() Config {
 		Slack:     cmp.Or(c.Wait.Slack, 30*time.Second),
 	}
 	c.Limits = Limits{
-		BodyBytes:   cmp.Or(c.Limits.BodyBytes, 32<<20),
-		BodyBudget:  cmp.Or(c.Limits.BodyBudget, 512<<20),
-		PromptRunes: cmp.Or(c.Limits.PromptRunes, 4000),
-		ImageBytes:  cmp.Or(c.Limits.ImageBytes, 10<<20),
-		ImagePixels: cmp.Or(c.Limits.ImagePixels, 36_000_000),
-		Messages:    cmp.Or(c.Limits.Messages, 1024),
-		Parts:       cmp.Or(c.Limits.Parts, 256),
-		Waiting:     cmp.Or(c.Limits.Waiting, 20_000),
-		FetchTime:   cmp.Or(c.Limits.FetchTime, 20*time.Second),
-		ReadStall:   cmp.Or(c.Limits.ReadStall, 30*time.Second),
-		WriteStall:  cmp.Or(c.Limits.WriteStall, 30*time.Second),
-		HeaderBytes: cmp.Or(c.Limits.HeaderBytes, 64<<10),
-		HeaderTime:  cmp.Or(c.Limits.HeaderTime, 10*time.Second),
-		Connections: cmp.Or(c.Limits.Connections, 25_000),
+		BodyBytes:    cmp.Or(c.Limits.BodyBytes, 32<<20),
+		BodyBudget:   cmp.Or(c.Limits.BodyBudget, 512<<20),
+		PromptRunes:  cmp.Or(c.Limits.PromptRunes, 4000),
+		ImageBytes:   cmp.Or(c.Limits.ImageBytes, 10<<20),
+		ImagePixels:  cmp.Or(c.Limits.ImagePixels, 36_000_000),
+		Messages:     cmp.Or(c.Limits.Messages, 1024),
+		Parts:        cmp.Or(c.Limits.Parts, 256),
+		Waiting:      cmp.Or(c.Limits.Waiting, 20_000),
+		WaitingOfOne: cmp.Or(c.Limits.WaitingOfOne, 10_000),
+		FetchTime:    cmp.Or(c.Limits.FetchTime, 20*time.Second),
+		ReadStall:    cmp.Or(c.Limits.ReadStall, 30*time.Second),
+		WriteStall:   cmp.Or(c.Limits.WriteStall, 30*time.Second),
+		HeaderBytes:  cmp.Or(c.Limits.HeaderBytes, 64<<10),
+		HeaderTime:   cmp.Or(c.Limits.HeaderTime, 10*time.Second),
+		Connections:  cmp.Or(c.Limits.Connections, 25_000),
 	}
 	c.Jobs = JobTimes{
 		ImageDeadline: cmp.Or(c.Jobs.ImageDeadline, 10*time.Minute),

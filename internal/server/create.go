@@ -32,8 +32,10 @@ func (s *Server) createBy(d door) echo.HandlerFunc {
 		// Looked at before anything is paid, taken only once the waiting begins:
 		// a slow body must not hold a place.
 		wish = d.wish(wish)
-		if d.waits(wish) && s.crowded() {
-			return errCrowded()
+		if d.waits(wish) {
+			if err := s.places.free(who.tenant); err != nil {
+				return err
+			}
 		}
 		call, err := s.submit(c, who, d)
 		if err != nil {
@@ -64,7 +66,7 @@ func (s *Server) answerCreate(c echo.Context, j *job.Job, mode WaitMode, wish pr
 	if wish.async && wish.wait == 0 && !req.stream {
 		return s.answerAsWished(c, j, wish, req.format)
 	}
-	leave, err := s.enter("create")
+	leave, err := s.enter("create", j.Tenant)
 	if err != nil && wish.given() && !req.stream {
 		return s.handle(c, j, j.FirstEvents())
 	}

@@ -22,7 +22,7 @@ func (s *Server) jobEvents(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	leave, err := s.enter("stream")
+	leave, err := s.enter("stream", j.Tenant)
 	if err != nil {
 		return err
 	}

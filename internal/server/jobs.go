@@ -130,7 +130,7 @@ func (s *Server) longPoll(c echo.Context, j *job.Job) (*job.Job, error) {
 	if wait == 0 || isFinal(j) || j.Version > after {
 		return j, nil
 	}
-	leave, err := s.enter("poll")
+	leave, err := s.enter("poll", j.Tenant)
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,7 @@
 //	create.go   a request becomes a job: auth.go, body.go, decode.go, media_request.go, image_input.go
 //	keep.go     for how long a job is kept
 //	repeat.go   what a request is known by when it comes again (canonical.go); attach.go gives it the job it has
-//	await.go    waiting for a job; wait.go answers blocking calls, async.go those that prefer 202, as long as announced.go says
+//	await.go    waiting for a job, in one of places.go; wait.go answers blocking calls, async.go those that prefer 202, as long as announced.go says
 //	stream.go   following a job's log, told as chunks (chunks.go) or as events (events.go)
 //	cancel.go   ending a job before its time
 //	webhooks.go telling receivers: what they are sent (webhook_body.go), endpoints, deliveries
@@ -48,7 +48,7 @@ type Server struct {
 	doors   *doorkeeper
 	tests   chan struct{} // of webhook endpoints, that are under way
 
-	waiting  atomic.Int64  // callers that wait for a job
+	places   *places       // where callers wait for a job
 	stopping atomic.Bool   // not ready any more
 	handover chan struct{} // closed when waiting callers must be let go
 	release  func()        // closes handover, once
@@ -71,6 +71,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{
 		cfg: c, metrics: m, checks: newCredentialChecks(), pooled: newPooled(),
 		bucket: &bucketCheck{check: c.Blobs.Check}, handover: make(chan struct{}), tests: make(chan struct{}, testsAtOnce),
+		places: newPlaces(c.Limits.Waiting, c.Limits.WaitingOfOne),
 		bodies: &bodyBudget{most: c.Limits.BodyBudget}, doors: &doorkeeper{most: int64(c.Limits.Connections), metrics: m},
 	}
 	s.eta = &estimator{took: c.Store.Took, slots: s.slotsFor}

@@ -44,7 +44,7 @@ func (s *Server) answerVideo(c echo.Context, j *job.Job, wish preference) error 
 		c.Response().Header().Set("Preference-Applied", wish.applied())
 	}
 	if wish.wait > 0 && !isFinal(j) {
-		if leave, err := s.enter("create"); err == nil { // else it comes back by itself
+		if leave, err := s.enter("create", j.Tenant); err == nil { // else it comes back by itself
 			defer leave()
 			end, err := s.await(c.Request().Context(), j, isFinal, time.Now().Add(wish.wait), nil)
 			if err != nil {

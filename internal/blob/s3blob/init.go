@@ -110,17 +110,7 @@ func (s *Store) makeBucket(ctx context.Context) (Done, error) {
 
 // setExpiry keeps the bucket's other rules.
 func (s *Store) setExpiry(ctx context.Context, dir string, days int) (Done, error) {
-	held, err := s.client.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: &s.cfg.Bucket})
-	switch c := code(err); {
-	case err == nil:
-	case c == "NoSuchLifecycleConfiguration":
-		held = &s3.GetBucketLifecycleConfigurationOutput{}
-	case isUnsupported(err):
-		return Unsupported, nil
-	default:
-		return "", s.forbidden(err, "s3:GetLifecycleConfiguration")
-	}
-	whole := types.LifecycleRule{
+	want := types.LifecycleRule{
 		ID: aws.String(expiryRule), Status: types.ExpirationStatusEnabled,
 		Filter:     &types.LifecycleRuleFilter{Prefix: aws.String(s.cfg.Prefix + dir)},
 		Expiration: &types.LifecycleExpiration{Days: aws.Int32(int32(days))}, //nolint:gosec // a retention of days
@@ -128,45 +118,77 @@ func (s *Store) setExpiry(ctx context.Context, dir string, days int) (Done, erro
 		NoncurrentVersionExpiration:    &types.NoncurrentVersionExpiration{NoncurrentDays: aws.Int32(1)},
 		AbortIncompleteMultipartUpload: &types.AbortIncompleteMultipartUpload{DaysAfterInitiation: aws.Int32(abandoned)},
 	}
-	bare := whole
-	bare.NoncurrentVersionExpiration, bare.AbortIncompleteMultipartUpload = nil, nil
-	var others []types.LifecycleRule // of the operator's own
-	for _, r := range held.Rules {
-		switch {
-		case text(r.ID) != expiryRule:
-			others = append(others, r)
-		case sameRule(r, whole):
-			return DoneBefore, nil
-		case sameRule(r, bare):
-			return DonePart, nil
-		}
-	}
-	for _, try := range []struct {
-		rule types.LifecycleRule
-		done Done
-	}{{whole, DoneNow}, {bare, DonePart}} {
-		_, err = s.client.PutBucketLifecycleConfiguration(ctx, &s3.PutBucketLifecycleConfigurationInput{
-			Bucket: &s.cfg.Bucket, LifecycleConfiguration: &types.BucketLifecycleConfiguration{Rules: append(slices.Clone(others), try.rule)},
-		})
-		if err == nil {
-			return try.done, nil
-		}
-		if c := code(err); c != "MalformedXML" && c != "InvalidArgument" && c != "InvalidRequest" && !isUnsupported(err) {
-			break
-		}
-	}
-	if isUnsupported(err) {
+	held, others, err := s.expiryRules(ctx)
+	switch {
+	case isUnsupported(err):
 		return Unsupported, nil
+	case err != nil:
+		return "", s.forbidden(err, "s3:GetLifecycleConfiguration")
+	case held != nil && sameRule(*held, want):
+		return wholeOr(*held, DoneBefore), nil
 	}
-	return "", s.forbidden(err, "s3:PutLifecycleConfiguration")
+	err = s.putExpiry(ctx, append(others, want))
+	if isPartly(err) {
+		want.NoncurrentVersionExpiration, want.AbortIncompleteMultipartUpload = nil, nil
+		err = s.putExpiry(ctx, append(others, want))
+	}
+	switch {
+	case isUnsupported(err):
+		return Unsupported, nil
+	case err != nil:
+		return "", s.forbidden(err, "s3:PutLifecycleConfiguration")
+	}
+	// Some stores drop what they do not know without a word.
+	if held, _, err = s.expiryRules(ctx); err != nil || held == nil || !sameRule(*held, want) {
+		return "", &settingError{fmt.Sprintf("storage.s3.bucket: the store did not keep the lifecycle rule of the bucket %q", s.cfg.Bucket)}
+	}
+	return wholeOr(*held, DoneNow), nil
 }
 
-// sameRule compares what we set.
+// expiryRules gives our rule, nil if there is none, and those of others.
+func (s *Store) expiryRules(ctx context.Context) (ours *types.LifecycleRule, others []types.LifecycleRule, err error) {
+	out, err := s.client.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: &s.cfg.Bucket})
+	if code(err) == "NoSuchLifecycleConfiguration" {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, r := range out.Rules {
+		if text(r.ID) == expiryRule {
+			ours = &out.Rules[i]
+		} else {
+			others = append(others, r)
+		}
+	}
+	return ours, others, nil
+}
+
+func (s *Store) putExpiry(ctx context.Context, rules []types.LifecycleRule) error {
+	_, err := s.client.PutBucketLifecycleConfiguration(ctx, &s3.PutBucketLifecycleConfigurationInput{
+		Bucket: &s.cfg.Bucket, LifecycleConfiguration: &types.BucketLifecycleConfiguration{Rules: slices.Clone(rules)},
+	})
+	return err
+}
+
+// isPartly reports that a store does not know something in what was to be set.
+func isPartly(err error) bool {
+	c := code(err)
+	return c == "MalformedXML" || c == "InvalidArgument" || c == "InvalidRequest"
+}
+
+// sameRule compares what matters.
 func sameRule(a, b types.LifecycleRule) bool {
 	return a.Status == b.Status && a.Filter != nil && text(a.Filter.Prefix) == text(b.Filter.Prefix) &&
-		a.Expiration != nil && aws.ToInt32(a.Expiration.Days) == aws.ToInt32(b.Expiration.Days) &&
-		(a.NoncurrentVersionExpiration == nil) == (b.NoncurrentVersionExpiration == nil) &&
-		(a.AbortIncompleteMultipartUpload == nil) == (b.AbortIncompleteMultipartUpload == nil)
+		a.Expiration != nil && aws.ToInt32(a.Expiration.Days) == aws.ToInt32(b.Expiration.Days)
+}
+
+// wholeOr tells a rule that the store has in part alone.
+func wholeOr(held types.LifecycleRule, done Done) Done {
+	if held.AbortIncompleteMultipartUpload == nil {
+		return DonePart
+	}
+	return done
 }
 
 // setPages keeps the bucket's other rules. Any origin may read: a browser that was

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/tintypehq/tintype/internal/blob/blobtest"
+	"github.com/tintypehq/tintype/internal/blob/s3blob"
 	"github.com/tintypehq/tintype/internal/testserver"
 )
 
@@ -31,4 +32,13 @@ func TestMinIOMistakes(t *testing.T) {
 func TestMinIONoFramingIsKept(t *testing.T) {
 	t.Parallel()
 	testNoFramingIsKept(t, testserver.MinIO(t))
+}
+
+// MinIO has lifecycle rules, and takes none for unfinished uploads; it has no CORS
+// rules of a bucket.
+func TestMinIOInit(t *testing.T) {
+	t.Parallel()
+	s := open(t, testserver.MinIO(t), func(cfg *s3blob.Config) { cfg.Bucket = "a-new-bucket" })
+	setUp(t, s, week, s3blob.Setup{Bucket: s3blob.DoneNow, Expiry: s3blob.DonePart, Pages: s3blob.Unsupported, Days: 8})
+	setUp(t, s, week, s3blob.Setup{Bucket: s3blob.DoneBefore, Expiry: s3blob.DonePart, Pages: s3blob.Unsupported, Days: 8})
 }
