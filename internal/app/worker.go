@@ -32,17 +32,21 @@ func (p *parts) startWorker(ctx context.Context, group *errgroup.Group, alone bo
 
 func (p *parts) workerConfig() worker.Config {
 	c := p.Config
+	polls := worker.Cadence{
+		First: c.Video.Poll.First, Interval: c.Video.Poll.Interval, Growth: c.Video.Poll.Growth,
+		Max: c.Video.Poll.MaxInterval, Jitter: c.Video.Poll.Jitter, Timeout: c.Video.Poll.Timeout,
+	}
 	out := worker.Config{
 		Store: p.store, Ring: p.bells.Ring, Blobs: p.blobs, Listen: p.listenStage,
 		Upstreams: map[string]worker.Upstream{},
 		Kinds: map[job.Kind]worker.Kind{
-			job.Image: {SubmitTimeout: c.Image.SubmitTimeout, UnknownHold: c.Image.SubmitTimeout, MaxBytes: int64(c.Media.MaxImage)},
+			job.Image: {
+				SubmitTimeout: c.Image.SubmitTimeout, MaxBytes: int64(c.Media.MaxImage), UnknownHold: c.Image.SubmitTimeout,
+				HarvestEvery: c.Video.HarvestInterval, Poll: polls,
+			},
 			job.Video: {
-				SubmitTimeout: c.Video.SubmitTimeout, MaxBytes: int64(c.Media.MaxVideo), UnknownHold: c.Video.UnknownHold, HarvestEvery: c.Video.HarvestInterval,
-				Poll: worker.Cadence{
-					First: c.Video.Poll.First, Interval: c.Video.Poll.Interval, Growth: c.Video.Poll.Growth,
-					Max: c.Video.Poll.MaxInterval, Jitter: c.Video.Poll.Jitter, Timeout: c.Video.Poll.Timeout,
-				},
+				SubmitTimeout: c.Video.SubmitTimeout, MaxBytes: int64(c.Media.MaxVideo), UnknownHold: c.Video.UnknownHold,
+				HarvestEvery: c.Video.HarvestInterval, Poll: polls,
 			},
 		},
 		Webhooks:      p.workerWebhooks(),

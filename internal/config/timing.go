@@ -24,6 +24,8 @@ type Video struct {
 	// SubmitTimeout is the time for one submit call.
 	SubmitTimeout time.Duration `yaml:"submit_timeout" default:"60s" range:"5s..30m"`
 
+	// Poll is when a running job is asked after. It holds for images, too, where
+	// the upstream shows them only after the submission's answer.
 	Poll Cadence `yaml:"poll"`
 
 	// UnknownHold is how long a job keeps its account's slot when nobody can tell

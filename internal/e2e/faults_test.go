@@ -76,7 +76,7 @@ func upstreamFaults() []upstreamFault {
 			upstreamFault{"sim:redirect", w.path, w.model, "failed", append(slices.Clone(unknown), "upstream_error"), 0},
 		)
 	}
-	return out
+	return append(out, upstreamFault{"sim:web-late", imagePath, "web-image", "succeeded", nil, 1})
 }
 
 // TestUpstreamFaults: whatever the upstream does, the job ends, with the truth.

@@ -19,6 +19,8 @@ const (
 	archiveEvery   = time.Second      // how often leftovers are looked for
 	archiveTimeout = 10 * time.Second // for one record
 	archivePause   = 10 * time.Second // how long a record waits that could not be archived
+
+	mostImages = 4 // of one job, as the door takes them
 )
 
 // archiver puts the records of final jobs beside their media, away from
@@ -114,15 +116,29 @@ func (a *archiver) unstage(ctx context.Context, j *job.Job) error {
 	if j.Harvest != job.HarvestNone {
 		return nil
 	}
-	for _, s := range j.Sources {
-		if s.Key == "" {
-			continue
-		}
-		if err := a.w.Blobs.Delete(ctx, s.Key); err != nil {
+	for _, key := range staged(j) {
+		if err := a.w.Blobs.Delete(ctx, key); err != nil {
 			return fmt.Errorf("worker: staged media could not be removed: %w", err)
 		}
 	}
 	return nil
+}
+
+// staged are the keys under which media of a job may have waited. Where nobody
+// knows what became of its submission, bytes may have come that no record tells of.
+func staged(j *job.Job) (keys []string) {
+	lost := j.Failure == nil || j.Failure.Code == fault.OutcomeUnknown || j.Failure.Code == fault.GenerationTimeout
+	if j.Spec.Kind == job.Image && j.State != job.Succeeded && j.Fence > 0 && len(j.Sources) == 0 && lost {
+		for i := range mostImages {
+			keys = append(keys, stagedKey(j.ID, i))
+		}
+	}
+	for _, s := range j.Sources {
+		if s.Key != "" {
+			keys = append(keys, s.Key)
+		}
+	}
+	return keys
 }
 
 // uploads sweeps what uploads left that died on the way.

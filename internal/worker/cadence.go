@@ -12,11 +12,17 @@ import (
 // together apart.
 type Cadence struct {
 	First    time.Duration
-	Interval time.Duration
-	Growth   float64 // 1 or more
+	Interval time.Duration // zero: 3 s, so that nothing is ever asked after without a pause
+	Growth   float64       // 1 or more
 	Max      time.Duration
-	Jitter   float64 // 0 to 1
-	Timeout  time.Duration
+	Jitter   float64       // 0 to 1
+	Timeout  time.Duration // of one question; zero: 20 s
+}
+
+func (c Cadence) withDefaults() Cadence {
+	c.Interval = orDefault(c.Interval, 3*time.Second)
+	c.Timeout = orDefault(c.Timeout, 20*time.Second)
+	return c
 }
 
 // first is the pause before the first question, for a job of an age.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tintypehq/tintype/internal/blob"
+	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/redisstore"
 	"github.com/tintypehq/tintype/internal/upstream/openai"
@@ -102,6 +103,33 @@ func TestImageBytesOfADeadMirror(t *testing.T) {
 	r.start(t)
 	r.await(t, id, "without its staged bytes", func(*job.Job) bool {
 		_, err := r.blobs.Stat(t.Context(), src.Key)
+		return errors.Is(err, blob.ErrNotFound)
+	})
+}
+
+// TestImageBytesOfADeadSubmitter plays a worker that dies with the bytes in the
+// bucket and nothing about them in the job's record: they go when nobody can come
+// back to them any more.
+func TestImageBytesOfADeadSubmitter(t *testing.T) {
+	t.Parallel()
+	r := openaiRig(t)
+	id := r.submit(t, job.Image, "half-way", model("gpt-image-1"))
+	if ok, err := r.store.Claim(t.Context(), id, job.StageSubmit, "dead"); !ok || err != nil {
+		t.Fatalf("claim = %v, %v", ok, err)
+	}
+	if fence, err := r.store.Begin(t.Context(), id, "dead"); fence == 0 || err != nil {
+		t.Fatalf("begin = %d, %v", fence, err)
+	}
+	key := id.Dir() + "staged-0"
+	if _, err := r.blobs.Put(t.Context(), blob.PutRequest{Key: key, Body: strings.NewReader("bytes"), SizeBytes: 5}); err != nil {
+		t.Fatal(err)
+	}
+	r.start(t)
+	if j := r.awaitFinal(t, id); j.Failure == nil || j.Failure.Code != fault.OutcomeUnknown {
+		t.Errorf("the job is %s, %v", j.State, j.Failure)
+	}
+	r.await(t, id, "without its staged bytes", func(*job.Job) bool {
+		_, err := r.blobs.Stat(t.Context(), key)
 		return errors.Is(err, blob.ErrNotFound)
 	})
 }

@@ -209,6 +209,11 @@ func (s *submission) accepted(ctx context.Context, got upstream.Submitted) error
 		return err
 	}
 	s.logAccepted(ctx, "the upstream accepted a submission", got.UpstreamID, settled)
+	if settled == redisstore.Late { // the archiver may have taken the bytes for nobody's before
+		if err := s.stage(ctx, got.Sources); err != nil {
+			return err
+		}
+	}
 	crash.At(crash.Committed, string(s.job.ID))
 	s.ring(ctx, bells)
 	s.poller.wake()
@@ -223,7 +228,7 @@ func (s *submission) stage(ctx context.Context, sources []job.Source) error {
 		if src.Data == nil {
 			continue
 		}
-		src.Key = fmt.Sprintf("%sstaged-%d", s.job.ID.Dir(), i)
+		src.Key = stagedKey(s.job.ID, i)
 		err := retry(ctx, persistFor, func() error { return putBytes(ctx, s.Blobs, src.Key, src.Data) })
 		if err != nil {
 			return fmt.Errorf("worker: media of job %s that was paid for could not be put into the bucket: %w", s.job.ID, err)
@@ -231,6 +236,9 @@ func (s *submission) stage(ctx context.Context, sources []job.Source) error {
 	}
 	return nil
 }
+
+// stagedKey is where media that came as bytes waits.
+func stagedKey(id job.ID, i int) string { return fmt.Sprintf("%sstaged-%d", id.Dir(), i) }
 
 // refused handles a submission that was not accepted.
 func (s *submission) refused(ctx context.Context, e *upstream.Error) error {

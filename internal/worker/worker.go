@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -60,6 +61,8 @@ type Kind struct {
 	// SubmitTimeout is how long a submission may take; the driver keeps to it.
 	SubmitTimeout time.Duration
 
+	// Poll is how a running job is asked after. Images are, too, where the upstream
+	// shows them only after the submission's answer.
 	Poll Cadence
 
 	// UnknownHold is how long after a submission whose outcome nobody can tell the
@@ -148,6 +151,11 @@ func New(c Config) *Worker {
 	c.StatusCalls = orDefault(c.StatusCalls, 64)
 	c.StatusPerAcct = orDefault(c.StatusPerAcct, 4)
 	c.MaxPolled = orDefault(c.MaxPolled, 20_000)
+	c.Kinds = maps.Clone(c.Kinds)
+	for kind, k := range c.Kinds {
+		k.Poll = k.Poll.withDefaults()
+		c.Kinds[kind] = k
+	}
 	if c.DamagedPauses == nil {
 		c.DamagedPauses = []time.Duration{5 * time.Second, 15 * time.Second, 45 * time.Second, 90 * time.Second}
 	}
