@@ -83,7 +83,7 @@ func succeededJob(id, kind, model string, choices []any) fields {
 		"id": id, "object": "job", "kind": kind, "model": model, "status": "succeeded", "phase": "", "progress": 100,
 		"created_at": moment, "started_at": moment, "finished_at": moment, "deadline": moment, "expires_at": moment,
 		"queue": nil, "eta": nil, "media": each(1, file), "choices": choices, "usage": anything, "cancel": nil,
-		"recovered": false, "recoverable_until": nil, "webhook": nil, "timeline": each(5, fields{"event": text, "at": moment}), "urls": fields{"get": text, "events": text},
+		"recovered": false, "recoverable_until": nil, "webhook": nil, "timeline": each(5, fields{"event": text, "at": moment}), "urls": fields{"get": text, "events": text, "content": text},
 	}
 }
 
@@ -95,7 +95,7 @@ func liveJob(id, kind, model string) fields {
 		"created_at": moment, "started_at": either(moment), "finished_at": nil, "deadline": moment, "expires_at": moment,
 		"queue": either(fields{"position": whole, "depth": whole}), "eta": nil, "media": each(0, anything), "usage": anything,
 		"cancel": nil, "recovered": false, "recoverable_until": nil, "webhook": nil, "timeline": each(1, fields{"event": text, "at": moment}),
-		"urls": fields{"get": text, "events": text, "cancel": text},
+		"urls": fields{"get": text, "events": text, "cancel": text, "content?": text},
 	}
 }
 

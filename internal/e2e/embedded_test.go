@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -40,30 +41,66 @@ func TestPartAEmbedded(t *testing.T) {
 // `tintype run`.
 func TestReadme(t *testing.T) {
 	t.Parallel()
-	c := embedded(t)
-	lines := curlLines(t)
-	if len(lines) < 5 {
-		t.Fatalf("the README has only %d curl lines: %q", len(lines), lines)
+	runCurls(t, embedded(t), "README.md", 5)
+}
+
+// TestAPIDoc does the same with docs/api.md.
+func TestAPIDoc(t *testing.T) {
+	t.Parallel()
+	runCurls(t, embedded(t), filepath.Join("docs", "api.md"), 30)
+}
+
+// runCurls runs the curl lines of a document, one after the other: what stands in
+// one for an id, a link or a tag comes from those before.
+func runCurls(t *testing.T, c *cluster, document string, least int) {
+	t.Helper()
+	lines := curlLines(t, document)
+	if len(lines) < least {
+		t.Fatalf("%s has only %d curl lines: %q", document, len(lines), lines)
 	}
-	job := ""
+	var job, tag, link string
 	for _, line := range lines {
 		t.Run(line, func(t *testing.T) {
 			c := c.in(t)
-			r := curl(t, line)
+			command, want := wantedStatus(t, line)
+			r := curl(t, strings.NewReplacer("JOB_ID", job, "MEDIA_LINK", link, "ETAG", tag).Replace(command))
 			r.url = strings.Replace(r.url, "http://127.0.0.1:8080", c.apis[0].base(), 1)
-			r.url = strings.Replace(r.url, "JOB_ID", job, 1)
 			a := c.call(r)
 			if id := a.jobID(); id != "" && a.status == http.StatusAccepted {
 				job = id
 			}
-			if a.status != http.StatusOK && a.status != http.StatusAccepted {
-				t.Errorf("%d %s", a.status, a.body)
+			tag = a.header.Get("Etag")
+			if found := mediaLink.FindString(string(a.body)); found != "" && strings.Contains(found, job) {
+				link = found
+			}
+			if a.status != want && (want != 0 || a.status != http.StatusOK && a.status != http.StatusAccepted) {
+				t.Errorf("%d %.300s; want %d", a.status, a.body, want)
 			}
 			for _, f := range c.checkCurl(r, a) {
 				t.Error(f)
 			}
 		})
 	}
+}
+
+var (
+	mediaLink  = regexp.MustCompile(`http://[^"\\) ]+/v1/media/[^"\\) ]+`)
+	statusNote = regexp.MustCompile(`^(.*) # (\d{3})$`)
+)
+
+// wantedStatus takes the status that a document promises off a line; zero: it
+// promises nothing in particular.
+func wantedStatus(t *testing.T, line string) (command string, status int) {
+	t.Helper()
+	m := statusNote.FindStringSubmatch(line)
+	if m == nil {
+		return line, 0
+	}
+	status, err := strconv.Atoi(m[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m[1], status
 }
 
 // checkCurl holds the answer to a create call against Part A.
@@ -81,18 +118,18 @@ var (
 	shellWord  = regexp.MustCompile(`'([^']*)'|"((?:[^"\\]|\\.)*)"|(\S+)`)
 )
 
-// curlLines gives the commands of the README's code blocks that are calls of
-// curl to a Tintype on this machine.
-func curlLines(t *testing.T) (out []string) {
+// curlLines gives the commands of a document's code blocks that are calls of curl
+// to a Tintype on this machine.
+func curlLines(t *testing.T, document string) (out []string) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	text, err := os.ReadFile(filepath.Join("..", "..", document))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, block := range shellBlock.FindAllStringSubmatch(string(text), -1) {
 		for line := range strings.Lines(strings.ReplaceAll(block[1], "\\\n", " ")) {
 			line = strings.Join(strings.Fields(strings.TrimPrefix(line, "$ ")), " ")
-			if strings.HasPrefix(line, "curl ") && strings.Contains(line, "http://127.0.0.1:8080/v1/") {
+			if strings.HasPrefix(line, "curl ") && (strings.Contains(line, "http://127.0.0.1:8080/v1/") || strings.Contains(line, "MEDIA_LINK")) {
 				out = append(out, line)
 			}
 		}
@@ -100,7 +137,7 @@ func curlLines(t *testing.T) (out []string) {
 	return out
 }
 
-// curl reads a command line of curl with the flags that the README uses. Any
+// curl reads a command line of curl with the flags that the documents use. Any
 // other fails the test.
 func curl(t *testing.T, line string) (r request) {
 	t.Helper()
@@ -112,6 +149,10 @@ func curl(t *testing.T, line string) (r request) {
 	for i := 1; i < len(words); i++ {
 		switch word := words[i]; {
 		case word == "-N" || word == "-s" || word == "-sS":
+		case word == "-o":
+			i++
+		case word == "-I":
+			r.method = http.MethodHead
 		case word == "-X":
 			i++
 			r.method = words[i]
@@ -125,7 +166,7 @@ func curl(t *testing.T, line string) (r request) {
 		case strings.HasPrefix(word, "http://"):
 			r.url = word
 		default:
-			t.Fatalf("the README has %q in %q, which this test cannot read", word, line)
+			t.Fatalf("the document has %q in %q, which this test cannot read", word, line)
 		}
 	}
 	return r

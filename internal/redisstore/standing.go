@@ -102,7 +102,7 @@ func readAccount(row any) (id string, a AccountStanding, err error) {
 	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 {
 		return "", a, errReply
 	}
-	a = AccountStanding{Off: off == "1", Parked: ms == parked, Rest: max(0, time.Duration(ms)) * time.Millisecond, Doubt: Doubt(doubt)}
+	a = AccountStanding{Off: off == "1", Parked: ms == parked, Rest: time.Duration(max(0, ms)) * time.Millisecond, Doubt: Doubt(doubt)}
 	for i := 0; i+1 < len(models); i += 2 {
 		model, ok1 := models[i].(string)
 		left, ok2 := models[i+1].(int64)

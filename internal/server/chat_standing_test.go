@@ -38,9 +38,10 @@ func (h *house) state(id string) redisstore.AccountState {
 	return redisstore.AccountState{}
 }
 
-func (h *house) turn(id string, what redisstore.Switch) {
+// turn switches the account a1.
+func (h *house) turn(what redisstore.Switch) {
 	h.Helper()
-	_, err := h.store.Switch(h.Context(), id, what)
+	_, err := h.store.Switch(h.Context(), "a1", what)
 	h.must(err)
 }
 
@@ -88,14 +89,14 @@ func TestChatKeepsOff(t *testing.T) {
 			h.must(err)
 		}
 	}
-	clear := func(h *house) { h.turn("a1", redisstore.Clear) }
+	clear := func(h *house) { h.turn(redisstore.Clear) }
 	for _, tt := range []struct {
 		name      string
 		out, back func(*house)
 		used      bool // it is used all the same
 	}{
-		{"disabled", func(h *house) { h.turn("a1", redisstore.Disable) }, func(h *house) { h.turn("a1", redisstore.Enable) }, false},
-		{"drained", func(h *house) { h.turn("a1", redisstore.Drain) }, func(h *house) { h.turn("a1", redisstore.Enable) }, false},
+		{"disabled", func(h *house) { h.turn(redisstore.Disable) }, func(h *house) { h.turn(redisstore.Enable) }, false},
+		{"drained", func(h *house) { h.turn(redisstore.Drain) }, func(h *house) { h.turn(redisstore.Enable) }, false},
 		{"parked", cool(account.Cooldown{Cause: account.RiskControl}), clear, false},
 		{"cooling", cool(account.Cooldown{Cause: account.RateLimit, For: time.Hour}), clear, false},
 		{"this model used up", cool(account.Cooldown{Cause: account.Quota, Model: chatID, For: time.Hour}), clear, false},

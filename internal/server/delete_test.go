@@ -145,7 +145,7 @@ func TestDeleteWhileTheBucketIsAway(t *testing.T) {
 	t.Parallel()
 	h := archived(t)
 	id, link := h.film()
-	h.must(os.Chmod(filepath.Join(h.dir, "jobs", string(id)), 0o500)) //nolint:gosec // a folder that cannot be written
+	h.must(os.Chmod(filepath.Join(h.dir, "jobs", string(id)), 0o500)) // cannot be written
 	t.Cleanup(func() { _ = os.Chmod(filepath.Join(h.dir, "jobs", string(id)), 0o700) })
 	if os.Geteuid() == 0 { // root writes everywhere: take the folder away from it in another way
 		h.must(os.Rename(filepath.Join(h.dir, "jobs", string(id)), filepath.Join(h.dir, "jobs", string(id)+"x")))
