@@ -98,7 +98,7 @@ func parts(name string) []string {
 	case "look", "claim", "begin", "progress", "stored", "claim_polls", "renew", "release", "defer", "unsettled", "archived", "expect", "left":
 		return []string{"prelude"}
 	case "accept", "earlier": // whether a request came before
-		return []string{"prelude", "pool", "lines", "life", "repeats"}
+		return []string{"prelude", "pool", "lines", "repeats"}
 	case "stands", "cool", "works":
 		return []string{"prelude", "pool", "standing"}
 	case "sweep": // who waits in vain
