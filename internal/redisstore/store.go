@@ -102,9 +102,9 @@ func parts(name string) []string {
 	case "forget", "expired", "removed":
 		return []string{"prelude", "gone"}
 	case "accept":
-		return []string{"prelude", "pool", "lines", "life", "repeats", "mine"}
+		return []string{"prelude", "pool", "lines", "repeats", "mine"}
 	case "earlier": // whether a request came before
-		return []string{"prelude", "pool", "lines", "life", "repeats"}
+		return []string{"prelude", "pool", "lines", "repeats"}
 	case "stands", "cool", "works":
 		return []string{"prelude", "pool", "standing"}
 	case "sweep": // who waits in vain

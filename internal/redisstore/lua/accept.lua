@@ -33,26 +33,32 @@ if ARGV[11] ~= '' then
 else
   local place = ARGV[30] ~= '' and best_place(ARGV[30], kind, deadline, '')
   if place then pool, model, upstream = place.pool, place.model, place.upstream end
-  local at = soonest(pool, model, kind)
-  if not at or at >= deadline then return { 'unusable', {}, at and at - now or -1 } end
 end
 
 -- Where nobody waits and a slot is free, the job gets it at once: what standing
 -- in line and being admitted would come to, written in one go.
+local lines = redis.call('EXISTS', P .. 'lanes:' .. pool, P .. 'held:' .. tenant, P .. 'tenant:' .. tenant)
+local known = lines > 0 and redis.call('EXISTS', P .. 'tenant:' .. tenant) == 1
+if known then lines = lines - 1 end
+local acct = lines == 0 and first_free(pool, model, kind)
+if not acct and ARGV[11] == '' then
+  local at = soonest(pool, model, kind)
+  if not at or at >= deadline then return { 'unusable', {}, at and at - now or -1 } end
+end
+
 local limited = ARGV[26] ~= '0' or ARGV[27] ~= '0'
-if limited or redis.call('EXISTS', P .. 'tenant:' .. tenant) == 1 then
+if limited or known then
   redis.call('HSET', P .. 'tenant:' .. tenant, 'running', ARGV[26], 'per_minute', ARGV[27])
   redis.call('PEXPIRE', P .. 'tenant:' .. tenant, keep)
 end
-local acct = redis.call('EXISTS', P .. 'lanes:' .. pool, P .. 'held:' .. tenant) == 0 and first_free(pool, model, kind)
 if acct and limited and not let_in(tenant) then acct = nil end
 local most = tonumber(ARGV[28])
 if not acct and most > 0 and redis.call('SCARD', P .. 'waits:' .. tenant) >= most then return { 'full', {} } end
 if ARGV[11] ~= '' then redis.call('SET', P .. 'cred:' .. id, ARGV[13], 'PX', keep) end
 redis.call('HSET', job_key(id), 'id', id, 'tenant', tenant, 'spec', ARGV[5], 'secret', ARGV[6],
   'pool', pool, 'model', model, 'kind', kind, 'upstream', upstream, 'also', ARGV[30], 'own', ARGV[11] ~= '' and 1 or 0, 'state', 'queued', 'phase', '',
-  'cost', ARGV[24], 'bias', ARGV[25], 'tag', acct and turn(pool) or '', 'ver', acct and 2 or 0, 'fence', 0, 'bell', acct and 1 or 0, 'tries', 0,
-  'account', acct or '', 'owner', '', 'created', now, 'admitted', acct and now or '', 'class', ARGV[29], 'deadline', deadline, 'harvest_by', deadline + tonumber(ARGV[15]),
+  'cost', ARGV[24], 'bias', ARGV[25], 'tag', acct and acct.pool.turn or '', 'ver', acct and 2 or 0, 'fence', 0, 'bell', acct and 1 or 0, 'tries', 0,
+  'account', acct and acct.id or '', 'owner', '', 'created', now, 'admitted', acct and now or '', 'class', ARGV[29], 'deadline', deadline, 'harvest_by', deadline + tonumber(ARGV[15]),
   'retention', ARGV[8], 'expires', deadline + tonumber(ARGV[8]))
 -- The spec says whether the caller wants to be told. No text in it can look like this: its quotes are escaped.
 local hook = string.find(ARGV[5], '"webhook":{"url":', 1, true) and cjson.decode(ARGV[5]).webhook
@@ -75,4 +81,4 @@ tell(id, 2, 'job.admitted', 'queued', tenant, own)
 use(pool, acct, id, kind)
 redis.call('SADD', P .. 'busy:' .. tenant, id)
 redis.call('ZADD', P .. 'bells', now + grace, id)
-return { 'ok', { { id, 'submit', 1 } }, now, acct }
+return { 'ok', { { id, 'submit', 1 } }, now, acct.id }

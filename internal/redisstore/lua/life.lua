@@ -161,11 +161,11 @@ end
 local function move(id)
   local j = get(id, 'account', 'pool', 'model', 'kind')
   local acct = first_free(j[2], j[3], j[4])
-  if not acct or acct == j[1] then return end
+  if not acct or acct.id == j[1] then return end
   give_back(id)
   refund(j[1], j[4])
   use(j[2], acct, id, j[4])
-  redis.call('HSET', job_key(id), 'account', acct)
+  redis.call('HSET', job_key(id), 'account', acct.id)
 end
 
 -- may_settle tells whether a token may say how the submission that is under way

@@ -114,27 +114,25 @@ local function leave(id)
   if redis.call('SREM', P .. 'busy:' .. j[1], id) == 1 and redis.call('EXISTS', P .. 'held:' .. j[1]) == 1 then promote(j[1]) end
 end
 
--- able tells whether a pool serves a model now, if perhaps not at once: to be busy
--- is no reason to go elsewhere.
-local function able(pool, model, kind)
-  local at = soonest(pool, model, kind)
-  return at and at <= now and not closed(pool)
-end
+-- able tells whether a pool serves a model now, if perhaps not at once, given when
+-- it does the soonest: to be busy is no reason to go elsewhere.
+local function able(pool, at) return at and at <= now and not closed(pool) end
 
 -- best_place gives the first of some places (JSON) that serves now, or else the
--- first that will in time; nil if there is none. The pool `but` does not count.
+-- first that will in time; nil if there is none. It tells too whether it is one that
+-- serves now. The pool `but` does not count.
 local function best_place(places, kind, deadline, but)
   local later
   for _, p in ipairs(cjson.decode(places)) do
     if p.pool ~= but then
       local at = soonest(p.pool, p.model, kind)
       if at and at < deadline then
-        if able(p.pool, p.model, kind) then return p end
+        if able(p.pool, at) then return p, true end
         later = later or p
       end
     end
   end
-  return later
+  return later, false
 end
 
 -- elsewhere moves a job for which nothing was created to another of its places, and
@@ -144,8 +142,8 @@ end
 local function elsewhere(id, must)
   local j = get(id, 'also', 'pool', 'kind', 'deadline', 'tenant', 'cost', 'bias', 'account', 'unsure')
   if (j[1] or '') == '' or j[9] then return nil end
-  local p = best_place(j[1], j[3], tonumber(j[4]), j[2])
-  if not p or not (must or able(p.pool, p.model, j[3])) then return nil end
+  local p, serves = best_place(j[1], j[3], tonumber(j[4]), j[2])
+  if not p or not (must or serves) then return nil end
   refund(j[8], j[3])
   give_back(id)
   local held = redis.call('ZSCORE', P .. 'held:' .. j[5], id)
@@ -163,12 +161,12 @@ local function place(id, pool, acct, at, grace)
   local j = get(id, 'model', 'kind', 'tenant')
   redis.call('ZREM', lane_of(pool, j[1]), id)
   redis.call('SREM', P .. 'waits:' .. j[3], id)
-  if shared(pool) and at > turn(pool) then
+  if shared(pool) and at > acct.pool.turn then
     redis.call('HSET', P .. 'state:' .. pool, 'turn', at)
     redis.call('ZREMRANGEBYSCORE', P .. 'shares:' .. pool, '-inf', at)
   end
   use(pool, acct, id, j[2])
-  redis.call('HSET', job_key(id), 'account', acct, 'admitted', now)
+  redis.call('HSET', job_key(id), 'account', acct.id, 'admitted', now)
   event(id, 'job.admitted')
   return ring_first(id, 'submit', grace)
 end

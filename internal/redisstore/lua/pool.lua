@@ -34,10 +34,12 @@ local function remark(acct, what, cause, model, ends, evidence)
 end
 
 -- closed tells whether an upstream takes nothing at the moment: an operator has
--- paused it, or its breaker is open.
+-- paused it, or its breaker is open. It tells too what else `use` wants to know of
+-- the pool, and place: share and turn.
 local function closed(pool)
-  local s = redis.call('HMGET', P .. 'state:' .. pool, 'paused', 'cool', 'half', 'canary')
-  return s[1] == '1' or (tonumber(s[2] or '0') or 0) > now or (s[3] == '1' and s[4] and s[4] ~= '')
+  local s = redis.call('HMGET', P .. 'state:' .. pool, 'paused', 'cool', 'half', 'canary', 'share', 'turn')
+  local shut = s[1] == '1' or (tonumber(s[2] or '0') or 0) > now or (s[3] == '1' and s[4] and s[4] ~= '')
+  return shut, { half = s[3] == '1', share = tonumber(s[5] or '0') or 0, turn = tonumber(s[6] or '0') or 0 }
 end
 
 -- quota_left is how many jobs of a kind an account may begin until its next
@@ -60,26 +62,33 @@ local function soonest(pool, model, kind)
       local at = math.max(tonumber(a[4] or '0') or 0, tonumber(a[5] or '0') or 0, now)
       local left = quota_left(a[6], a[7], a[8])
       if left and left <= 0 then at = math.max(at, tonumber(a[8])) end
+      if at == now then return now end
       if at < PARKED and (not best or at < best) then best = at end
     end
   end
   return best
 end
 
--- open tells whether an account may begin a job now.
+-- open tells whether an account may begin a job now: nil, or what `use` wants to know
+-- of it.
 local function open(acct, model, kind)
   local a = redis.call('HMGET', P .. 'acct:' .. acct, 'enabled', 'off', 'models', 'cool', 'cool:' .. model, 'half', 'canary',
-    'max', 'max:' .. kind, 'rate_at', 'gap_at', 'quota:' .. kind, 'used:' .. kind, 'reset')
-  if a[1] ~= '1' or (a[2] or '') ~= '' or not lists(a[3], model) then return false end
+    'max', 'max:' .. kind, 'rate_at', 'gap_at', 'quota:' .. kind, 'used:' .. kind, 'reset', 'weight', 'rate', 'gap')
+  if a[1] ~= '1' or (a[2] or '') ~= '' or not lists(a[3], model) then return nil end
   for _, field in ipairs({ 4, 5, 10, 11 }) do
-    if (tonumber(a[field] or '0') or 0) > now then return false end
+    if (tonumber(a[field] or '0') or 0) > now then return nil end
   end
-  if a[6] == '1' and (a[7] or '') ~= '' then return false end
+  if a[6] == '1' and (a[7] or '') ~= '' then return nil end
   local left = quota_left(a[12], a[13], a[14])
-  if left and left <= 0 then return false end
-  if redis.call('SCARD', P .. 'slots:' .. acct) >= tonumber(a[8]) then return false end
+  if left and left <= 0 then return nil end
+  local busy = redis.call('SCARD', P .. 'slots:' .. acct)
+  if busy >= tonumber(a[8]) then return nil end
   local most = tonumber(a[9] or '0') or 0
-  return most == 0 or redis.call('SCARD', P .. 'slots:' .. acct .. '|' .. kind) < most
+  if most > 0 and redis.call('SCARD', P .. 'slots:' .. acct .. '|' .. kind) >= most then return nil end
+  return {
+    id = acct, half = a[6] == '1', max = tonumber(a[8]), busy = busy, rate_at = tonumber(a[10] or '0') or 0, quota = tonumber(a[12] or '0') or 0,
+    reset = tonumber(a[14] or '0') or 0, weight = tonumber(a[15] or '1') or 1, rate = tonumber(a[16] or '0') or 0, gap = tonumber(a[17] or '0') or 0,
+  }
 end
 
 local function shared(pool) return string.sub(pool, 1, 3) == 'up/' end
@@ -87,13 +96,25 @@ local function shared(pool) return string.sub(pool, 1, 3) == 'up/' end
 local look_at_all = false -- the sweeper does, should an account be missing from room
 
 -- first_free gives the account of a pool that a job would be given, or nil: of
--- those that may, the one with the smallest share of the work so far.
+-- those that may, the one with the smallest share of the work so far. What is known
+-- of it, and of its pool, is good for one `use` of it.
 local function first_free(pool, model, kind)
-  if closed(pool) then return nil end
-  local from = shared(pool) and not look_at_all and 'room:' or 'pool:'
-  for _, acct in ipairs(redis.call('ZRANGE', P .. from .. pool, 0, -1)) do
-    if open(acct, model, kind) then return acct end
-  end
+  local shut, state = closed(pool)
+  if shut then return nil end
+  local from = P .. (shared(pool) and not look_at_all and 'room:' or 'pool:') .. pool
+  local at, upto = 0, 3 -- most often it is one of the first
+  repeat
+    local some = redis.call('ZRANGE', from, at, upto, 'WITHSCORES')
+    for i = 1, #some, 2 do
+      local acct = open(some[i], model, kind)
+      if acct then
+        acct.share, acct.pool = tonumber(some[i + 1]), state
+        return acct
+      end
+    end
+    local all = upto < 0 or #some < 2 * (upto - at + 1)
+    at, upto = upto + 1, -1
+  until all
   return nil
 end
 
@@ -116,30 +137,34 @@ local function hold(acct, id, kind)
 end
 
 -- spread counts a job towards an account's share. One that was away does not catch
--- up.
-local function spread(pool, acct, weight)
-  local accounts, state = P .. 'pool:' .. pool, P .. 'state:' .. pool
-  local share = math.max(tonumber(redis.call('ZSCORE', accounts, acct) or '0'), tonumber(redis.call('HGET', state, 'share') or '0'))
-  redis.call('HSET', state, 'share', text(share))
-  redis.call('ZADD', accounts, text(share + math.floor(1000 / weight)), acct)
+-- up. An account that has its last slot taken has no room any more.
+local function spread(pool, acct)
+  local share = math.max(acct.share, acct.pool.share)
+  if share ~= acct.pool.share then redis.call('HSET', P .. 'state:' .. pool, 'share', text(share)) end
+  share = text(share + math.floor(1000 / acct.weight))
+  redis.call('ZADD', P .. 'pool:' .. pool, share, acct.id)
+  if acct.busy + 1 < acct.max then
+    redis.call('ZADD', P .. 'room:' .. pool, share, acct.id)
+  else
+    redis.call('ZREM', P .. 'room:' .. pool, acct.id)
+  end
 end
 
--- use gives a job a slot and counts what an account's limits count.
+-- use gives a job a slot of an account that first_free has found, and counts what
+-- its limits count.
 local function use(pool, acct, id, kind)
-  hold(acct, id, kind)
-  local key = P .. 'acct:' .. acct
-  local a = redis.call('HMGET', key, 'weight', 'rate', 'rate_at', 'gap', 'quota:' .. kind, 'reset', 'half')
+  hold(acct.id, id, kind)
+  local key = P .. 'acct:' .. acct.id
   local fields = {}
   local function set(name, value) fields[#fields + 1], fields[#fields + 2] = name, value end
-  local rate, gap = tonumber(a[2] or '0') or 0, tonumber(a[4] or '0') or 0
-  if rate > 0 then -- spread over the minute, so that no minute has more
-    set('rate_at', text(math.max(tonumber(a[3] or '0') or 0, now) + math.ceil(60000 / rate)))
+  if acct.rate > 0 then -- spread over the minute, so that no minute has more
+    set('rate_at', text(math.max(acct.rate_at, now) + math.ceil(60000 / acct.rate)))
   end
-  if gap > 0 then set('gap_at', text(now + gap)) end
-  if a[7] == '1' then set('canary', id) end
+  if acct.gap > 0 then set('gap_at', text(now + acct.gap)) end
+  if acct.half then set('canary', id) end
   if #fields > 0 then redis.call('HSET', key, unpack(fields)) end
-  if (tonumber(a[5] or '0') or 0) > 0 then
-    local reset = tonumber(a[6] or '0') or 0
+  if acct.quota > 0 then
+    local reset = acct.reset
     if reset <= now then
       redis.call('HDEL', key, 'used:image', 'used:video')
       redis.call('HSET', key, 'reset', text(reset + 86400000 * math.ceil((now - reset + 1) / 86400000)))
@@ -147,10 +172,8 @@ local function use(pool, acct, id, kind)
     redis.call('HINCRBY', key, 'used:' .. kind, 1)
   end
   if not shared(pool) then return end
-  spread(pool, acct, tonumber(a[1] or '1') or 1)
-  room(pool, acct)
-  local state = P .. 'state:' .. pool
-  if redis.call('HGET', state, 'half') == '1' then redis.call('HSET', state, 'canary', id) end
+  spread(pool, acct)
+  if acct.pool.half then redis.call('HSET', P .. 'state:' .. pool, 'canary', id) end
 end
 
 -- refund takes back what use has counted for a job that was not submitted, or

@@ -19,7 +19,7 @@ local word, pool = unsent(id, grace)
 if word then return { word, pool and admit(pool, 16, grace, {}) or {} } end
 local again = soonest(j[2], j[3], j[6])
 local here = again and again < tonumber(j[7])
-if not here or not able(j[2], j[3], j[6]) then
+if not here or not able(j[2], again) then
   local other = elsewhere(id, not here)
   if other then return { 'ok', admit(other, 16, grace, admit(j[2], 16, grace, {})) } end
 end
