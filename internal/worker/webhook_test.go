@@ -304,8 +304,9 @@ func TestPrivateReceiver(t *testing.T) {
 func TestDeadReceiverKeepsNobodyWaiting(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	over := make(chan struct{})
-	dead := openInbox(t, func(int, http.ResponseWriter, *http.Request) { <-over })
+	over, answers := context.WithCancel(t.Context())
+	defer answers() // also when the test fails: whoever hangs is waited for
+	dead := openInbox(t, func(int, http.ResponseWriter, *http.Request) { <-over.Done() })
 	b := openInbox(t, nil)
 	sender := webhook.New(webhook.Config{AllowPrivate: loopback, Timeout: time.Minute})
 	t.Cleanup(sender.Close)
@@ -322,7 +323,7 @@ func TestDeadReceiverKeepsNobodyWaiting(t *testing.T) {
 	if n := len(dead.letters()); n > 2 {
 		t.Errorf("%d tries to the dead were under way, want 2 at most", n)
 	}
-	close(over)
+	answers()
 	for _, id := range ids {
 		if j := r.awaitTold(t, id); j.Webhooks.Delivered != 1 {
 			t.Errorf("%+v", j.Webhooks)
