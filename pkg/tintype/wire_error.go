@@ -31,6 +31,7 @@ const (
 	CodeUpstreamCredential   Code = "upstream_credential_rejected" // the upstream does not know the credential
 	CodePermissionDenied     Code = "permission_denied"            // this credential may not do that
 	CodeNotFound             Code = "not_found"                    // unknown, expired or someone else's
+	CodeGone                 Code = "gone"                         // it was there, and has expired or was deleted
 	CodeModelNotFound        Code = "model_not_found"              // choose a model of Models
 	CodeMethodNotAllowed     Code = "method_not_allowed"           // use another HTTP method
 	CodeRequestTooLarge      Code = "request_too_large"            // send a smaller body
