@@ -125,7 +125,7 @@ func films(ctx context.Context, client *tintype.Client, tag string) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for i := range atOnce {
 		group.Go(func() error {
-			_, err := client.Video(ctx, tintype.VideoRequest{Prompt: fmt.Sprintf("film %d %s", i, tag)})
+			_, err := client.Videos.Generate(ctx, tintype.VideoRequest{Prompt: fmt.Sprintf("film %d %s", i, tag)})
 			return err
 		})
 	}

@@ -98,7 +98,7 @@ func (s *service) clips(ctx context.Context, n int) ([]clip, error) {
 			if err := pause(waiting, time.Duration(i)*clipGap); err != nil {
 				return err
 			}
-			answer, err := client.Video(waiting, tintype.VideoRequest{Prompt: clipPrompt(i)})
+			answer, err := client.Videos.Generate(waiting, tintype.VideoRequest{Prompt: clipPrompt(i)})
 			out[i].answered = time.Now()
 			if err != nil {
 				return err
@@ -125,7 +125,7 @@ func clipPrompt(i int) string { return fmt.Sprintf("clip %d", i) }
 
 // readLog takes from a job's log when its files were stored.
 func (c *clip) readLog(ctx context.Context, client *tintype.Client, id string) error {
-	job, err := client.Job(ctx, id)
+	job, err := client.Jobs.Get(ctx, id)
 	if err != nil {
 		return err
 	}

@@ -72,7 +72,7 @@ func (k accountList) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	list, err := client.Accounts(ctx)
+	list, err := client.Admin.Accounts(ctx)
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (k accountShow) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	a, err := client.Account(ctx, k.ID)
+	a, err := client.Admin.Account(ctx, k.ID)
 	if err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (k accountChange) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	a, err := client.ChangeAccount(ctx, k.ID, k.change)
+	a, err := client.Admin.ChangeAccount(ctx, k.ID, k.change)
 	if err != nil {
 		return err
 	}
@@ -179,7 +179,7 @@ func (k accountTest) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	t, err := client.TestAccount(ctx, k.ID)
+	t, err := client.Admin.TestAccount(ctx, k.ID)
 	if err != nil {
 		return err
 	}
@@ -213,7 +213,7 @@ func (k jobShow) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	j, err := client.WholeJob(ctx, k.ID)
+	j, err := client.Admin.Job(ctx, k.ID)
 	if err != nil {
 		return err
 	}
@@ -254,7 +254,7 @@ func (k jobLines) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	lines, err := client.Lines(ctx)
+	lines, err := client.Admin.Lines(ctx)
 	if err != nil {
 		return err
 	}
@@ -276,7 +276,7 @@ func (k jobQueues) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	queues, err := client.Queues(ctx)
+	queues, err := client.Admin.Queues(ctx)
 	if err != nil {
 		return err
 	}
@@ -303,7 +303,7 @@ func (k upstreamChange) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	u, err := client.PauseUpstream(ctx, k.Name, k.pause)
+	u, err := client.Admin.PauseUpstream(ctx, k.Name, k.pause)
 	if err != nil {
 		return err
 	}

@@ -27,12 +27,12 @@ func TestAdminCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	accounts, err := client.Accounts(t.Context())
+	accounts, err := client.Admin.Accounts(t.Context())
 	if err != nil || len(accounts) == 0 {
 		t.Fatalf("%+v, %v", accounts, err)
 	}
 	acct := accounts[0].ID
-	image, err := client.Image(t.Context(), tintype.ImageRequest{Prompt: "a lighthouse"})
+	image, err := client.Images.Generate(t.Context(), tintype.ImageRequest{Prompt: "a lighthouse"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func TestReload(t *testing.T) {
 		defer tick.Stop()
 		late := time.After(20 * time.Second)
 		for {
-			if list, err = client.Accounts(t.Context()); err == nil && holds(list) {
+			if list, err = client.Admin.Accounts(t.Context()); err == nil && holds(list) {
 				return
 			}
 			select {
@@ -154,16 +154,16 @@ func TestReload(t *testing.T) {
 	until("at the start", func(l []tintype.AdminAccount) bool { return len(l) == 1 && l[0].State == "healthy" })
 	write(`{id: one, key: gone-bad}, {id: two, key: sim-two, max_in_flight: 3, note: new}`)
 	until("a new account", func(l []tintype.AdminAccount) bool { return len(l) == 2 && l[1].MaxInFlight == 3 && l[1].Note == "new" })
-	if _, err := client.ChangeAccount(t.Context(), "two", tintype.AccountDisable); err != nil {
+	if _, err := client.Admin.ChangeAccount(t.Context(), "two", tintype.AccountDisable); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.Image(t.Context(), tintype.ImageRequest{Prompt: "a pier"}); err == nil {
+	if _, err := client.Images.Generate(t.Context(), tintype.ImageRequest{Prompt: "a pier"}); err == nil {
 		t.Error("a job was done with a credential that is none")
 	}
 	until("a dead credential", func(l []tintype.AdminAccount) bool { return l[0].State == "parked" && l[0].Cause == "auth" })
 	write(`{id: one, key: sim-one}, {id: two, key: sim-two}`)
 	until("a new credential", func(l []tintype.AdminAccount) bool { return l[0].State == "healthy" && l[1].State == "disabled" })
-	image, err := client.Image(t.Context(), tintype.ImageRequest{Prompt: "a mole"})
+	image, err := client.Images.Generate(t.Context(), tintype.ImageRequest{Prompt: "a mole"})
 	if err != nil || len(image.Data) != 1 {
 		t.Errorf("%+v, %v", image, err)
 	}

@@ -62,14 +62,14 @@ models:
 	if err != nil {
 		t.Fatal(err)
 	}
-	image, err := client.Image(t.Context(), tintype.ImageRequest{Prompt: "a lighthouse", Ratio: "16:9"})
+	image, err := client.Images.Generate(t.Context(), tintype.ImageRequest{Prompt: "a lighthouse", Ratio: "16:9"})
 	if err != nil {
 		t.Fatalf("image: %v", err)
 	}
 	checkMedia(t, client, image.ID, image.Data[0].URL)
 	picture := base64.StdEncoding.EncodeToString(download(t, image.Data[0].URL))
 	// The first upstream's credential is dead: the job goes on at the second.
-	sure, err := client.Image(t.Context(), tintype.ImageRequest{Model: "sure", Prompt: "a lighthouse, surely", Ratio: "16:9"})
+	sure, err := client.Images.Generate(t.Context(), tintype.ImageRequest{Model: "sure", Prompt: "a lighthouse, surely", Ratio: "16:9"})
 	if err != nil {
 		t.Fatalf("with a fallback: %v", err)
 	}
@@ -77,7 +77,7 @@ models:
 	// Edits and /v1/videos of the second, with the first's own image; its other door
 	// holds the call until the video is made.
 	for _, model := range []string{"filmer", "patient filmer"} {
-		film, err := client.Video(t.Context(), tintype.VideoRequest{Model: model, Prompt: "a boat by a " + model, Image: picture})
+		film, err := client.Videos.Generate(t.Context(), tintype.VideoRequest{Model: model, Prompt: "a boat by a " + model, Image: picture})
 		if err != nil {
 			t.Fatalf("video: %v", err)
 		}
@@ -86,16 +86,16 @@ models:
 			t.Errorf("%s: no still", model)
 		}
 	}
-	edited, err := client.Image(t.Context(), tintype.ImageRequest{Prompt: "at night", Image: picture, Ratio: "16:9"})
+	edited, err := client.Images.Generate(t.Context(), tintype.ImageRequest{Prompt: "at night", Image: picture, Ratio: "16:9"})
 	if err != nil {
 		t.Fatalf("edit: %v", err)
 	}
 	checkMedia(t, client, edited.ID, edited.Data[0].URL)
-	chat, err := client.Chat(t.Context(), tintype.ChatRequest{Messages: []tintype.ChatMessage{tintype.UserMessage("hello")}})
+	chat, err := client.Chat.Create(t.Context(), tintype.ChatRequest{Messages: []tintype.ChatMessage{tintype.UserMessage("hello")}})
 	if err != nil || chat.Text() == "" {
 		t.Errorf("chat: %+v, %v", chat, err)
 	}
-	if _, err := client.Image(t.Context(), tintype.ImageRequest{Prompt: "a lighthouse sim:reject"}); !isCode(err, tintype.CodeContentPolicy) {
+	if _, err := client.Images.Generate(t.Context(), tintype.ImageRequest{Prompt: "a lighthouse sim:reject"}); !isCode(err, tintype.CodeContentPolicy) {
 		t.Errorf("a refused prompt: %v", err)
 	}
 	front.end()
@@ -164,25 +164,25 @@ models:
 		t.Fatal(err)
 	}
 	for _, prompt := range []string{"a lighthouse", "a mole"} { // one of them meets the dead session
-		image, err := client.Image(t.Context(), tintype.ImageRequest{Prompt: prompt, Ratio: "16:9"})
+		image, err := client.Images.Generate(t.Context(), tintype.ImageRequest{Prompt: prompt, Ratio: "16:9"})
 		if err != nil {
 			t.Fatalf("image: %v", err)
 		}
 		checkMedia(t, client, image.ID, image.Data[0].URL)
 	}
-	film, err := client.Video(t.Context(), tintype.VideoRequest{Prompt: "a boat"})
+	film, err := client.Videos.Generate(t.Context(), tintype.VideoRequest{Prompt: "a boat"})
 	if err != nil {
 		t.Fatalf("video: %v", err)
 	}
 	checkMedia(t, client, film.ID, film.Data[0].URL)
-	chat, err := client.Chat(t.Context(), tintype.ChatRequest{Messages: []tintype.ChatMessage{tintype.UserMessage("hello")}})
+	chat, err := client.Chat.Create(t.Context(), tintype.ChatRequest{Messages: []tintype.ChatMessage{tintype.UserMessage("hello")}})
 	if err != nil || chat.Text() == "" {
 		t.Errorf("chat: %+v, %v", chat, err)
 	}
-	if _, err := client.Image(t.Context(), tintype.ImageRequest{Prompt: "a lighthouse sim:reject"}); !isCode(err, tintype.CodeContentPolicy) {
+	if _, err := client.Images.Generate(t.Context(), tintype.ImageRequest{Prompt: "a lighthouse sim:reject"}); !isCode(err, tintype.CodeContentPolicy) {
 		t.Errorf("a refused prompt: %v", err)
 	}
-	accounts, err := client.Accounts(t.Context())
+	accounts, err := client.Admin.Accounts(t.Context())
 	if err != nil || len(accounts) != 2 || accounts[0].State != "parked" || accounts[0].Cause != "auth" || accounts[1].State != "healthy" {
 		t.Errorf("%+v, %v", accounts, err)
 	}

@@ -40,22 +40,22 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	models, err := client.Models(t.Context())
+	models, err := client.Models.List(t.Context())
 	if err != nil || len(models) != 3 {
 		t.Errorf("models: %d, %v", len(models), err)
 	}
-	answer, err := client.Chat(t.Context(), tintype.ChatRequest{Messages: []tintype.ChatMessage{tintype.UserMessage("hello")}})
+	answer, err := client.Chat.Create(t.Context(), tintype.ChatRequest{Messages: []tintype.ChatMessage{tintype.UserMessage("hello")}})
 	if err != nil || answer.Text() == "" {
 		t.Errorf("chat: %+v, %v", answer, err)
 	}
-	image, err := client.Image(t.Context(), tintype.ImageRequest{Prompt: "a lighthouse"})
+	image, err := client.Images.Generate(t.Context(), tintype.ImageRequest{Prompt: "a lighthouse"})
 	if err != nil {
 		t.Fatalf("image: %v", err)
 	}
 	checkMedia(t, client, image.ID, image.Data[0].URL)
 	var film string
 	var last *tintype.Chunk
-	for chunk, err := range client.VideoStream(t.Context(), tintype.VideoRequest{Prompt: "a boat"}) {
+	for chunk, err := range client.Videos.Stream(t.Context(), tintype.VideoRequest{Prompt: "a boat"}) {
 		if err != nil {
 			t.Fatalf("video: %v", err)
 		}
@@ -71,13 +71,13 @@ func TestRun(t *testing.T) {
 // checkMedia holds a link to what the job says of its file.
 func checkMedia(t *testing.T, client *tintype.Client, id, link string) {
 	t.Helper()
-	job, err := client.Job(t.Context(), id)
+	job, err := client.Jobs.Get(t.Context(), id)
 	if err != nil || job.Status != tintype.StatusSucceeded || len(job.Media) == 0 {
 		t.Fatalf("job %s: %+v, %v", id, job, err)
 	}
-	sum, n, err := client.Download(t.Context(), link, io.Discard)
-	if m := job.Media[0]; err != nil || sum != m.SHA256 || n != m.Bytes || m.URL != link {
-		t.Errorf("%s: %d bytes, %s, %v; the job says %+v", link, n, sum, err, m)
+	m := job.Media[0]
+	if n, err := client.Media.Download(t.Context(), m, io.Discard); err != nil || n != m.Bytes || m.URL != link || len(m.SHA256) != 64 {
+		t.Errorf("%s: %d bytes, %v; the job says %+v", link, n, err, m)
 	}
 }
 
@@ -122,12 +122,12 @@ func TestAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	image, err := client.Image(t.Context(), tintype.ImageRequest{Prompt: "a lighthouse"})
+	image, err := client.Images.Generate(t.Context(), tintype.ImageRequest{Prompt: "a lighthouse"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum, _, err := client.Download(t.Context(), image.Data[0].URL, io.Discard)
-	if err != nil {
+	file := image.Media[0]
+	if _, err := client.Media.Download(t.Context(), file, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	first.end()
@@ -138,9 +138,9 @@ func TestAgain(t *testing.T) {
 	if client, err = tintype.NewClient(elsewhere); err != nil {
 		t.Fatal(err)
 	}
-	again, _, err := client.Download(t.Context(), strings.TrimPrefix(image.Data[0].URL, base), io.Discard)
-	if err != nil || again != sum {
-		t.Errorf("after a restart: %s, %v; before it was %s", again, err, sum)
+	file.URL = strings.TrimPrefix(file.URL, base)
+	if n, err := client.Media.Download(t.Context(), file, io.Discard); err != nil || n != file.Bytes {
+		t.Errorf("after a restart: %d bytes, %v; before it was %+v", n, err, file)
 	}
 	second.end()
 }
@@ -204,7 +204,7 @@ func TestOpen(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := client.Image(t.Context(), tintype.ImageRequest{Prompt: "x"}); (err == nil) != works {
+		if _, err := client.Images.Generate(t.Context(), tintype.ImageRequest{Prompt: "x"}); (err == nil) != works {
 			t.Errorf("with the key %s: %v", key, err)
 		}
 	}

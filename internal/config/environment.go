@@ -17,6 +17,12 @@ const (
 	arkKeysVariable = envPrefix + "ARK_API_KEYS"
 )
 
+// callersVariables are for the commands that call a service, which may share a
+// shell with one that serves.
+func callersVariables() []string {
+	return []string{envPrefix + "URL", envPrefix + "KEY", envPrefix + "ADMIN_KEY"}
+}
+
 // readEnvironment sets what our variables say. One that is no setting is a
 // problem, since it is most likely misspelled, unless the file refers to it or
 // Kubernetes made it.
@@ -30,7 +36,7 @@ func (l *loader) readEnvironment() {
 			l.addArkKeys(value)
 		case known:
 			l.set(v, path, value, origin{variable: name})
-		case !l.referred[name] && !isServiceLink(name, value):
+		case !l.referred[name] && !slices.Contains(callersVariables(), name) && !isServiceLink(name, value):
 			l.reportAt(origin{variable: name}, "", "is no setting%s", variableHint(name))
 		}
 	}

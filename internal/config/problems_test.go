@@ -157,6 +157,13 @@ video: {poll: {jitter: 0.51, growth: NaN}}
 	}
 }
 
+// TestCallersVariables: a shell that calls a service may start one.
+func TestCallersVariables(t *testing.T) {
+	t.Parallel()
+	s := config.Source{Role: config.ForEmbedded, Environ: []string{"TINTYPE_URL=http://h", "TINTYPE_KEY=tt_1", "TINTYPE_ADMIN_KEY=tt_2"}}
+	expect(t, problems(t, s, ""))
+}
+
 func TestMissingFile(t *testing.T) {
 	t.Parallel()
 	expect(t, problems(t, config.Source{File: "/does/not/exist.yaml"}, ""), "exist.yaml: cannot be opened: no such file or directory")

@@ -42,7 +42,7 @@ func ask(ctx context.Context, client *tintype.Client, question string, begun fun
 		StreamOptions: &tintype.StreamOptions{IncludeUsage: true},
 	}
 	var usage *tintype.Usage
-	for chunk, err := range client.ChatStream(ctx, request) {
+	for chunk, err := range client.Chat.Stream(ctx, request) {
 		if err != nil {
 			return "", times{}, err
 		}

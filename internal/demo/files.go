@@ -35,7 +35,7 @@ func (j jobs) save(ctx context.Context, name string, m tintype.Media) (file, err
 	if err != nil {
 		return file{}, fmt.Errorf("%s cannot be saved: %w", name, err)
 	}
-	_, _, err = j.client.Download(ctx, m.URL, to)
+	_, err = j.client.Media.Download(ctx, m, to)
 	if closed := to.Close(); err == nil {
 		err = closed
 	}

@@ -26,7 +26,7 @@ func stepsOfATask() []string {
 }
 
 // work submits a job, follows its log, and fetches and checks its files.
-func (j jobs) work(name string, steps []string, submit func(context.Context) (*tintype.Job, error)) work {
+func (j jobs) work(name string, steps []string, submit func(context.Context) (*tintype.JobHandle, error)) work {
 	at := func(step string) int { return slices.Index(steps, step) }
 	return work{name: name, steps: steps, run: func(ctx context.Context, step func(int)) (result, error) {
 		job, err := submit(ctx)
@@ -65,7 +65,7 @@ func stepOf(e *tintype.Event, steps []string) string {
 // follow reads a job's log to its end. A job that failed is an error.
 func (j jobs) follow(ctx context.Context, id string, tell func(*tintype.Event)) error {
 	var last *tintype.Event
-	for event, err := range j.client.Events(ctx, id, 0) {
+	for event, err := range j.client.Jobs.Events(ctx, id, 0) {
 		if err != nil {
 			return err
 		}
@@ -80,7 +80,7 @@ func (j jobs) follow(ctx context.Context, id string, tell func(*tintype.Event)) 
 
 // collect asks for the finished job and saves what it made.
 func (j jobs) collect(ctx context.Context, name, id string) (result, error) {
-	job, err := j.client.Job(ctx, id)
+	job, err := j.client.Jobs.Get(ctx, id)
 	if err != nil {
 		return result{}, err
 	}

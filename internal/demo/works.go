@@ -38,17 +38,17 @@ func (o Options) works(client *tintype.Client) ([]work, error) {
 	}
 	j := jobs{client: client, out: o.Out}
 	return []work{
-		j.work("image", stepsAtOnce(), func(ctx context.Context) (*tintype.Job, error) {
-			return client.SubmitImage(ctx, tintype.ImageRequest{Prompt: "A lighthouse on a cliff in the fog, oil painting"})
+		j.work("image", stepsAtOnce(), func(ctx context.Context) (*tintype.JobHandle, error) {
+			return client.Images.Submit(ctx, tintype.ImageRequest{Prompt: "A lighthouse on a cliff in the fog, oil painting"})
 		}),
-		j.work("image to image", stepsAtOnce(), func(ctx context.Context) (*tintype.Job, error) {
-			return client.SubmitImage(ctx, tintype.ImageRequest{
+		j.work("image to image", stepsAtOnce(), func(ctx context.Context) (*tintype.JobHandle, error) {
+			return client.Images.Submit(ctx, tintype.ImageRequest{
 				Prompt: "The same hills at night under a full moon", Ratio: "16:9",
 				Image: "data:image/png;base64," + base64.StdEncoding.EncodeToString(input),
 			})
 		}),
-		j.work("video", stepsOfATask(), func(ctx context.Context) (*tintype.Job, error) {
-			return client.SubmitVideo(ctx, tintype.VideoRequest{Prompt: "A paper boat sails down a rainy street", Ratio: "16:9"})
+		j.work("video", stepsOfATask(), func(ctx context.Context) (*tintype.JobHandle, error) {
+			return client.Videos.Submit(ctx, tintype.VideoRequest{Prompt: "A paper boat sails down a rainy street", Ratio: "16:9"})
 		}),
 		chatWork(client, o.Out, "In two sentences: what is a tintype?"),
 	}, nil

@@ -3,9 +3,6 @@ package server_test
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -14,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/server"
 	"github.com/tintypehq/tintype/pkg/tintype"
 )
@@ -37,28 +33,12 @@ func TestClientBlocking(t *testing.T) {
 		time.Sleep(30 * ms) // some spaces go before the answer
 		h.makeImage(id, content)
 	})
-	answer, err := c.Image(t.Context(), tintype.ImageRequest{Prompt: "x", Ratio: "16:9"})
+	answer, err := c.Images.Generate(t.Context(), tintype.ImageRequest{Prompt: "x", Ratio: "16:9"})
 	h.must(err)
 	var got bytes.Buffer
-	sum, _, err := c.Download(t.Context(), answer.Data[0].URL, &got)
-	want := sha256.Sum256(content)
-	if err != nil || sum != hex.EncodeToString(want[:]) || !bytes.Equal(got.Bytes(), content) {
-		t.Errorf("%s, %v", sum, err)
-	}
-}
-
-// TestClientSeesLateFailure: our client raises on an error in a 200.
-func TestClientSeesLateFailure(t *testing.T) {
-	t.Parallel()
-	h := open(t, waiting(server.Wait{Silence: ms, Space: ms}))
-	h.meanwhile(func() {
-		id := h.waitForJob()
-		time.Sleep(30 * ms) // the answer has begun by then
-		h.fail(id, fault.New(fault.GenerationFailed, "It went wrong."))
-	})
-	_, err := h.client(h.url).Image(t.Context(), tintype.ImageRequest{Prompt: "x"})
-	if e, ok := errors.AsType[*tintype.APIError](err); !ok || e.Code != tintype.CodeGenerationFailed || e.Status != 200 || e.JobID == "" {
-		t.Errorf("%v", err)
+	n, err := c.Media.Download(t.Context(), answer.Media[0], &got)
+	if err != nil || n != int64(len(content)) || !bytes.Equal(got.Bytes(), content) || answer.Media[0].URL != answer.Data[0].URL {
+		t.Errorf("%d of %d bytes, %v", n, len(content), err)
 	}
 }
 
@@ -68,7 +48,7 @@ func TestClientStream(t *testing.T) {
 	h.meanwhile(func() { h.makeVideo(h.waitForJob()) })
 	var text strings.Builder
 	var films []tintype.Video
-	for chunk, err := range h.client(h.url).VideoStream(t.Context(), tintype.VideoRequest{Prompt: "x"}) {
+	for chunk, err := range h.client(h.url).Videos.Stream(t.Context(), tintype.VideoRequest{Prompt: "x"}) {
 		h.must(err)
 		text.WriteString(chunk.Text())
 		films = append(films, chunk.Videos()...)
@@ -89,7 +69,7 @@ func TestClientOverCuts(t *testing.T) {
 		h.makeVideo(id)
 	})
 	var events []tintype.Event
-	for e, err := range h.client("http://"+cutter(t, h)).Events(t.Context(), string(id), 0) {
+	for e, err := range h.client("http://"+cutter(t, h)).Jobs.Events(t.Context(), string(id), 0) {
 		h.must(err)
 		events = append(events, *e)
 	}
@@ -146,7 +126,7 @@ func TestClientFollowsToAnotherProcess(t *testing.T) {
 	var events []tintype.Event
 	c := h.client(h.url)
 	after := int64(0)
-	for e, err := range c.Events(t.Context(), string(id), 0) {
+	for e, err := range c.Jobs.Events(t.Context(), string(id), 0) {
 		if err != nil {
 			break
 		}
@@ -157,7 +137,7 @@ func TestClientFollowsToAnotherProcess(t *testing.T) {
 		}
 	}
 	h.makeVideo(id)
-	for e, err := range second.client(second.url).Events(t.Context(), string(id), after) {
+	for e, err := range second.client(second.url).Jobs.Events(t.Context(), string(id), after) {
 		h.must(err)
 		events = append(events, *e)
 	}

@@ -45,7 +45,7 @@ func TestMediaAnswers(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			c := serve(t, answer(http.StatusOK, tt.body))
-			got, err := c.Image(t.Context(), tintype.ImageRequest{Prompt: "cat"})
+			got, err := c.Images.Generate(t.Context(), tintype.ImageRequest{Prompt: "cat"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -57,7 +57,7 @@ func TestMediaAnswers(t *testing.T) {
 func TestChatAnswer(t *testing.T) {
 	t.Parallel()
 	c := serve(t, answer(http.StatusOK, "  "+chatAnswer))
-	got, err := c.Chat(t.Context(), tintype.ChatRequest{Messages: []tintype.ChatMessage{tintype.UserMessage("hi")}})
+	got, err := c.Chat.Create(t.Context(), tintype.ChatRequest{Messages: []tintype.ChatMessage{tintype.UserMessage("hi")}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,37 +75,25 @@ func TestSpacesComeSlowly(t *testing.T) {
 			_ = http.NewResponseController(w).Flush()
 		}
 	})
-	if got, err := c.Image(t.Context(), tintype.ImageRequest{Prompt: "cat"}); err != nil || got.ID != "job-1" {
+	if got, err := c.Images.Generate(t.Context(), tintype.ImageRequest{Prompt: "cat"}); err != nil || got.ID != "job-1" {
 		t.Errorf("%v, %v", got, err)
 	}
 }
 
-// An answer that does not come to its end names the job and says why.
+// An answer to a chat that does not come to its end says why.
 func TestAnswerBreaksOff(t *testing.T) {
 	t.Parallel()
-	named := func(w http.ResponseWriter) {
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("X-Job-Id", "job-9")
-	}
 	for _, tt := range []struct {
 		name string
 		h    http.HandlerFunc
 	}{
-		{"only spaces", func(w http.ResponseWriter, _ *http.Request) {
-			named(w)
-			_, _ = w.Write([]byte("    "))
-		}},
-		{"half a body", func(w http.ResponseWriter, _ *http.Request) {
-			named(w)
-			_, _ = w.Write([]byte(imageAnswer[:60]))
-		}},
+		{"only spaces", answer(http.StatusOK, "    ")},
+		{"half a body", answer(http.StatusOK, chatAnswer[:60])},
 		{"shorter than announced", func(w http.ResponseWriter, _ *http.Request) {
-			named(w)
 			w.Header().Set("Content-Length", "1000")
 			_, _ = w.Write([]byte("  "))
 		}},
 		{"connection cut", func(w http.ResponseWriter, _ *http.Request) {
-			named(w)
 			_, _ = w.Write([]byte(" "))
 			_ = http.NewResponseController(w).Flush()
 			panic(http.ErrAbortHandler)
@@ -113,9 +101,9 @@ func TestAnswerBreaksOff(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := serve(t, tt.h).Video(t.Context(), tintype.VideoRequest{Prompt: "cat"})
+			_, err := serve(t, tt.h).Chat.Create(t.Context(), tintype.ChatRequest{})
 			broken, ok := errors.AsType[*tintype.IncompleteError](err)
-			if !ok || broken.JobID != "job-9" || !errors.Is(err, io.ErrUnexpectedEOF) {
+			if !ok || broken.JobID != "" || broken.IdempotencyKey != "" || !errors.Is(err, io.ErrUnexpectedEOF) {
 				t.Errorf("error is %v", err)
 			}
 		})
@@ -123,7 +111,7 @@ func TestAnswerBreaksOff(t *testing.T) {
 }
 
 // A context that ends the wait leaves the caller with the job, if the server
-// has named it by then.
+// has named it by then, and with the key in any case.
 func TestContextEndsTheWait(t *testing.T) {
 	t.Parallel()
 	for name, begin := range map[string]string{"before any answer": "", "between spaces": "  "} {
@@ -140,10 +128,11 @@ func TestContextEndsTheWait(t *testing.T) {
 			inFakeTime(t, waiting, func(t *testing.T, c *tintype.Client) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
-				_, err := c.Video(ctx, tintype.VideoRequest{Prompt: "cat"})
+				_, err := c.Videos.Generate(ctx, tintype.VideoRequest{Prompt: "cat"})
 				broken, ok := errors.AsType[*tintype.IncompleteError](err)
-				if !errors.Is(err, context.DeadlineExceeded) || ok != (begin != "") || ok && broken.JobID != "job-1" {
-					t.Errorf("error is %v", err)
+				want := map[bool]string{true: "job-1"}[begin != ""]
+				if !errors.Is(err, context.DeadlineExceeded) || !ok || broken.JobID != want || broken.IdempotencyKey == "" {
+					t.Errorf("error is %#v", err)
 				}
 			})
 		})
@@ -155,7 +144,7 @@ func TestForeignAnswers(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{`{}`, `[]`, `"ok"`, `null`, `{"status":"ok"}`, `<html>`, `{"id":7}`} {
 		for _, tt := range calls() {
-			if tt.name == "Models" && strings.HasPrefix(body, "{") || tt.name == "Models" && body == "null" {
+			if tt.name == "Models.List" && strings.HasPrefix(body, "{") || tt.name == "Models.List" && body == "null" {
 				continue // a list may be empty
 			}
 			t.Run(tt.name+" "+body, func(t *testing.T) {
@@ -165,16 +154,6 @@ func TestForeignAnswers(t *testing.T) {
 				}
 			})
 		}
-	}
-}
-
-// A server that hands out the job unasked has not lost it.
-func TestJobInsteadOfMedia(t *testing.T) {
-	t.Parallel()
-	_, err := serve(t, answer(http.StatusAccepted, jobAnswer)).Image(t.Context(), tintype.ImageRequest{Prompt: "cat"})
-	broken, ok := errors.AsType[*tintype.IncompleteError](err)
-	if !ok || broken.JobID != "job-1" {
-		t.Errorf("error is %v", err)
 	}
 }
 
@@ -190,8 +169,8 @@ func TestMediaInsteadOfJob(t *testing.T) {
 		equal(t, "path", r.URL.Path, "/v1/jobs/job-1")
 		answer(http.StatusOK, `{"id":"job-1","object":"job","status":"succeeded"}`)(w, r)
 	})
-	job, err := c.SubmitImage(t.Context(), tintype.ImageRequest{Prompt: "cat"})
-	if err != nil || job.Status != tintype.StatusSucceeded || posts.Load() != 1 {
+	job, err := c.Images.Submit(t.Context(), tintype.ImageRequest{Prompt: "cat"})
+	if err != nil || job.Job.Status != tintype.StatusSucceeded || posts.Load() != 1 {
 		t.Errorf("%v, %v after %d posts", job, err, posts.Load())
 	}
 }
@@ -211,7 +190,7 @@ func TestAnswerTooLarge(t *testing.T) {
 		}
 		left <- false
 	})
-	if _, err := c.Models(t.Context()); !errors.Is(err, tintype.ErrTooLarge) {
+	if _, err := c.Models.List(t.Context()); !errors.Is(err, tintype.ErrTooLarge) {
 		t.Errorf("error is %v", err)
 	}
 	equal(t, "the client left early", <-left, true)

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
+	"sync/atomic"
 )
 
 // MaxAnswerBytes is the longest answer that is taken into memory. It leaves
@@ -65,12 +67,20 @@ func (c *Client) sign(req *http.Request) {
 	}
 }
 
-// do sends a request. An answer other than 2xx is an *APIError. The caller
-// closes the body of the answer.
+// do sends a request, once. An answer other than 2xx is an *APIError, a
+// connection that failed before the answer's head a *lostError. The caller closes
+// the body of the answer.
 func (c *Client) do(req *http.Request) (*http.Response, error) {
+	var sent atomic.Bool
+	req = req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
+		WroteHeaders: func() { sent.Store(true) },
+	}))
 	resp, err := c.http.Do(req)
-	if err != nil {
+	if err != nil && (resp != nil || isHopeless(err)) { // with an answer: a redirect that is not followed
 		return nil, fmt.Errorf("tintype: %w", shorten(err))
+	}
+	if err != nil {
+		return nil, &lostError{err: shorten(err), sent: sent.Load()}
 	}
 	if resp.StatusCode/100 == 2 {
 		return resp, nil
@@ -104,6 +114,22 @@ func (c *Client) exchange(req *http.Request, out any) error {
 		return err
 	}
 	return decodeAnswer(resp, body, out)
+}
+
+// call sends a request without a body and reads its JSON answer into out. A GET is
+// made again if it did not come through.
+func (c *Client) call(ctx context.Context, method, path string, out any) error {
+	t := tries{}
+	if method == http.MethodGet {
+		t.left = c.retries
+	}
+	return t.persist(ctx, func() error {
+		req, err := c.request(ctx, method, path, typeJSON, nil)
+		if err != nil {
+			return err
+		}
+		return c.exchange(req, out)
+	})
 }
 
 // readAnswer reads a whole body, which may begin with the spaces that keep the

@@ -8,18 +8,22 @@ import (
 
 const pathChat = "/v1/chat/completions"
 
-// Chat sends messages and waits for the whole answer.
+// ChatService answers messages. A chat is no job: it cannot be taken up again, and
+// is never sent twice.
+type ChatService struct{ client *Client }
+
+// Create sends messages and waits for the whole answer.
 //
 // A failure that the server reports is an *APIError, an answer that breaks off
 // an *IncompleteError. The request is sent once, whatever happens.
-func (c *Client) Chat(ctx context.Context, r ChatRequest) (*ChatResponse, error) {
+func (s *ChatService) Create(ctx context.Context, r ChatRequest) (*ChatResponse, error) {
 	r.Stream, r.StreamOptions = false, nil
-	req, err := c.request(ctx, http.MethodPost, pathChat, typeJSON, r)
+	req, err := s.client.request(ctx, http.MethodPost, pathChat, typeJSON, r)
 	if err != nil {
 		return nil, err
 	}
 	answer := new(ChatResponse)
-	if err := c.exchange(req, answer); err != nil {
+	if err := s.client.exchange(req, answer); err != nil {
 		return nil, err
 	}
 	if len(answer.Choices) == 0 {
@@ -28,7 +32,7 @@ func (c *Client) Chat(ctx context.Context, r ChatRequest) (*ChatResponse, error)
 	return answer, nil
 }
 
-// ChatStream sends messages and gives the answer piece by piece, as it is
+// Stream sends messages and gives the answer piece by piece, as it is
 // written; [Chunk.Text] is a piece's text. The request is sent when the loop
 // begins. Leaving the loop closes the connection, and the server stops the
 // upstream.
@@ -36,7 +40,7 @@ func (c *Client) Chat(ctx context.Context, r ChatRequest) (*ChatResponse, error)
 // An error is the last thing that the loop sees: an *APIError, also when it
 // comes in the middle of the stream, an *IncompleteError when the stream ends
 // without saying so, [ErrStreamUsed] when it is looped over again.
-func (c *Client) ChatStream(ctx context.Context, r ChatRequest) iter.Seq2[*Chunk, error] {
+func (s *ChatService) Stream(ctx context.Context, r ChatRequest) iter.Seq2[*Chunk, error] {
 	r.Stream = true
-	return c.chunks(ctx, pathChat, r)
+	return s.client.chunksOnce(ctx, pathChat, r)
 }

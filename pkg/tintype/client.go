@@ -20,11 +20,23 @@ const defaultUserAgent = "tintype-go"
 // It sets no time limit of its own: the context of each call rules. A context
 // that ends while a job runs ends the wait, not the job.
 type Client struct {
+	Images *ImageService // makes images
+	Videos *VideoService // makes videos
+	Jobs   *JobService   // finds, follows and ends what was asked for
+	Media  *MediaService // fetches what was made
+	Models *ModelService // tells what the server can make
+	Chat   *ChatService  // answers messages
+	Admin  *AdminService // operates the server; needs a key with the scope "admin"
+
 	base      *url.URL // without a trailing slash and without /v1
 	http      *http.Client
 	key       string
 	userAgent string
+	retries   int
 }
+
+// defaultRetries is how often OpenAI's clients try again as well.
+const defaultRetries = 2
 
 // Option changes how a Client works.
 type Option func(*Client)
@@ -54,6 +66,15 @@ func WithUserAgent(name string) Option {
 	return func(c *Client) { c.userAgent = name }
 }
 
+// WithRetries sets how often a request is made again that did not reach the
+// server, or that the server cannot serve at the moment (408, 429, 5xx): at
+// growing intervals, or when its Retry-After says. The default is 2; zero turns it
+// off. Requests that must not be made twice never are, and connections that break
+// under a job are no matter of this number; see the package's comment.
+func WithRetries(n int) Option {
+	return func(c *Client) { c.retries = max(n, 0) }
+}
+
 // NewClient makes a client of the server at baseURL, like
 // "http://127.0.0.1:8080" or "https://example.com/media"; a trailing "/v1", as
 // OpenAI's clients want it, does no harm. It fails if baseURL is no absolute
@@ -63,11 +84,13 @@ func NewClient(baseURL string, options ...Option) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{base: base, http: &http.Client{}, userAgent: defaultUserAgent}
+	c := &Client{base: base, http: &http.Client{}, userAgent: defaultUserAgent, retries: defaultRetries}
 	for _, set := range options {
 		set(c)
 	}
 	c.http = c.guarded(c.http)
+	c.Images, c.Videos, c.Jobs = &ImageService{c}, &VideoService{c}, &JobService{c}
+	c.Media, c.Models, c.Chat, c.Admin = &MediaService{c}, &ModelService{c}, &ChatService{c}, &AdminService{c}
 	return c, nil
 }
 

@@ -6,11 +6,11 @@
 // on when the caller goes away, and its result can be fetched later by its id.
 // There are three ways to it, and they lead to the same job:
 //
-//   - [Client.Image] and [Client.Video] wait for the result,
-//   - [Client.ImageStream] and [Client.VideoStream] show progress on the way,
-//   - [Client.SubmitImage] and [Client.SubmitVideo] return at once, and
-//     [Client.Events] and [Client.Job] tell the rest, also to another process
-//     and after a lost connection.
+//   - [ImageService.Generate] and [VideoService.Generate] wait for the result,
+//   - [ImageService.Stream] and [VideoService.Stream] show progress on the way,
+//   - [ImageService.Submit] and [VideoService.Submit] give a [JobHandle] at once;
+//     [JobService.Events], [JobService.Wait] and [JobService.Handle] tell the rest,
+//     also to another process that knows only the job's id.
 //
 // A complete program that makes a video, shows its progress and saves it:
 //
@@ -40,28 +40,25 @@
 //		if err != nil {
 //			return err
 //		}
-//		job, err := client.SubmitVideo(ctx, tintype.VideoRequest{Prompt: "a cat at sea", Ratio: "16:9"})
+//		handle, err := client.Videos.Submit(ctx, tintype.VideoRequest{Prompt: "a cat at sea", Ratio: "16:9"})
 //		if err != nil {
 //			return err
 //		}
-//		for event, err := range client.Events(ctx, job.ID, 0) {
+//		for event, err := range handle.Events(ctx, 0) {
 //			if err != nil {
 //				return err
 //			}
-//			job = &event.Job
-//			fmt.Printf("%s %d %%\n", event.Type, job.Progress)
+//			fmt.Printf("%s %d %%\n", event.Type, event.Job.Progress)
 //		}
-//		if err := job.Err(); err != nil {
+//		job, err := handle.Wait(ctx)
+//		if err != nil {
 //			return err
 //		}
 //		file, err := os.Create("cat.mp4")
 //		if err != nil {
 //			return err
 //		}
-//		sum, _, err := client.Download(ctx, job.Media[0].URL, file)
-//		if err == nil && sum != job.Media[0].SHA256 {
-//			err = errors.New("cat.mp4 is not the file that the server stored")
-//		}
+//		_, err = client.Media.Download(ctx, job.Media[0], file)
 //		return errors.Join(err, file.Close())
 //	}
 //
@@ -76,7 +73,17 @@
 // on, wherever it was said: with an error status, in the body of a 200 (a
 // blocking call commits to a status long before the outcome is known), or in
 // the middle of a stream. What broke off is an [*IncompleteError] with the
-// job's id. Requests that cost money are sent once and never again by
-// themselves. Where a caller has no id, because the connection broke before it
-// came, an IdempotencyKey in the request makes it safe to send it again.
+// job's id; it unwraps to the context's error if that is why.
+//
+// # What is sent again
+//
+// A request for media has an IdempotencyKey, made up if the caller gives none, so
+// that sending it again finds the job which the first one made. Until the job is
+// known, a connection that breaks is made anew for as long as ctx allows, but not
+// after the hour for which a server surely knows the key; then for as long as ctx
+// allows. A server that cannot be reached at all, or that is busy (408, 429, 5xx),
+// is tried as often as [WithRetries] says, at the time that its Retry-After says,
+// unless that is over a minute, or after ctx's end, or the server forbids it
+// (X-Should-Retry: false). So is every GET. Nothing else is ever sent twice: not a
+// chat, not a cancel, not a delete.
 package tintype

@@ -14,9 +14,10 @@ import (
 
 // The headers of an answer that the client reads.
 const (
-	headerJobID     = "X-Job-Id"
-	headerRequestID = "X-Request-Id"
-	headerReplayed  = "Idempotency-Replayed"
+	headerJobID       = "X-Job-Id"
+	headerRequestID   = "X-Request-Id"
+	headerReplayed    = "Idempotency-Replayed"
+	headerShouldRetry = "X-Should-Retry"
 )
 
 // maxErrorBytes is how much of an answer with an error status is read. The
@@ -48,6 +49,10 @@ type APIError struct {
 	// RetryAfter is how long to wait before trying again. Zero: not said.
 	RetryAfter time.Duration
 
+	// NoRetry tells that the server forbids to send the request again: it cannot
+	// help, or could be paid twice.
+	NoRetry bool
+
 	// Replayed tells that an earlier request with the same IdempotencyKey made
 	// the job, and this is how it ended. It is tried anew only under a new key.
 	Replayed bool
@@ -76,20 +81,27 @@ func (e *APIError) Error() string {
 
 // IncompleteError is returned when an answer or a stream broke off before its
 // end: the connection was lost, the server shut down, or the context ended. It
-// cancels nothing: a job that was accepted goes on, and [Client.Job] and
-// [Client.Events] take it up again by JobID.
+// cancels nothing: a job that was accepted goes on. [JobService.Wait] and
+// [JobService.Events] take it up again by JobID, in another process too.
 type IncompleteError struct {
 	JobID string // empty for chat, and if the server had not said it yet
 	Seq   int64  // the last event that was read, to go on from; zero: none
-	Err   error  // why: io.ErrUnexpectedEOF, the context's error or the network's
+
+	// IdempotencyKey is the one that the request was sent with, also if it was made
+	// up. The same request with it is the same job: the way back while JobID is not
+	// known. Empty: there was none.
+	IdempotencyKey string
+
+	Err error // why: io.ErrUnexpectedEOF, the context's error or the network's
 }
 
 // Error names the job and the cause.
 func (e *IncompleteError) Error() string {
+	cause := strings.TrimPrefix(e.Err.Error(), "tintype: ")
 	if e.JobID == "" {
-		return "tintype: the answer broke off: " + e.Err.Error()
+		return "tintype: the answer broke off: " + cause
 	}
-	return "tintype: the answer about job " + e.JobID + " broke off: " + e.Err.Error()
+	return "tintype: the answer about job " + e.JobID + " broke off: " + cause
 }
 
 // Unwrap gives the cause.
@@ -138,6 +150,7 @@ func apiErrorFrom(resp *http.Response, detail ErrorDetail) *APIError {
 		RequestID:  resp.Header.Get(headerRequestID),
 		JobID:      resp.Header.Get(headerJobID),
 		RetryAfter: retryAfter(resp.Header),
+		NoRetry:    resp.Header.Get(headerShouldRetry) == "false",
 		Replayed:   resp.Header.Get(headerReplayed) == "true",
 	}
 	e.take(detail)

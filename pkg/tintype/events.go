@@ -4,162 +4,70 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"iter"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"time"
-)
-
-// How a stream of events is taken up again.
-const (
-	defaultRetry = 2 * time.Second  // before the first attempt, if the server does not say
-	maxRetry     = 30 * time.Second // between two attempts
-	maxFailures  = 10               // in a row; then the caller has to know
-	goodAge      = 10 * time.Second // a connection that lived so long was no failure
-	maxSilence   = time.Minute      // six heartbeats of a server; then the connection counts as lost
 )
 
 // Events gives the log of a job from the event after a number on (zero: from
-// the beginning), and goes on giving what happens until the job is final. A
-// connection that breaks is made anew where it broke, so that nothing is lost
-// and nothing comes twice; between attempts it waits as long as the server
-// wishes, at first 2 s, at most 30 s. One that brings nothing for a minute, not
-// even a heartbeat, counts as broken. The sequence may be looped over again.
+// the beginning), and goes on giving what happens until the job is final: this is
+// how progress is followed. A connection that breaks is made anew where it broke,
+// so that nothing is lost and nothing comes twice; between attempts it waits as
+// long as the server wishes, at first 2 s, at most 30 s. One that brings nothing
+// for a minute, not even a heartbeat, counts as broken. The sequence may be looped
+// over again.
 //
 // An error is the last thing that the loop sees: an *APIError if the server
 // refuses, an *IncompleteError, from whose Seq one can go on, if ctx ends, the
 // first connection fails, or ten in a row do. A job that failed is no error
 // here: its last event tells, and [Job.Err].
-func (c *Client) Events(ctx context.Context, id string, after int64) iter.Seq2[*Event, error] {
+func (s *JobService) Events(ctx context.Context, id string, after int64) iter.Seq2[*Event, error] {
 	return func(yield func(*Event, error) bool) {
 		if id == "" {
 			yield(nil, errNoJobID)
 			return
 		}
-		f := &follower{client: c, id: id, seq: max(after, 0), retry: defaultRetry, yield: yield}
+		f := s.eventFollower(id, after, func(e *Event) bool { return yield(e, nil) })
 		if err := f.run(ctx); err != nil {
 			yield(nil, err)
 		}
 	}
 }
 
-// follower reads one job's log over as many connections as it takes.
-type follower struct {
-	client *Client
-	id     string
-	yield  func(*Event, error) bool
-
-	seq      int64         // the last event that the caller has seen
-	final    bool          // that event was a last one
-	opened   bool          // there was a stream before
-	retry    time.Duration // the server's wish
-	failures int           // attempts in a row that brought nothing
+// follow reads a job's log until the job is final, as long as ctx allows, and
+// gives it as it is then.
+func (s *JobService) follow(ctx context.Context, job *Job) (*Job, error) {
+	if job.Status.Final() {
+		return job, nil
+	}
+	f := s.eventFollower(job.ID, 0, func(e *Event) bool {
+		job = &e.Job
+		return true
+	})
+	f.patient = true
+	if err := f.run(ctx); err != nil {
+		return nil, err
+	}
+	if job.Status.Final() {
+		return job, nil
+	}
+	return s.Get(ctx, f.id)
 }
 
-// errDone ends a loop well: the log is complete, or the caller has left.
-var errDone = errors.New("done")
-
-// errSilent ends a connection that brings not even heartbeats any more.
-var errSilent = errors.New("the connection went silent")
-
-// errMalformed is a fault of the stream that another attempt would meet again.
-var errMalformed = errors.New("tintype: an event of the stream is not the API's")
-
-func (f *follower) run(ctx context.Context) error {
-	for {
-		err := f.connect(ctx)
-		if errors.Is(err, errDone) {
-			return nil
-		}
-		f.failures++
-		if ctx.Err() != nil || !f.mayResume(err) {
-			return f.verdict(err)
-		}
-		if err := pause(ctx, f.delay(err)); err != nil {
-			return f.verdict(err)
-		}
+// eventFollower gives a follower that tells each event, unless the caller has seen
+// it. Tell answers whether the caller wants more.
+func (s *JobService) eventFollower(id string, after int64, tell func(*Event) bool) *follower {
+	f := &follower{id: id, seq: max(after, 0)}
+	f.open = func(ctx context.Context) (*http.Response, error) {
+		return s.client.openStream(ctx, pathJobs+"/"+url.PathEscape(id)+"/events", f.seq)
 	}
+	f.take = func(resp *http.Response, raw sseEvent) error { return f.takeEvent(resp, raw, tell) }
+	return f
 }
 
-// connect reads one connection to its end and says why it ended. Time that the
-// caller spends on an event is no silence of the server's.
-func (f *follower) connect(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	alarm := time.AfterFunc(maxSilence, func() { cancel(errSilent) })
-	defer alarm.Stop()
-	err := f.follow(ctx, alarm)
-	if !errors.Is(err, errDone) && errors.Is(context.Cause(ctx), errSilent) {
-		return errSilent // the caller's own context did not end
-	}
-	return err
-}
-
-func (f *follower) follow(ctx context.Context, alarm *time.Timer) error {
-	path := pathJobs + url.PathEscape(f.id) + "/events"
-	resp, err := f.client.openStream(ctx, http.MethodGet, path, nil, f.seq)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode == http.StatusNoContent {
-		return errDone // the log is complete and we have it
-	}
-	f.opened = true
-	begin := time.Now()
-	err = f.read(resp, newSSEReader(guardedReader{resp.Body, alarm}))
-	if time.Since(begin) >= goodAge {
-		f.failures = 0
-	}
-	return err
-}
-
-// read yields the events of one stream.
-func (f *follower) read(resp *http.Response, in *sseReader) error {
-	for {
-		event, err := in.next()
-		f.retry = cmp.Or(in.retry, f.retry)
-		if err != nil {
-			return f.end(err)
-		}
-		if err := f.take(resp, event); err != nil {
-			return err
-		}
-		f.failures = 0
-	}
-}
-
-// guardedReader sets the alarm while it waits for bytes.
-type guardedReader struct {
-	io.Reader
-	alarm *time.Timer
-}
-
-func (g guardedReader) Read(b []byte) (int, error) {
-	g.alarm.Reset(maxSilence)
-	defer g.alarm.Stop()
-	return g.Reader.Read(b)
-}
-
-// end judges how a stream ended: after a last event it is complete, and the
-// server closes it.
-func (f *follower) end(err error) error {
-	if f.final {
-		return errDone
-	}
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
-
-// take yields one event unless the caller has seen it. Only events with an id
-// are kept in the log and count.
-func (f *follower) take(resp *http.Response, raw sseEvent) error {
+// takeEvent reads one event. Only events with an id are kept in the log and count.
+func (f *follower) takeEvent(resp *http.Response, raw sseEvent, tell func(*Event) bool) error {
 	if detail := failureIn(raw.data); detail != nil {
 		return apiErrorFrom(resp, *detail)
 	}
@@ -176,54 +84,8 @@ func (f *follower) take(resp *http.Response, raw sseEvent) error {
 	if kept {
 		f.seq, f.final = seq, event.Job.Status.Final()
 	}
-	if !f.yield(event, nil) {
+	if !tell(event) {
 		return errDone
 	}
 	return nil
-}
-
-// mayResume tells whether another attempt makes sense after an error.
-func (f *follower) mayResume(err error) bool {
-	if !f.opened || f.failures >= maxFailures {
-		return false
-	}
-	if e, ok := errors.AsType[*APIError](err); ok {
-		return e.Status == http.StatusTooManyRequests || e.Status >= http.StatusInternalServerError
-	}
-	return !errors.Is(err, errMalformed) && !errors.Is(err, ErrTooLarge)
-}
-
-// verdict is the error that the caller gets.
-func (f *follower) verdict(err error) error {
-	_, refused := errors.AsType[*APIError](err)
-	if refused || errors.Is(err, errMalformed) || errors.Is(err, ErrTooLarge) {
-		return err
-	}
-	return &IncompleteError{JobID: f.id, Seq: f.seq, Err: err}
-}
-
-// delay is how long to wait before the next attempt: what the server asks for,
-// or a time that doubles, drawn at random from its upper half, so that the many
-// callers of a server that was restarted do not come back at once.
-func (f *follower) delay(err error) time.Duration {
-	if e, ok := errors.AsType[*APIError](err); ok && e.RetryAfter > 0 {
-		return min(e.RetryAfter, maxRetry)
-	}
-	d := min(f.retry, maxRetry)
-	for range f.failures - 1 {
-		d = min(2*d, maxRetry)
-	}
-	return d/2 + rand.N(d/2+1) //nolint:gosec // spreads load, guards nothing
-}
-
-// pause waits, or returns the context's error.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

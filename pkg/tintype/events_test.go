@@ -60,7 +60,7 @@ func status(code int) http.HandlerFunc {
 
 // follow reads job-1's log and returns "seq type" of each event.
 func follow(ctx context.Context, c *tintype.Client, after int64) (log []string, err error) {
-	for event, e := range c.Events(ctx, "job-1", after) {
+	for event, e := range c.Jobs.Events(ctx, "job-1", after) {
 		if e != nil {
 			err = e
 			continue // an error is the last
@@ -209,7 +209,7 @@ func TestLeavingTheLoopEndsEvents(t *testing.T) {
 		<-r.Context().Done()
 		close(left)
 	})
-	for _, err := range c.Events(t.Context(), "job-1", 0) {
+	for _, err := range c.Jobs.Events(t.Context(), "job-1", 0) {
 		if err != nil {
 			t.Error(err)
 		}
@@ -220,7 +220,7 @@ func TestLeavingTheLoopEndsEvents(t *testing.T) {
 
 func TestEventsCanBeReadAgain(t *testing.T) {
 	t.Parallel()
-	events := serve(t, stream(queued+succeeded)).Events(t.Context(), "job-1", 0)
+	events := serve(t, stream(queued+succeeded)).Jobs.Events(t.Context(), "job-1", 0)
 	for range 2 {
 		n := 0
 		for _, err := range events {

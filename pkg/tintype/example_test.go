@@ -19,7 +19,7 @@ func speak(h http.HandlerFunc) (url string, stop func()) {
 	return srv.URL, srv.Close
 }
 
-func ExampleClient_Image() {
+func ExampleImageService_Generate() {
 	url, stop := speak(answer(http.StatusOK, "   "+imageAnswer)) // the spaces keep proxies awake
 	defer stop()
 
@@ -31,7 +31,7 @@ func ExampleClient_Image() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 
-	image, err := client.Image(ctx, tintype.ImageRequest{Prompt: "a cat at sea", Ratio: "16:9"})
+	image, err := client.Images.Generate(ctx, tintype.ImageRequest{Prompt: "a cat at sea", Ratio: "16:9"})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -40,7 +40,7 @@ func ExampleClient_Image() {
 	// Output: job-1 https://h/1.jpg
 }
 
-func ExampleClient_VideoStream() {
+func ExampleVideoService_Stream() {
 	url, stop := speak(stream(mediaStream))
 	defer stop()
 
@@ -49,7 +49,7 @@ func ExampleClient_VideoStream() {
 		fmt.Println(err)
 		return
 	}
-	for chunk, err := range client.VideoStream(context.Background(), tintype.VideoRequest{Prompt: "a cat at sea"}) {
+	for chunk, err := range client.Videos.Stream(context.Background(), tintype.VideoRequest{Prompt: "a cat at sea"}) {
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -67,21 +67,59 @@ func ExampleClient_VideoStream() {
 	// https://h/1.mp4
 }
 
-// A job is submitted, followed and fetched. The log is read over as many
-// connections as it takes.
-func ExampleClient_SubmitVideo() {
-	url, stop := speak(func(w http.ResponseWriter, r *http.Request) {
-		switch r.URL.Path {
-		case "/v1/video/generations":
+// speakOfAVideo starts a server that makes one video, of three bytes. Its
+// connections break now and then.
+func speakOfAVideo() (url string, stop func()) {
+	const film = `"media":[{"url":"/v1/media/c/video-0.mp4","type":"video/mp4","bytes":3,` +
+		`"sha256":"2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"}],` +
+		`"choices":[{"message":{"videos":[{"vid":"v-1","url":"/v1/media/c/video-0.mp4"}]}}]`
+	done := `{"id":"job-1","object":"job","kind":"video","status":"succeeded","progress":100,` + film + `}`
+	last := "id: 3\nevent: job.succeeded\ndata: " + `{"seq":3,"type":"job.succeeded","job":` + done + "}\n\n"
+	return speak(func(w http.ResponseWriter, r *http.Request) {
+		switch r.Method + " " + r.URL.Path {
+		case "POST /v1/video/generations":
 			answer(http.StatusAccepted, jobAnswer)(w, r)
-		case "/v1/jobs/job-1/events":
-			succeeded := `{"seq":3,"type":"job.succeeded","job":{"id":"job-1","object":"job","status":"succeeded","progress":100,` +
-				`"media":[{"url":"/v1/media/c/video-0.mp4","sha256":"2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"}]}}`
-			stream(queued+submitted+"id: 3\nevent: job.succeeded\ndata: "+succeeded+"\n\n")(w, r)
+		case "GET /v1/jobs/job-1/events":
+			if r.Header.Get("Last-Event-ID") == "" {
+				cut(quick+queued+submitted)(w, r)
+			}
+			stream(last)(w, r)
+		case "GET /v1/jobs/job-1":
+			answer(http.StatusOK, done)(w, r)
 		default:
 			_, _ = w.Write([]byte("foo"))
 		}
 	})
+}
+
+// The call waits for the video, however often its connection breaks.
+func ExampleVideoService_Generate() {
+	url, stop := speakOfAVideo()
+	defer stop()
+
+	client, err := tintype.NewClient(url, tintype.WithKey(tintype.KeyPooled))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
+	defer cancel()
+
+	video, err := client.Videos.Generate(ctx, tintype.VideoRequest{Prompt: "a cat at sea"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var file bytes.Buffer
+	n, err := client.Media.Download(ctx, video.Media[0], &file) // checked against its SHA-256
+	fmt.Println(video.ID, n, err)
+	// Output: job-1 3 <nil>
+}
+
+// A job is submitted, followed and fetched. The log is read over as many
+// connections as it takes.
+func ExampleVideoService_Submit() {
+	url, stop := speakOfAVideo()
 	defer stop()
 
 	ctx := context.Background()
@@ -90,34 +128,83 @@ func ExampleClient_SubmitVideo() {
 		fmt.Println(err)
 		return
 	}
-	job, err := client.SubmitVideo(ctx, tintype.VideoRequest{Prompt: "a cat at sea"})
+	handle, err := client.Videos.Submit(ctx, tintype.VideoRequest{Prompt: "a cat at sea"})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	for event, err := range client.Events(ctx, job.ID, 0) {
+	for event, err := range handle.Events(ctx, 0) {
 		if err != nil {
 			fmt.Println(err)
 			return
 		}
 		fmt.Println(event.Type, event.Job.Status)
-		job = &event.Job
 	}
-	if err := job.Err(); err != nil {
+	job, err := handle.Wait(ctx)
+	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	var file bytes.Buffer
-	sum, n, err := client.Download(ctx, job.Media[0].URL, &file)
-	fmt.Println(n, sum == job.Media[0].SHA256, err)
+	n, err := client.Media.Download(ctx, job.Media[0], &file)
+	fmt.Println(n, err)
 	// Output:
 	// job.queued queued
 	// job.submitted running
 	// job.succeeded succeeded
-	// 3 true <nil>
+	// 3 <nil>
 }
 
-func ExampleClient_ChatStream() {
+// Another process needs nothing but the job's id.
+func ExampleJobService_Handle() {
+	url, stop := speakOfAVideo()
+	defer stop()
+
+	client, err := tintype.NewClient(url, tintype.WithKey(tintype.KeyPooled))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	id := "job-1" // from where the first process has written it down
+	job, err := client.Jobs.Handle(id).Wait(context.Background())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(job.Status, job.Media[0].Bytes)
+	// Output: succeeded 3
+}
+
+func ExampleJobService_List() {
+	pages := map[string]string{
+		"":      `{"object":"list","data":[{"id":"job-3"},{"id":"job-2"}],"first_id":"job-3","last_id":"job-2","has_more":true}`,
+		"job-2": `{"object":"list","data":[{"id":"job-1"}],"first_id":"job-1","last_id":"job-1","has_more":false}`,
+	}
+	url, stop := speak(func(w http.ResponseWriter, r *http.Request) {
+		answer(http.StatusOK, pages[r.FormValue("after")])(w, r)
+	})
+	defer stop()
+
+	client, err := tintype.NewClient(url, tintype.WithKey(tintype.KeyPooled))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	running := tintype.ListOptions{Status: []tintype.Status{tintype.StatusQueued, tintype.StatusRunning}}
+	for job, err := range client.Jobs.List(context.Background(), running) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(job.ID)
+	}
+	// Output:
+	// job-3
+	// job-2
+	// job-1
+}
+
+func ExampleChatService_Stream() {
 	url, stop := speak(stream(`data: {"id":"1","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"Good "}}]}
 
 data: {"id":"1","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"day."},"finish_reason":"stop"}]}
@@ -133,7 +220,7 @@ data: [DONE]
 		return
 	}
 	request := tintype.ChatRequest{Model: "doubao", Messages: []tintype.ChatMessage{tintype.UserMessage("Good day.")}}
-	for chunk, err := range client.ChatStream(context.Background(), request) {
+	for chunk, err := range client.Chat.Stream(context.Background(), request) {
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -152,45 +239,49 @@ func ExampleAPIError() {
 		fmt.Println(err)
 		return
 	}
-	_, err = client.Image(context.Background(), tintype.ImageRequest{})
+	_, err = client.Images.Generate(context.Background(), tintype.ImageRequest{})
 	if e, ok := errors.AsType[*tintype.APIError](err); ok && e.Code == tintype.CodeInvalidRequest {
 		fmt.Println(e.Param, "–", e.Message)
 	}
 	// Output: prompt – Write a prompt.
 }
 
-// A connection that is lost, like a wait that ends, is not the end of the job.
+// A wait that ends is not the end of the job.
 func ExampleIncompleteError() {
 	url, stop := speak(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodGet {
-			answer(http.StatusOK, `{"id":"job-1","object":"job","status":"running"}`)(w, r)
-			return
+		switch {
+		case r.Method == http.MethodPost:
+			answer(http.StatusAccepted, jobAnswer)(w, r)
+		case r.URL.Path == "/v1/jobs/job-1":
+			answer(http.StatusOK, `{"id":"job-1","object":"job","status":"succeeded"}`)(w, r)
+		default:
+			silent(queued)(w, r)
 		}
-		cut("  ")(w, r)
 	})
 	defer stop()
 
-	ctx := context.Background()
 	client, err := tintype.NewClient(url)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	_, err = client.Image(ctx, tintype.ImageRequest{Prompt: "a cat at sea"})
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	_, err = client.Videos.Generate(ctx, tintype.VideoRequest{Prompt: "a cat at sea"})
 	broken, ok := errors.AsType[*tintype.IncompleteError](err)
 	if !ok {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(broken)
+	fmt.Println(broken.JobID, errors.Is(err, context.DeadlineExceeded))
 
-	job, err := client.Job(ctx, broken.JobID)
+	job, err := client.Jobs.Wait(context.Background(), broken.JobID)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	fmt.Println(job.Status)
 	// Output:
-	// tintype: the answer about job job-1 broke off: unexpected EOF
-	// running
+	// job-1 true
+	// succeeded
 }

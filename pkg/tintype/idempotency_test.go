@@ -22,12 +22,18 @@ func TestIdempotencyKey(t *testing.T) {
 		do     func(context.Context, *tintype.Client) error
 		answer http.HandlerFunc
 	}{
-		{"Image", func(ctx context.Context, c *tintype.Client) error { _, err := c.Image(ctx, image); return err }, answer(200, imageAnswer)},
-		{"ImageStream", func(ctx context.Context, c *tintype.Client) error { return drain(c.ImageStream(ctx, image)) }, stream(done)},
-		{"SubmitImage", func(ctx context.Context, c *tintype.Client) error { _, err := c.SubmitImage(ctx, image); return err }, answer(202, jobAnswer)},
-		{"Video", func(ctx context.Context, c *tintype.Client) error { _, err := c.Video(ctx, video); return err }, answer(200, videoAnswer)},
-		{"VideoStream", func(ctx context.Context, c *tintype.Client) error { return drain(c.VideoStream(ctx, video)) }, stream(done)},
-		{"SubmitVideo", func(ctx context.Context, c *tintype.Client) error { _, err := c.SubmitVideo(ctx, video); return err }, answer(202, jobAnswer)},
+		{"Images.Generate", func(ctx context.Context, c *tintype.Client) error {
+			_, err := c.Images.Generate(ctx, image)
+			return err
+		}, answer(200, imageAnswer)},
+		{"Images.Stream", func(ctx context.Context, c *tintype.Client) error { return drain(c.Images.Stream(ctx, image)) }, stream(done)},
+		{"Images.Submit", func(ctx context.Context, c *tintype.Client) error { _, err := c.Images.Submit(ctx, image); return err }, answer(202, jobAnswer)},
+		{"Videos.Generate", func(ctx context.Context, c *tintype.Client) error {
+			_, err := c.Videos.Generate(ctx, video)
+			return err
+		}, answer(200, videoAnswer)},
+		{"Videos.Stream", func(ctx context.Context, c *tintype.Client) error { return drain(c.Videos.Stream(ctx, video)) }, stream(done)},
+		{"Videos.Submit", func(ctx context.Context, c *tintype.Client) error { _, err := c.Videos.Submit(ctx, video); return err }, answer(202, jobAnswer)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -56,7 +62,7 @@ func TestReplayedFailure(t *testing.T) {
 			}
 			answer(502, body)(w, r)
 		})
-		_, err := c.Image(t.Context(), tintype.ImageRequest{Prompt: "cat", IdempotencyKey: "k"})
+		_, err := c.Images.Generate(t.Context(), tintype.ImageRequest{Prompt: "cat", IdempotencyKey: "k"})
 		if e, ok := errors.AsType[*tintype.APIError](err); !ok || e.Replayed != (replayed != "") || e.Code != tintype.CodeGenerationFailed {
 			t.Errorf("%q: %+v", replayed, err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -37,6 +38,9 @@ type call struct {
 	answer http.HandlerFunc
 }
 
+// keyed tells whether the request has a key, so that it may be made again.
+func (c call) keyed() bool { return strings.HasSuffix(c.path, "/generations") }
+
 func drain(chunks func(func(*tintype.Chunk, error) bool)) error {
 	for _, err := range chunks {
 		if err != nil {
@@ -69,44 +73,71 @@ func calls() []call {
 	const aJSON, aStream = "application/json", "text/event-stream"
 	return []call{
 		{
-			"Image", func(ctx context.Context, c *tintype.Client) error { _, err := c.Image(ctx, image); return err },
-			"POST", images, "{" + imageBody + "}", "", aJSON, answer(200, imageAnswer),
+			"Images.Generate", func(ctx context.Context, c *tintype.Client) error {
+				_, err := c.Images.Generate(ctx, image)
+				return err
+			},
+			"POST", images, "{" + imageBody + "}", "respond-async", aJSON, answer(200, imageAnswer),
 		},
 		{
-			"ImageStream", func(ctx context.Context, c *tintype.Client) error { return drain(c.ImageStream(ctx, image)) },
+			"Images.Stream", func(ctx context.Context, c *tintype.Client) error { return drain(c.Images.Stream(ctx, image)) },
 			"POST", images, "{" + imageBody + `,"stream":true}`, "", aStream, stream(done),
 		},
 		{
-			"SubmitImage", func(ctx context.Context, c *tintype.Client) error { _, err := c.SubmitImage(ctx, image); return err },
+			"Images.Submit", func(ctx context.Context, c *tintype.Client) error { _, err := c.Images.Submit(ctx, image); return err },
 			"POST", images, "{" + imageBody + "}", "respond-async", aJSON, answer(202, jobAnswer),
 		},
 		{
-			"Video", func(ctx context.Context, c *tintype.Client) error { _, err := c.Video(ctx, video); return err },
-			"POST", videos, "{" + videoBody + "}", "", aJSON, answer(200, videoAnswer),
+			"Videos.Generate", func(ctx context.Context, c *tintype.Client) error {
+				_, err := c.Videos.Generate(ctx, video)
+				return err
+			},
+			"POST", videos, "{" + videoBody + "}", "respond-async", aJSON, answer(200, videoAnswer),
 		},
 		{
-			"VideoStream", func(ctx context.Context, c *tintype.Client) error { return drain(c.VideoStream(ctx, video)) },
+			"Videos.Stream", func(ctx context.Context, c *tintype.Client) error { return drain(c.Videos.Stream(ctx, video)) },
 			"POST", videos, "{" + videoBody + `,"stream":true}`, "", aStream, stream(done),
 		},
 		{
-			"SubmitVideo", func(ctx context.Context, c *tintype.Client) error { _, err := c.SubmitVideo(ctx, video); return err },
+			"Videos.Submit", func(ctx context.Context, c *tintype.Client) error { _, err := c.Videos.Submit(ctx, video); return err },
 			"POST", videos, "{" + videoBody + "}", "respond-async", aJSON, answer(202, jobAnswer),
 		},
 		{
-			"Chat", func(ctx context.Context, c *tintype.Client) error { _, err := c.Chat(ctx, chat); return err },
+			"Chat.Create", func(ctx context.Context, c *tintype.Client) error { _, err := c.Chat.Create(ctx, chat); return err },
 			"POST", chats, "{" + chatBody + "}", "", aJSON, answer(200, chatAnswer),
 		},
 		{
-			"ChatStream", func(ctx context.Context, c *tintype.Client) error { return drain(c.ChatStream(ctx, chat)) },
+			"Chat.Stream", func(ctx context.Context, c *tintype.Client) error { return drain(c.Chat.Stream(ctx, chat)) },
 			"POST", chats, "{" + chatBody + `,"stream":true,"stream_options":{"include_usage":true}}`, "", aStream, stream(done),
 		},
 		{
-			"Job", func(ctx context.Context, c *tintype.Client) error { _, err := c.Job(ctx, "a/b c"); return err },
+			"Jobs.Get", func(ctx context.Context, c *tintype.Client) error { _, err := c.Jobs.Get(ctx, "a/b c"); return err },
 			"GET", "/v1/jobs/a%2Fb%20c", "", "", aJSON, answer(200, jobAnswer),
 		},
 		{
-			"Events", func(ctx context.Context, c *tintype.Client) error {
-				for _, err := range c.Events(ctx, "a/b", 0) {
+			"Jobs.Wait", func(ctx context.Context, c *tintype.Client) error { _, err := c.Jobs.Wait(ctx, "a/b"); return err },
+			"GET", "/v1/jobs/a%2Fb", "", "", aJSON, answer(200, `{"id":"job-1","object":"job","status":"succeeded"}`),
+		},
+		{
+			"Jobs.Cancel", func(ctx context.Context, c *tintype.Client) error { _, err := c.Jobs.Cancel(ctx, "a/b"); return err },
+			"POST", "/v1/jobs/a%2Fb/cancel", "", "", aJSON, answer(202, jobAnswer),
+		},
+		{
+			"Jobs.Delete", func(ctx context.Context, c *tintype.Client) error { _, err := c.Jobs.Delete(ctx, "a/b"); return err },
+			"DELETE", "/v1/jobs/a%2Fb", "", "", aJSON, answer(200, `{"id":"a/b","object":"job.deleted","deleted":true}`),
+		},
+		{
+			"Jobs.List", func(ctx context.Context, c *tintype.Client) error {
+				for _, err := range c.Jobs.List(ctx, tintype.ListOptions{Kind: tintype.KindVideo, PageSize: 7}) {
+					return err
+				}
+				return nil
+			},
+			"GET", "/v1/jobs?kind=video&limit=7", "", "", aJSON, answer(200, `{"object":"list","data":[]}`),
+		},
+		{
+			"Jobs.Events", func(ctx context.Context, c *tintype.Client) error {
+				for _, err := range c.Jobs.Events(ctx, "a/b", 0) {
 					return err
 				}
 				return nil
@@ -114,7 +145,7 @@ func calls() []call {
 			"GET", "/v1/jobs/a%2Fb/events", "", "", aStream, stream(kept(1, tintype.EventFailed, tintype.StatusFailed)),
 		},
 		{
-			"Models", func(ctx context.Context, c *tintype.Client) error { _, err := c.Models(ctx); return err },
+			"Models.List", func(ctx context.Context, c *tintype.Client) error { _, err := c.Models.List(ctx); return err },
 			"GET", "/v1/models", "", "", aJSON, answer(200, `{"object":"list","data":[]}`),
 		},
 	}
@@ -154,9 +185,11 @@ func checkRequest(t *testing.T, r *http.Request, want call) {
 	for name, value := range map[string]string{
 		"Authorization": "Bearer k-1", "User-Agent": "test/1", "Content-Type": contentType,
 		"Accept": want.accept, "Prefer": want.prefer,
-		"Idempotency-Key": "", // without one that the caller gave: net/http would send the POST twice by itself
 	} {
 		equal(t, name, r.Header.Get(name), value)
+	}
+	if key := r.Header.Get("Idempotency-Key"); (len(key) >= 20) != want.keyed() { // with one net/http would send it twice by itself, too
+		t.Errorf("Idempotency-Key: %q", key)
 	}
 }
 
@@ -176,7 +209,7 @@ func TestBaseURL(t *testing.T) {
 				equal(t, "path", r.RequestURI, tt.path)
 				answer(200, `{"object":"list","data":[]}`)(w, r)
 			})
-			if _, err := c.Models(t.Context()); err != nil {
+			if _, err := c.Models.List(t.Context()); err != nil {
 				t.Error(err)
 			}
 		})
@@ -202,7 +235,7 @@ func TestNoKeyNoCredential(t *testing.T) {
 		equal(t, "User-Agent", r.UserAgent(), "tintype-go")
 		answer(200, jobAnswer)(w, r)
 	}, tintype.WithKey(""), tintype.WithHTTPClient(nil))
-	if _, err := c.Job(t.Context(), "job-1"); err != nil {
+	if _, err := c.Jobs.Get(t.Context(), "job-1"); err != nil {
 		t.Error(err)
 	}
 }
@@ -210,10 +243,14 @@ func TestNoKeyNoCredential(t *testing.T) {
 func TestEmptyJobIDSendsNothing(t *testing.T) {
 	t.Parallel()
 	c := serve(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("request to %s", r.URL) })
-	if _, err := c.Job(t.Context(), ""); err == nil {
-		t.Error("Job: no error")
+	for name, do := range map[string]func(context.Context, string) (*tintype.Job, error){
+		"Get": c.Jobs.Get, "Wait": c.Jobs.Wait, "Cancel": c.Jobs.Cancel, "Delete": c.Jobs.Delete,
+	} {
+		if _, err := do(t.Context(), ""); err == nil {
+			t.Errorf("%s: no error", name)
+		}
 	}
-	for _, err := range c.Events(t.Context(), "", 0) {
+	for _, err := range c.Jobs.Events(t.Context(), "", 0) {
 		if err == nil {
 			t.Error("Events: no error")
 		}

@@ -19,41 +19,63 @@ const endOfStream = "[DONE]"
 // so that the connection can be used again.
 const drainTime = 50 * time.Millisecond
 
-// chunks posts body, which asks for a stream, once and gives what comes.
-func (c *Client) chunks(ctx context.Context, path string, body any) iter.Seq2[*Chunk, error] {
+// once makes a sequence that a second loop finds used up: it would be another
+// request, and be paid again.
+func once(run func(yield func(*Chunk, error) bool)) iter.Seq2[*Chunk, error] {
 	var used atomic.Bool
 	return func(yield func(*Chunk, error) bool) {
 		if used.Swap(true) {
 			yield(nil, ErrStreamUsed)
 			return
 		}
+		run(yield)
+	}
+}
+
+// chunksOnce posts body, which asks for a stream, once and gives what comes.
+func (c *Client) chunksOnce(ctx context.Context, path string, body any) iter.Seq2[*Chunk, error] {
+	return once(func(yield func(*Chunk, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		resp, err := c.openStream(ctx, http.MethodPost, path, body, 0)
+		req, err := c.request(ctx, http.MethodPost, path, typeStream, body)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		resp, err := c.stream(req)
 		if err != nil {
 			yield(nil, err)
 			return
 		}
 		defer func() { _ = resp.Body.Close() }()
-		if !readChunks(resp, yield) {
-			return
+		if readChunks(resp, yield) {
+			finish(resp, cancel)
 		}
-		stop := time.AfterFunc(drainTime, cancel)
-		defer stop.Stop()
-		_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 4<<10)) // only for the connection's sake
-	}
+	})
 }
 
-// openStream sends a request whose answer is a stream of events after a cursor;
-// zero: from the beginning.
-func (c *Client) openStream(ctx context.Context, method, path string, body any, after int64) (*http.Response, error) {
-	req, err := c.request(ctx, method, path, typeStream, body)
+// finish waits a moment for the end of a body whose last event was read, only for
+// the connection's sake.
+func finish(resp *http.Response, cancel func()) {
+	stop := time.AfterFunc(drainTime, cancel)
+	defer stop.Stop()
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 4<<10))
+}
+
+// openStream asks for a stream of events after a cursor; zero: from the beginning.
+func (c *Client) openStream(ctx context.Context, path string, after int64) (*http.Response, error) {
+	req, err := c.request(ctx, http.MethodGet, path, typeStream, nil)
 	if err != nil {
 		return nil, err
 	}
 	if after > 0 {
 		req.Header.Set("Last-Event-ID", fmt.Sprint(after))
 	}
+	return c.stream(req)
+}
+
+// stream sends a request whose answer is a stream of events, or none.
+func (c *Client) stream(req *http.Request) (*http.Response, error) {
 	resp, err := c.do(req)
 	if err != nil {
 		return nil, err
@@ -81,11 +103,10 @@ func notAStream(resp *http.Response) error {
 // ended it. It tells whether the stream came to its proper end.
 func readChunks(resp *http.Response, yield func(*Chunk, error) bool) bool {
 	in := newSSEReader(resp.Body)
-	broken := &IncompleteError{JobID: resp.Header.Get(headerJobID)}
 	for {
 		event, err := in.next()
 		if err != nil {
-			yield(nil, broken.because(err))
+			yield(nil, brokenOff(err))
 			return false
 		}
 		if string(event.data) == endOfStream {
@@ -96,25 +117,22 @@ func readChunks(resp *http.Response, yield func(*Chunk, error) bool) bool {
 			yield(nil, err)
 			return false
 		}
-		if chunk.Seq > 0 { // only the events of a job are numbered
-			broken.JobID, broken.Seq = chunk.ID, chunk.Seq
-		}
 		if !yield(chunk, nil) {
 			return false
 		}
 	}
 }
 
-// because gives e its cause. An end that comes too early is not a good end.
-func (e *IncompleteError) because(err error) error {
+// brokenOff is the error of a stream that is no job's. An end that comes too early
+// is not a good end.
+func brokenOff(err error) error {
 	if errors.Is(err, ErrTooLarge) {
 		return err
 	}
 	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
-	e.Err = err
-	return e
+	return &IncompleteError{Err: err}
 }
 
 // decodeChunk reads an event that is a chunk or a failure.
@@ -124,7 +142,7 @@ func decodeChunk(resp *http.Response, event sseEvent) (*Chunk, error) {
 	}
 	chunk := new(Chunk)
 	if err := json.Unmarshal(event.data, chunk); err != nil {
-		return nil, fmt.Errorf("tintype: an event of the stream is not the API's: %w", err)
+		return nil, fmt.Errorf("%w: %w", errMalformed, err)
 	}
 	chunk.Seq, _ = event.seq()
 	return chunk, nil

@@ -63,7 +63,7 @@ func TestMediaStream(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := serve(t, stream(body))
-			chunks, err := read(c.ImageStream(t.Context(), tintype.ImageRequest{Prompt: "cat"}))
+			chunks, err := read(c.Images.Stream(t.Context(), tintype.ImageRequest{Prompt: "cat"}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -118,7 +118,7 @@ data: [DONE]
 `
 	c := serve(t, stream(body))
 	text, usage := "", tintype.Usage{}
-	for chunk, err := range c.ChatStream(t.Context(), tintype.ChatRequest{}) {
+	for chunk, err := range c.Chat.Stream(t.Context(), tintype.ChatRequest{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -141,7 +141,7 @@ func TestStreamsThatFail(t *testing.T) {
 		chunks     int
 		check      func(error) bool
 	}{
-		{"ends early", first, 1, isIncomplete(4)},
+		{"ends early", first, 1, isIncomplete(4)}, // and so do the nine that follow
 		{"nothing at all", "", 0, isIncomplete(0)},
 		{"last event cut", first + "data: [DONE]\n", 1, isIncomplete(4)},
 		{"half a chunk", first + "data: {\"id\":", 1, isIncomplete(4)},
@@ -157,13 +157,22 @@ func TestStreamsThatFail(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			chunks, err := read(serve(t, stream(tt.body)).VideoStream(t.Context(), tintype.VideoRequest{Prompt: "cat"}))
-			if len(chunks) != tt.chunks {
-				t.Errorf("%d chunks, want %d", len(chunks), tt.chunks)
-			}
-			if err == nil || !tt.check(err) {
-				t.Errorf("error is %v", err)
-			}
+			onlyOnce := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodPost {
+					stream(tt.body)(w, r)
+					return
+				}
+				stream("")(w, r) // taken up again, it brings nothing
+			})
+			inFakeTime(t, onlyOnce, func(t *testing.T, c *tintype.Client) {
+				chunks, err := read(c.Videos.Stream(t.Context(), tintype.VideoRequest{Prompt: "cat"}))
+				if len(chunks) != tt.chunks {
+					t.Errorf("%d chunks, want %d", len(chunks), tt.chunks)
+				}
+				if err == nil || !tt.check(err) {
+					t.Errorf("error is %v", err)
+				}
+			})
 		})
 	}
 }
@@ -203,7 +212,7 @@ func TestChunksAreNotHeldBack(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
 			n := 0
-			for _, err := range c.ChatStream(ctx, tintype.ChatRequest{}) {
+			for _, err := range c.Chat.Stream(ctx, tintype.ChatRequest{}) {
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -230,7 +239,7 @@ func endless(left chan<- struct{}) http.HandlerFunc {
 func TestLeavingTheLoopClosesTheStream(t *testing.T) {
 	t.Parallel()
 	left := make(chan struct{})
-	for _, err := range serve(t, endless(left)).ChatStream(t.Context(), tintype.ChatRequest{}) {
+	for _, err := range serve(t, endless(left)).Chat.Stream(t.Context(), tintype.ChatRequest{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -245,7 +254,7 @@ func TestContextEndsTheStream(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var err error
-	for _, e := range serve(t, endless(left)).ImageStream(ctx, tintype.ImageRequest{Prompt: "cat"}) {
+	for _, e := range serve(t, endless(left)).Images.Stream(ctx, tintype.ImageRequest{Prompt: "cat"}) {
 		err = e
 		cancel()
 	}
@@ -264,7 +273,7 @@ func TestStreamIsReadOnce(t *testing.T) {
 		requests.Add(1)
 		stream(mediaStream)(w, r)
 	})
-	chunks := c.ImageStream(t.Context(), tintype.ImageRequest{Prompt: "cat"})
+	chunks := c.Images.Stream(t.Context(), tintype.ImageRequest{Prompt: "cat"})
 	equal(t, "requests before the loop", requests.Load(), int64(0))
 	if _, err := read(chunks); err != nil {
 		t.Fatal(err)
@@ -290,7 +299,7 @@ func TestConnectionIsUsedAgain(t *testing.T) {
 			}
 		}})
 		for range 5 {
-			if _, err := read(c.ImageStream(ctx, tintype.ImageRequest{Prompt: "cat"})); err != nil {
+			if _, err := read(c.Images.Stream(ctx, tintype.ImageRequest{Prompt: "cat"})); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -306,7 +315,7 @@ func TestOpenLineAfterTheEnd(t *testing.T) {
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 	})
-	if _, err := read(c.ImageStream(t.Context(), tintype.ImageRequest{Prompt: "cat"})); err != nil {
+	if _, err := read(c.Images.Stream(t.Context(), tintype.ImageRequest{Prompt: "cat"})); err != nil {
 		t.Error(err)
 	}
 }

@@ -213,7 +213,7 @@ func TestSlowCallerIsNoSilence(t *testing.T) {
 	}}}
 	inFakeTime(t, s, func(t *testing.T, c *tintype.Client) {
 		n := 0
-		for _, err := range c.Events(t.Context(), "job-1", 0) {
+		for _, err := range c.Jobs.Events(t.Context(), "job-1", 0) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -241,7 +241,8 @@ func TestSilentServer(t *testing.T) {
 	})
 }
 
-// A blocking call has no limit but its context: half an hour of spaces is fine.
+// A blocking call has no limit but its context: half an hour of spaces is fine,
+// from a server that overlooks the wish for the job alone.
 func TestLongWait(t *testing.T) {
 	t.Parallel()
 	slow := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -255,7 +256,7 @@ func TestLongWait(t *testing.T) {
 	})
 	inFakeTime(t, slow, func(t *testing.T, c *tintype.Client) {
 		begin := time.Now()
-		video, err := c.Video(t.Context(), tintype.VideoRequest{Prompt: "cat"})
+		video, err := c.Videos.Generate(t.Context(), tintype.VideoRequest{Prompt: "cat"})
 		if err != nil || video.ID != "job-2" {
 			t.Errorf("%v, %v", video, err)
 		}

@@ -23,6 +23,11 @@ type MediaResponse struct {
 	Created int64       `json:"created"` // unix seconds
 	Data    []DataItem  `json:"data"`
 	Usage   *MediaUsage `json:"usage,omitempty"` // nil if the upstream counted nothing
+
+	// Media are the job's files with their sizes and checksums, ready for
+	// [MediaService.Download]. The client has them from the job; empty: it has not
+	// seen it, since its key may not read jobs.
+	Media []Media `json:"-"`
 }
 
 // Choice is one alternative of a MediaResponse; there is one, of index 0.
