@@ -2,7 +2,7 @@
 # install.sh NAME... sees to it that the named programs are here and says what
 # it does. The Makefile calls it; each target names what it needs.
 #
-#   redis-server, gcc, npm               from Debian's packages, by apt-get;
+#   redis-server, gcc, npm, nginx        from Debian's packages, by apt-get;
 #                                        npm with nodejs, unless they are there
 #   versitygw, minio, golangci-lint      built from the pinned tool modules
 #                                        beside this file into Go's build cache
@@ -62,6 +62,7 @@ for need in "$@"; do
 	redis-server) command -v redis-server >/dev/null || apt redis-server ;;
 	gcc) compiles || apt gcc libc6-dev ;;
 	npm) command -v npm >/dev/null && command -v node >/dev/null || apt nodejs npm ;;
+	nginx) [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || apt nginx-light ;;
 	versitygw | minio) tool "$need" "$need" ;;
 	golangci-lint) tool golangci-lint lint ;;
 	*) die "install.sh does not know $need" ;;

@@ -7,7 +7,7 @@ const results = new Array(calls.length);
 
 // Undefined options are as good as none to the SDK: it retries twice.
 function send(call) {
-  const client = new OpenAI({ baseURL: base + '/v1', apiKey: call.key, maxRetries: call.retries || undefined });
+  const client = new OpenAI({ baseURL: base + '/v1', apiKey: call.key, maxRetries: call.retries || undefined, timeout: call.timeout ? call.timeout * 1000 : undefined });
   const headers = call.idempotency_key ? { 'Idempotency-Key': call.idempotency_key } : undefined;
   const body = { prompt: call.prompt, ratio: '16:9' };
   if (call.kind === 'video') return client.post('/video/generations', { body, headers });

@@ -24,6 +24,7 @@ type call struct {
 	Key            string `json:"key"`
 	IdempotencyKey string `json:"idempotency_key,omitempty"`
 	Retries        int    `json:"retries,omitempty"` // of the SDK; zero: as it comes
+	Timeout        int    `json:"timeout,omitempty"` // of the SDK, in seconds; zero: as it comes
 }
 
 // result is what became of it.
@@ -108,6 +109,9 @@ func (c call) send(ctx context.Context, base string) (json.RawMessage, error) {
 	options := []option.RequestOption{option.WithBaseURL(base + "/v1"), option.WithAPIKey(c.Key)}
 	if c.Retries > 0 {
 		options = append(options, option.WithMaxRetries(c.Retries))
+	}
+	if c.Timeout > 0 {
+		options = append(options, option.WithRequestTimeout(time.Duration(c.Timeout)*time.Second))
 	}
 	if c.IdempotencyKey != "" {
 		options = append(options, option.WithHeader("Idempotency-Key", c.IdempotencyKey))

@@ -2,8 +2,11 @@ package clients_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -116,7 +119,8 @@ func (s *service) taken(t *testing.T, api *testserver.OwnProgram) (sum int) {
 	return sum
 }
 
-func start(t *testing.T) *service {
+// start starts them; more settings win over the usual ones.
+func start(t *testing.T, more ...map[string]string) *service {
 	t.Helper()
 	s := &service{data: t.TempDir()}
 	s.sim = testserver.Program(t, filepath.Join(bin, "tintype"), []string{"sim", "--addr", "127.0.0.1:0", "--image-time", "100ms", "--video-time", "300ms"}, nil, testserver.SimAddress)
@@ -135,6 +139,9 @@ func start(t *testing.T) *service {
 	} {
 		at := fmt.Sprintf("AUTH_KEYS_%d_", i)
 		settings[at+"NAME"], settings[at+"KEY"], settings[at+"WAIT_MODE"] = k.name, k.key, k.mode
+	}
+	for _, m := range more {
+		maps.Copy(settings, m)
 	}
 	var env []string
 	for name, value := range settings {
@@ -178,11 +185,16 @@ func (s *service) charges(t *testing.T) map[string]int {
 	return charged
 }
 
-// made gives the prompt that a job was made of, from its record in the archive.
+// made gives the prompt that a job was made of, from its record in the archive,
+// which comes there a moment after the job's end.
 func (s *service) made(t *testing.T, id string) string {
 	t.Helper()
 	var j struct{ Spec struct{ Prompt string } }
-	b, err := os.ReadFile(filepath.Join(s.data, "jobs", filepath.Base(id), "job.json"))
+	name := filepath.Join(s.data, "jobs", filepath.Base(id), "job.json")
+	b, err := os.ReadFile(name)
+	for until := time.Now().Add(time.Minute); errors.Is(err, fs.ErrNotExist) && time.Now().Before(until); b, err = os.ReadFile(name) {
+		time.Sleep(5 * time.Millisecond)
+	}
 	if err == nil {
 		err = json.Unmarshal(b, &j)
 	}
