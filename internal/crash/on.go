@@ -34,9 +34,10 @@ const (
 const ExitCode = 137
 
 const (
-	holdMost  = 60 * time.Second      // how long a goroutine is held, should nobody release it
-	holdLook  = 5 * time.Millisecond  // how often it looks
-	stopPause = 50 * time.Millisecond // longer than a stop of all threads needs to take effect
+	holdMost = 60 * time.Second       // how long a goroutine is held, should nobody release it
+	holdLook = 5 * time.Millisecond   // how often it looks
+	stopMost = 10 * time.Second       // how long a stop of all threads may need to take effect
+	stopGap  = 500 * time.Millisecond // a moment that lasted longer was one in which all stood still
 )
 
 // Released is the file in the marks' directory that lets a held job go on.
@@ -57,9 +58,22 @@ func At(p Point, job string) {
 		os.Exit(ExitCode)
 	case Stop:
 		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
-		time.Sleep(stopPause)
+		standStill()
 	case Hold:
 		hold(dir, job)
+	}
+}
+
+// standStill returns when the process has been stopped and woken up again. The
+// signal takes its time on a busy machine, and what comes behind the point must not
+// be done before.
+func standStill() {
+	for end := time.Now().Add(stopMost); time.Now().Before(end); {
+		before := time.Now()
+		time.Sleep(holdLook)
+		if time.Since(before) > stopGap {
+			return
+		}
 	}
 }
 

@@ -141,7 +141,10 @@ func (c *cluster) pour(n int) (out []posted) {
 	for i := range n {
 		w := everyWork()[i%8]
 		auth := []string{gatewayKey, pooled, holdKey}[i/8%3]
-		out = append(out, c.submit(request{url: w.path, key: auth, body: encode(fields{"model": w.model, "prompt": c.prompt("waves")})}))
+		prompt := c.prompt("waves")
+		out = append(out, c.submit(request{ // with a key, since it repeats a call that Redis may have taken and not answered
+			url: w.path, key: auth, body: encode(fields{"model": w.model, "prompt": prompt}), headers: []string{"Idempotency-Key", prompt},
+		}))
 		<-tick.C
 	}
 	return out
