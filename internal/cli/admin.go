@@ -194,11 +194,16 @@ func (k accountTest) Run(ctx context.Context, c *console) error {
 }
 
 type jobsCommand struct {
-	Show   jobShow        `cmd:"" help:"A job's whole record and its log, whosever it is."`
-	Lines  jobLines       `cmd:"" help:"Who waits, and with how many jobs."`
-	Queues jobQueues      `cmd:"" help:"How the stages' queues stand."`
-	Pause  upstreamChange `cmd:"" help:"Stop submitting to an upstream. Jobs that are there already go on."`
-	Resume upstreamChange `cmd:"" help:"Let an upstream have jobs again."`
+	Watch    jobWatch    `cmd:"" help:"Follow one of your jobs to its end, wherever it was asked for."`
+	Download jobDownload `cmd:"" help:"Save what a job has made."`
+	Cancel   jobCancel   `cmd:"" help:"End a job, as far as that can be done."`
+	List     jobList     `cmd:"" help:"Your jobs, the newest first."`
+
+	Show   jobShow        `cmd:"" help:"Admin: a job's whole record and its log, whosever it is."`
+	Lines  jobLines       `cmd:"" help:"Admin: who waits, and with how many jobs."`
+	Queues jobQueues      `cmd:"" help:"Admin: how the stages' queues stand."`
+	Pause  upstreamChange `cmd:"" help:"Admin: stop submitting to an upstream. Jobs that are there already go on."`
+	Resume upstreamChange `cmd:"" help:"Admin: let an upstream have jobs again."`
 }
 
 type jobShow struct {

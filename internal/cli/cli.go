@@ -3,7 +3,8 @@
 //
 // A command is a struct whose fields are its flags and arguments, and whose Run
 // does it. [Run] gives the exit code: 0 is well, 1 is a failure, 2 a mistake on
-// the command line or in the settings, 130 an interrupt before the end.
+// the command line or in the settings, 3 a wait that ended while its job goes on,
+// 130 an interrupt before the end.
 package cli
 
 import (
@@ -24,14 +25,18 @@ const (
 	exitOK          = 0
 	exitFailed      = 1
 	exitMisused     = 2
+	exitUnfinished  = 3   // the job goes on
 	exitInterrupted = 130 // what a shell makes of SIGINT
 )
 
 // commands is the command line.
 type commands struct {
-	Run    runCommand  `cmd:"" help:"Run the whole service in this process: API, worker, simulator, store. Needs no settings."`
-	Demo   demoCommand `cmd:"" help:"Make two images, a video and a chat answer, check them, and show where the time went."`
-	Sim    simCommand  `cmd:"" help:"Run the simulator alone: an upstream to test against that speaks Volcengine Ark."`
+	Run    runCommand   `cmd:"" help:"Run the whole service in this process: API, worker, simulator, store. Needs no settings."`
+	Demo   demoCommand  `cmd:"" help:"Make two images, a video and a chat answer, check them, and show where the time went."`
+	Sim    simCommand   `cmd:"" help:"Run the simulator alone: an upstream to test against that speaks Volcengine Ark."`
+	Image  imageCommand `cmd:"" help:"Have an image made by a running service, and save it."`
+	Video  videoCommand `cmd:"" help:"Have a video made, and save it."`
+	Chat   chatCommand  `cmd:"" help:"Ask something, and see the answer while it is written."`
 	Config struct {
 		Check   checkCommand   `cmd:"" help:"Say everything that is wrong with a configuration."`
 		Secrets secretsCommand `cmd:"" help:"Make the secrets that a deployment needs, ready to paste."`
@@ -40,7 +45,7 @@ type commands struct {
 		Init bucketInitCommand `cmd:"" help:"Make the bucket if it is missing and have it expire what is left over. May be repeated."`
 	} `cmd:"" help:"Set the object store up."`
 	Accounts accountsCommand `cmd:"" help:"See and change the accounts of a running service (needs a key with the scope admin)."`
-	Jobs     jobsCommand     `cmd:"" help:"See the jobs of a running service, and who waits (needs a key with the scope admin)."`
+	Jobs     jobsCommand     `cmd:"" help:"Take up, save, list and cancel your jobs; with a key with the scope admin see everybody's, and who waits."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
@@ -144,6 +149,13 @@ func (c *console) fail(command string, err error) int {
 	name := strings.TrimSpace("tintype " + command)
 	if _, ok := errors.AsType[quiet](err); ok {
 		return exitMisused
+	}
+	if e, ok := errors.AsType[*unfinished](err); ok && !errors.Is(err, context.Canceled) {
+		_, _ = fmt.Fprintf(c.stderr, "%s: %s\n", name, e.text)
+		return exitUnfinished
+	} else if ok {
+		_, _ = fmt.Fprintf(c.stderr, "%s: %s\n", name, e.text)
+		return exitInterrupted
 	}
 	if errors.Is(err, context.Canceled) {
 		_, _ = fmt.Fprintf(c.stderr, "%s: interrupted\n", name)

@@ -1,5 +1,7 @@
 package config
 
+import "time"
+
 func (l *loader) checkServer() {
 	s := l.cfg.Server
 	l.checkAddr("server.addr", s.Addr)
@@ -65,7 +67,8 @@ func (l *loader) checkTiming() {
 // for twice.
 func (l *loader) checkRetention() {
 	r := l.cfg.Retention
-	if r.Min > r.Jobs {
+	const leastJobs = time.Hour // less is reported by itself
+	if r.Min > max(r.Jobs, leastJobs) {
 		l.report("retention.min", "must not be longer than retention.jobs, %s; is %s", formatDuration(r.Jobs), formatDuration(r.Min))
 	}
 	if r.Min < r.Absorb {

@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"sync"
@@ -66,15 +67,19 @@ func (s Screen) Board(works ...Work) *Board {
 
 // Step says that a piece of work, by its place in the board, has come to a
 // step, by its place in its Steps. Steps that are behind stay behind.
-func (b *Board) Step(i, step int) {
+func (b *Board) Step(i, step int) { b.Say(i, step, "") }
+
+// Say is Step with words of its own; without any they are the step's name.
+func (b *Board) Say(i, step int, words string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	r := &b.rows[i]
-	if r.end != under || step < r.step || step == r.step && r.note != "" {
+	words = cmp.Or(words, r.Steps[step])
+	if r.end != under || step < r.step || step == r.step && r.note == words {
 		return
 	}
-	r.step, r.note = step, r.Steps[step]
-	b.line(r, time.Since(b.began), r.note)
+	r.step, r.note = step, words
+	b.line(r, time.Since(b.began), words)
 }
 
 // Done says that a piece of work has succeeded, and what came of it.

@@ -85,6 +85,8 @@ func TestLines(t *testing.T) {
 		b.Step(0, 1)
 		b.Step(0, 0) // it does not go back
 		b.Step(1, 0)
+		b.Say(1, 0, "asking, 2 ahead")
+		b.Say(1, 0, "asking, 2 ahead") // again: nothing new
 		b.Done(0, "1 MB")
 		b.Step(0, 1) // it has ended
 		time.Sleep(time.Second)
@@ -93,6 +95,7 @@ func TestLines(t *testing.T) {
 		want := "   0.0 s  film    waiting\n" +
 			"   1.5 s  film    making\n" +
 			"   1.5 s  a word  asking\n" +
+			"   1.5 s  a word  asking, 2 ahead\n" +
 			"   1.5 s  film    done: 1 MB\n" +
 			"   2.5 s  a word  failed\n"
 		if out.String() != want {
