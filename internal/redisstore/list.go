@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 
@@ -59,11 +60,11 @@ func (s *Store) List(ctx context.Context, l Listing) (Page, error) {
 
 // look looks through one piece of a list.
 func (s *Store) look(ctx context.Context, l Listing, after job.ID, most int) (ids []job.ID, last job.ID, err error) {
-	states := ""
+	var states strings.Builder
 	for _, state := range l.States {
-		states += " " + string(state) + " "
+		states.WriteString(" " + string(state) + " ")
 	}
-	parts, err := s.run(ctx, s.lua.list, l.Tenant, string(after), string(l.Kind), states, most, listPiece).Slice()
+	parts, err := s.run(ctx, s.lua.list, l.Tenant, string(after), string(l.Kind), states.String(), most, listPiece).Slice()
 	if err != nil {
 		return nil, "", unavailable(err)
 	}
