@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/labstack/echo/v4"
 )
 
 // What OpenAI's SDKs say of how long they wait.
@@ -17,14 +19,16 @@ const (
 // patience is how long a caller has announced to wait, less a margin for the way.
 // Zero: it has not said.
 type patience struct {
+	since  time.Time     // when it came
 	whole  time.Duration // for all of the answer
 	silent time.Duration // for the next byte of it
 }
 
 // readPatience reads what the SDKs announce. The one for JavaScript waits so long
 // for the head of an answer alone, as its timer ends there.
-func readPatience(h http.Header) patience {
-	p := patience{whole: announced(h, headerSDKTimeout), silent: announced(h, headerSDKReadTimeout)}
+func readPatience(c echo.Context) patience {
+	h := c.Request().Header
+	p := patience{since: began(c), whole: announced(h, headerSDKTimeout), silent: announced(h, headerSDKReadTimeout)}
 	if h.Get(headerSDKLang) == "js" {
 		p.whole, p.silent = 0, shorter(p.whole, p.silent)
 	}
@@ -54,10 +58,10 @@ func shorter(a, b time.Duration) time.Duration {
 // quiet is how long an answer may stay silent.
 func (p patience) quiet() time.Duration { return shorter(p.whole, p.silent) }
 
-// within gives the earlier of a time and the end of a patience that begins now.
-func within(limit time.Time, d time.Duration) time.Time {
+// within gives the earlier of a time and the end of a part of the patience.
+func (p patience) within(limit time.Time, d time.Duration) time.Time {
 	if d <= 0 {
 		return limit
 	}
-	return earliest(limit, time.Now().Add(d))
+	return earliest(limit, p.since.Add(d))
 }

@@ -12,8 +12,9 @@ import (
 
 // answerAsWished serves "Prefer: wait=N" and "Prefer: respond-async".
 func (s *Server) answerAsWished(c echo.Context, j *job.Job, wish preference, format tintype.ResponseFormat) error {
-	if hears := readPatience(c.Request().Header).quiet(); wish.wait > 0 && hears > 0 {
-		wish.wait = min(wish.wait, max(hears.Truncate(time.Second), time.Second))
+	hears := readPatience(c)
+	if quiet := hears.quiet(); wish.wait > 0 && quiet > 0 {
+		wish.wait = min(wish.wait, max(quiet.Truncate(time.Second), time.Second))
 	}
 	c.Response().Header().Set("Preference-Applied", wish.applied())
 	if wish.wait == 0 {
@@ -22,7 +23,7 @@ func (s *Server) answerAsWished(c echo.Context, j *job.Job, wish preference, for
 	if isFinal(j) { // that of an earlier request
 		return s.finish(c, j, format, nil)
 	}
-	end, err := s.await(c.Request().Context(), j, isFinal, time.Now().Add(wish.wait), nil)
+	end, err := s.await(c.Request().Context(), j, isFinal, hears.within(time.Now().Add(wish.wait), hears.quiet()), nil)
 	switch {
 	case err != nil:
 		return s.finish(c, end.job, format, err)

@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tintypehq/tintype/internal/archive"
+	"github.com/tintypehq/tintype/internal/blob"
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/server"
@@ -143,17 +145,26 @@ func TestDeleteLive(t *testing.T) {
 // and a worker is told to remove the rest.
 func TestDeleteWhileTheBucketIsAway(t *testing.T) {
 	t.Parallel()
-	h := archived(t)
+	h := open(t, configure(func(c *server.Config) { c.Blobs = stubborn{c.Blobs} }))
 	id, link := h.film()
-	h.must(os.Chmod(filepath.Join(h.dir, "jobs", string(id)), 0o500)) // cannot be written
-	t.Cleanup(func() { _ = os.Chmod(filepath.Join(h.dir, "jobs", string(id)), 0o700) })
-	if os.Geteuid() == 0 { // root writes everywhere: take the folder away from it in another way
-		h.must(os.Rename(filepath.Join(h.dir, "jobs", string(id)), filepath.Join(h.dir, "jobs", string(id)+"x")))
-		h.must(os.WriteFile(filepath.Join(h.dir, "jobs", string(id)), nil, 0o600))
-	}
 	h.wantDeleted(h.delete(id), id)
+	if n := h.files(id); n == 0 || !h.get(id).Removed {
+		t.Errorf("%d files are left, and the record is %+v", n, h.get(id))
+	}
+	if ids, err := h.store.Expired(t.Context(), 10, time.Minute); err != nil || len(ids) != 0 {
+		t.Errorf("workers are told of %v, %v, before the server could", ids, err)
+	}
+	h.redis.SetTime(time.Now().Add(time.Minute))
+	if ids, err := h.store.Expired(t.Context(), 10, time.Minute); err != nil || len(ids) != 1 || ids[0] != id {
+		t.Errorf("workers are told of %v, %v", ids, err)
+	}
 	h.wantNoTrace(id, link)
 }
+
+// stubborn is a bucket that gives nothing up.
+type stubborn struct{ blob.Store }
+
+func (stubborn) Delete(context.Context, string) error { return errors.New("the bucket is away") }
 
 // TestDeleteFromTheArchive: a job that Redis has lost can be deleted.
 func TestDeleteFromTheArchive(t *testing.T) {

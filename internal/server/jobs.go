@@ -136,7 +136,8 @@ func (s *Server) longPoll(c echo.Context, j *job.Job) (*job.Job, error) {
 	}
 	defer leave()
 	newer := func(j *job.Job) bool { return j.Version > after || isFinal(j) }
-	until := within(time.Now().Add(time.Duration(wait)*time.Second), readPatience(c.Request().Header).quiet())
+	hears := readPatience(c)
+	until := hears.within(time.Now().Add(time.Duration(wait)*time.Second), hears.quiet())
 	end, err := s.await(c.Request().Context(), j, newer, until, nil)
 	return end.job, err
 }

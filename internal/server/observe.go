@@ -22,6 +22,7 @@ import (
 func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		began := time.Now()
+		c.Set(beganKey, began)
 		if c.Request().Body != http.NoBody {
 			// Also a body that nobody reads is waited for, after the answer.
 			_ = http.NewResponseController(c.Response()).SetReadDeadline(began.Add(s.cfg.Limits.ReadStall)) // not every test's writer can
@@ -136,6 +137,17 @@ func requestID(sent string) string {
 		return "req_" + strings.ToLower(rand.Text())
 	}
 	return sent
+}
+
+// beganKey holds when a request came.
+const beganKey = "tintype.began"
+
+// began is when a request came.
+func began(c echo.Context) time.Time {
+	if t, ok := c.Get(beganKey).(time.Time); ok {
+		return t
+	}
+	return time.Now()
 }
 
 // acceptedKey holds the id of the job that this request has created.

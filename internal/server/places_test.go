@@ -2,7 +2,9 @@ package server_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -69,9 +71,10 @@ func TestSlowStream(t *testing.T) {
 	t.Parallel()
 	h := open(t, configure(func(c *server.Config) { c.Limits.WriteStall = 300 * ms }))
 	id := h.create(videos, `{"prompt":"x"}`)
-	last := h.lengthen(id, 600) // its story is longer than the kernel takes in for who does not read
+	last := h.fatten(id, 25) // its story is longer than the kernel takes in for who does not read
 	path := "/v1/jobs/" + string(id) + "/events"
 	conn := h.dial()
+	h.must(conn.(*net.TCPConn).SetReadBuffer(4 << 10))
 	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", path, gatewayKey)
 	_, fs := h.stream(http.MethodGet, path+"?after="+strconv.Itoa(last-1), "")
 	if f := fs.next(); f.field("retry") != "2000" {
@@ -89,16 +92,19 @@ func TestSlowStream(t *testing.T) {
 	}
 }
 
-// lengthen adds steps of progress to a job's log and gives the number of the last.
-func (h *house) lengthen(id job.ID, n int) int {
+// fatten adds files with endless names to a job's log, all of which each event
+// then tells, and gives the number of the last.
+func (h *house) fatten(id job.ID, n int) int {
 	h.Helper()
 	ctx := h.Context()
+	file, err := json.Marshal(job.Media{Name: strings.Repeat("x", 10<<10), Role: job.Primary})
+	h.must(err)
 	at := int(h.get(id).Version)
 	for range n {
 		at++
 		h.must(h.rdb.XAdd(ctx, &redis.XAddArgs{
 			Stream: "{tt}:ev:" + string(id), ID: strconv.Itoa(at) + "-0",
-			Values: []any{"type", "job.progress", "at", time.Now().UnixMilli(), "state", "queued", "phase", ""},
+			Values: []any{"type", "job.media", "at", time.Now().UnixMilli(), "state", "queued", "phase", "", "media", file},
 		}).Err())
 	}
 	h.must(h.rdb.HSet(ctx, "{tt}:job:"+string(id), "ver", at).Err())

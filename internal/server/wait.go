@@ -25,17 +25,17 @@ func (s *Server) answerBlocking(c echo.Context, j *job.Job, mode WaitMode, forma
 	most := time.Now().Add(j.Deadline.Sub(j.CreatedAt) + s.cfg.Wait.Slack)
 	limit := most
 	var beat *ticker
-	switch hears := readPatience(c.Request().Header); mode {
+	switch hears := readPatience(c); mode {
 	case Keepalive:
-		limit = within(most, hears.whole)
+		limit = hears.within(most, hears.whole)
 		beat = &ticker{
-			within(time.Now().Add(s.cfg.Wait.Silence), hears.silent), shorter(s.cfg.Wait.Space, hears.silent),
+			hears.within(time.Now().Add(s.cfg.Wait.Silence), hears.silent), shorter(s.cfg.Wait.Space, hears.silent),
 			func() error { return s.sendSpace(c) },
 		}
 	case Hold:
-		limit = within(most, hears.quiet())
+		limit = hears.within(most, hears.quiet())
 	case Window:
-		limit = within(earliest(most, time.Now().Add(s.cfg.Wait.Window)), hears.quiet())
+		limit = hears.within(earliest(most, time.Now().Add(s.cfg.Wait.Window)), hears.quiet())
 	}
 	end, err := s.await(c.Request().Context(), j, isFinal, limit, beat)
 	switch {

@@ -219,8 +219,8 @@ func TestAnnounced(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			calls := []call{
-				{Kind: "video", Prompt: "sim:ready=8s hold by " + name, Key: patient, Timeout: 3, Retries: 6},
-				{Kind: "image", Prompt: "sim:ready=8s keepalive by " + name, Key: website, Timeout: 3, Retries: 6},
+				{Kind: "video", Prompt: "sim:ready=12s hold by " + name, Key: patient, Timeout: 5, Retries: 6},
+				{Kind: "image", Prompt: "sim:ready=12s keepalive by " + name, Key: website, Timeout: 5, Retries: 6},
 			}
 			s.check(t, calls, make(t, s.apis[0].URL(), len(calls), calls))
 			charged := s.charges(t)
