@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tintypehq/tintype/internal/cli/terminal"
@@ -136,14 +137,11 @@ func (p *pursuit) failure(job *tintype.Job) error {
 // keep saves a job's files, if that is wanted, and says where they are.
 func (p *pursuit) keep(ctx context.Context, c *console, job *tintype.Job, board *terminal.Board) ([]savedFile, string, error) {
 	if p.save == nil {
-		what := ""
-		for i, m := range wanted(job) {
-			if i > 0 {
-				what += " "
-			}
-			what += m.URL
+		var links []string
+		for _, m := range wanted(job) {
+			links = append(links, m.URL)
 		}
-		return []savedFile{}, what, nil
+		return []savedFile{}, strings.Join(links, " "), nil
 	}
 	board.Step(0, stepSaving)
 	files, err := p.save.save(ctx, c, p.caller, job)

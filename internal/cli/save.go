@@ -72,7 +72,7 @@ func numbered(path string, i int) string {
 	return strings.TrimSuffix(path, ext) + "-" + strconv.Itoa(i+1) + ext
 }
 
-// path is where the file number i of a job goes.
+// path is where the file number i of a job goes, or toStdout.
 func (f saveFlags) path(job *tintype.Job, m tintype.Media, i int) (string, error) {
 	if f.Out != "" && !isDir(f.Out) {
 		return numbered(f.Out, i), nil
@@ -126,11 +126,12 @@ func (f saveFlags) save(ctx context.Context, c *console, call *caller, job *tint
 		return saved, fmt.Errorf("the job %s has %d files, and standard output takes one; give a name by -o", job.ID, len(files))
 	}
 	for i, m := range files {
-		path := toStdout
-		err := error(nil)
-		if f.Out == toStdout {
+		path, err := f.path(job, m, i)
+		switch {
+		case err != nil:
+		case path == toStdout:
 			_, err = call.Media.Download(ctx, m, c.stdout)
-		} else if path, err = f.path(job, m, i); err == nil {
+		default:
 			err = f.saveAs(ctx, call, path, m)
 		}
 		if err != nil {
