@@ -169,7 +169,7 @@ func TestInterrupted(t *testing.T) {
 	t.Setenv("TMPDIR", temp)
 	o, _ := quick(t)
 	demo.Set(&o, "sim.video_time", "1h")
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // not for ever
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute) // not for ever
 	defer cancel()
 	o.Screen.W = writerFunc(func(b []byte) (int, error) {
 		if bytes.Contains(b, []byte("video           generating")) {
@@ -191,7 +191,7 @@ func TestKeep(t *testing.T) {
 	t.Parallel()
 	o, _ := quick(t)
 	o.Keep = true
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // not for ever
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute) // not for ever
 	defer cancel()
 	var said string
 	o.Screen.W = writerFunc(func(b []byte) (int, error) {
