@@ -64,7 +64,7 @@ func TestKeyGone(t *testing.T) {
 	t.Parallel()
 	old, young := sealKey("same"), sealKey("same") // another key of the same name is as good as none
 	c := start(t, "TINTYPE_SECURITY_KEYS="+old)
-	running := c.post(c.apis[0], videoPath, ownKey, c.prompt("waves sim:ready=60s"))
+	running := c.post(c.apis[0], videoPath, ownKey, c.prompt("waves sim:ready=8s"))
 	c.awaitJob(c.apis[0], ownKey, running, func(j jobView) bool { return j.Phase == "generating" })
 	for _, w := range c.workers {
 		w.stop(t)
