@@ -286,6 +286,24 @@ func TestContextEndsGenerate(t *testing.T) {
 	}
 }
 
+// TestTooLateToWait: who is told to come back after its context's end learns at once
+// why.
+func TestTooLateToWait(t *testing.T) {
+	t.Parallel()
+	m := &mill{steps: []http.HandlerFunc{later(503, "Retry-After", "30")}}
+	inFakeTime(t, m, func(t *testing.T, c *tintype.Client) {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		begin := time.Now()
+		_, err := c.Videos.Generate(ctx, tintype.VideoRequest{Prompt: "cat"})
+		if e, ok := errors.AsType[*tintype.APIError](err); !ok || e.RetryAfter != 30*time.Second {
+			t.Errorf("error is %v", err)
+		}
+		equal(t, "asked", len(m.said()), 1)
+		within(t, "it", time.Since(begin), 0, 0)
+	})
+}
+
 // TestKeyOutlived: a POST whose key the server may have forgotten is not sent: it
 // could be paid twice.
 func TestKeyOutlived(t *testing.T) {
