@@ -18,6 +18,7 @@ func TestClientLists(t *testing.T) {
 		handle, err := c.Videos.Submit(t.Context(), tintype.VideoRequest{Prompt: fmt.Sprint("film ", i)})
 		h.must(err)
 		want = append([]string{handle.ID}, want...)
+		nextMillisecond()
 	}
 	list := func(o tintype.ListOptions) (ids []string) {
 		for job, err := range c.Jobs.List(t.Context(), o) {

@@ -57,13 +57,14 @@ func TestClientGeneratesOverCuts(t *testing.T) {
 	for name, of := range map[string]func(*house, string) *tintype.Client{"reads": (*house).client, "may not read": (*house).writer} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := open(t, withWriteOnly(server.Wait{Silence: 5 * ms, Space: ms, Beat: 5 * ms}))
+			h := open(t, withWriteOnly(server.Wait{Silence: 5 * ms, Space: ms / 10, Beat: ms}))
+			proxy, cuts := cutter(t, h)
 			h.meanwhile(func() {
 				id := h.waitForJob()
-				time.Sleep(4 * time.Second) // several connections are cut meanwhile
+				h.await(cuts, 3)
 				h.makeVideo(id)
 			})
-			c := of(h, "http://"+cutter(t, h))
+			c := of(h, "http://"+proxy)
 			film, err := c.Videos.Generate(t.Context(), tintype.VideoRequest{Prompt: "x"})
 			if err != nil || len(film.Data) != 1 || film.Data[0].VID == "" || film.Choices[0].Message.Content == "" {
 				t.Fatalf("%+v, %v", film, err)
@@ -86,15 +87,16 @@ func TestClientStreamsOverCuts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := open(t, withWriteOnly(server.Wait{Beat: 5 * ms}))
+			proxy, cuts := cutter(t, h)
 			h.meanwhile(func() {
 				id := h.waitForJob()
-				time.Sleep(300 * ms) // the first connection is cut by then
+				h.await(cuts, 1)
 				h.makeVideo(id)
 			})
 			var text strings.Builder
 			var films []tintype.Video
 			seqs, last := 0, int64(0)
-			for chunk, err := range of(h, "http://"+cutter(t, h)).Videos.Stream(t.Context(), tintype.VideoRequest{Prompt: "x"}) {
+			for chunk, err := range of(h, "http://"+proxy).Videos.Stream(t.Context(), tintype.VideoRequest{Prompt: "x"}) {
 				h.must(err)
 				text.WriteString(chunk.Text())
 				films = append(films, chunk.Videos()...)
@@ -171,7 +173,8 @@ func TestClientDownloadsOverCuts(t *testing.T) {
 	request := tintype.ImageRequest{Prompt: "x", IdempotencyKey: "k"}
 	image, err := h.client(h.url).Images.Generate(t.Context(), request)
 	h.must(err)
-	cutting := h.client("http://" + cutter(t, h))
+	proxy, _ := cutter(t, h)
+	cutting := h.client("http://" + proxy)
 	m := image.Media[0]
 	m.URL = strings.TrimPrefix(m.URL, h.url)
 	for _, sum := range []string{m.SHA256, ""} {

@@ -62,27 +62,42 @@ func TestClientStream(t *testing.T) {
 // job's log at the end, each event once.
 func TestClientOverCuts(t *testing.T) {
 	t.Parallel()
-	h := open(t, waiting(server.Wait{Beat: 5 * ms}))
+	h := open(t, waiting(server.Wait{Beat: ms}))
 	id := h.create(videos, `{"prompt":"x"}`)
+	proxy, cuts := cutter(t, h)
 	h.meanwhile(func() {
-		time.Sleep(50 * ms) // the client follows from the beginning
+		h.await(cuts, 2)
 		h.makeVideo(id)
 	})
 	var events []tintype.Event
-	for e, err := range h.client("http://"+cutter(t, h)).Jobs.Events(t.Context(), string(id), 0) {
+	for e, err := range h.client("http://"+proxy).Jobs.Events(t.Context(), string(id), 0) {
 		h.must(err)
 		events = append(events, *e)
 	}
 	checkLog(t, events)
 }
 
-// cutter is a proxy that cuts each connection after some bytes.
-func cutter(t *testing.T, h *house) string {
+// await waits until so many connections have been cut.
+func (h *house) await(cuts <-chan struct{}, n int) {
+	h.Helper()
+	for i := range n {
+		select {
+		case <-cuts:
+		case <-time.After(time.Minute):
+			h.Errorf("%d connections were cut, want %d", i, n)
+			return
+		}
+	}
+}
+
+// cutter is a proxy that cuts each connection after some bytes, and tells of it.
+func cutter(t *testing.T, h *house) (addr string, cuts <-chan struct{}) {
 	t.Helper()
 	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	h.must(err)
 	to := strings.TrimPrefix(h.url, "http://")
 	ctx, cancel := context.WithCancel(context.Background())
+	told := make(chan struct{}, 16)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
@@ -90,7 +105,15 @@ func cutter(t *testing.T, h *house) string {
 			if err != nil {
 				return
 			}
-			wg.Go(func() { cutAfter(ctx, in, to, 4500+rand.Int64N(3000)) })
+			wg.Go(func() {
+				if !cutAfter(ctx, in, to, 4500+rand.Int64N(3000)) {
+					return
+				}
+				select {
+				case told <- struct{}{}:
+				default: // nobody counts so many
+				}
+			})
 		}
 	})
 	t.Cleanup(func() {
@@ -98,22 +121,25 @@ func cutter(t *testing.T, h *house) string {
 		_ = ln.Close()
 		wg.Wait()
 	})
-	return ln.Addr().String()
+	return ln.Addr().String(), told
 }
 
-func cutAfter(ctx context.Context, in net.Conn, to string, n int64) {
+// cutAfter carries a connection until n bytes of the answer have gone by; false if
+// it ends by itself.
+func cutAfter(ctx context.Context, in net.Conn, to string, n int64) bool {
 	defer func() { _ = in.Close() }()
 	out, err := new(net.Dialer).DialContext(ctx, "tcp", to)
 	if err != nil {
-		return
+		return false
 	}
 	stop := context.AfterFunc(ctx, func() { _ = out.Close() })
 	defer stop()
 	var wg sync.WaitGroup
 	wg.Go(func() { _, _ = io.Copy(out, in) })
-	_, _ = io.CopyN(in, out, n)
+	_, err = io.CopyN(in, out, n)
 	_, _ = in.Close(), out.Close()
 	wg.Wait()
+	return err == nil
 }
 
 // TestClientFollowsToAnotherProcess: when a process stops, its streams go on at

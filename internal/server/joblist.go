@@ -38,16 +38,26 @@ func (s *Server) listJobs(c echo.Context) error {
 	for _, j := range page.Jobs {
 		list.Data = append(list.Data, viewJob(s.origin(c), j, nil))
 	}
-	if n := len(list.Data); n > 0 {
-		list.FirstID, list.LastID = &list.Data[0].ID, &list.Data[n-1].ID
-	}
-	if page.More { // also where nothing on this page fitted: it is where to go on
-		next := string(page.Next)
-		list.LastID = &next
-	}
+	list.FirstID, list.LastID = spanOf(page)
 	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
 	s.writeJSON(c, http.StatusOK, list)
 	return nil
+}
+
+// spanOf gives the ids that a page begins with and after which the next one goes on;
+// nil on an empty one. There may be more although nothing on this page fitted.
+func spanOf(page redisstore.Page) (first, last *string) {
+	id := func(j job.ID) *string {
+		text := string(j)
+		return &text
+	}
+	if n := len(page.Jobs); n > 0 {
+		first, last = id(page.Jobs[0].ID), id(page.Jobs[n-1].ID)
+	}
+	if page.More {
+		last = id(page.Next)
+	}
+	return first, last
 }
 
 // readListing reads what of the list is wanted.

@@ -39,7 +39,7 @@ func TestListJobs(t *testing.T) {
 	var ids []string // newest first
 	for _, path := range []string{videos, images, videos} {
 		ids = append([]string{string(h.create(path, `{"prompt":"x"}`))}, ids...)
-		time.Sleep(2 * ms) // ids of the same millisecond have no order
+		nextMillisecond()
 	}
 	h.create(images, `{"prompt":"x"}`, "Authorization", "Bearer "+otherKey)
 	h.makeVideo(job.ID(ids[2]))
@@ -98,5 +98,11 @@ func TestListJobsRefuses(t *testing.T) {
 		if a.status != 400 || code != "invalid_request" || param != want[0] || !strings.Contains(message, want[1]) || len(message) > 300 {
 			t.Errorf("%.40s: %d %s", query, a.status, a.body)
 		}
+	}
+}
+
+// nextMillisecond returns in another one: ids of the same have no order.
+func nextMillisecond() {
+	for now := time.Now().UnixMilli(); time.Now().UnixMilli() == now; {
 	}
 }

@@ -119,13 +119,7 @@ func (s *Server) listVideos(c echo.Context) error {
 	for _, j := range page.Jobs {
 		list.Data = append(list.Data, viewVideo(j, time.Now()))
 	}
-	if n := len(page.Jobs); n > 0 {
-		list.FirstID, list.LastID = &list.Data[0].ID, &list.Data[n-1].ID
-	}
-	if page.More { // also where nothing on this page fitted: it is where to go on
-		next := string(page.Next)
-		list.LastID = &next
-	}
+	list.FirstID, list.LastID = spanOf(page)
 	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
 	s.writeJSON(c, http.StatusOK, list)
 	return nil
