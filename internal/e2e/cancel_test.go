@@ -34,7 +34,7 @@ func TestCancel(t *testing.T) {
 		charges, files  int
 	}{
 		{"queued at the upstream", "sim:queued=60s", func(j jobView) bool { return j.Status == "running" && j.Phase == "queued" }, "canceled", "upstream_confirmed", "none", 0, 0},
-		{"being made", "sim:ready=3s", func(j jobView) bool { return j.Phase == "generating" }, "canceled", "upstream_unsupported", "charged", 1, 2},
+		{"being made", "sim:ready=8s", func(j jobView) bool { return j.Phase == "generating" }, "canceled", "upstream_unsupported", "charged", 1, 2},
 		{"being stored", "sim:stall,times=1", func(j jobView) bool { return j.Status == "mirroring" }, "succeeded", "too_late", "charged", 1, 2},
 		{"done", "", jobView.final, "succeeded", "", "", 1, 2},
 	}
@@ -127,7 +127,7 @@ func TestLateMedia(t *testing.T) {
 	t.Parallel()
 	c := start(t, "TINTYPE_VIDEO_DEADLINE=10s")
 	ids := []string{}
-	for _, tags := range []string{"sim:ready=16s", "sim:ready=16s sim:expired", "sim:ready=16s sim:broken"} {
+	for _, tags := range []string{"sim:ready=25s", "sim:ready=25s sim:expired", "sim:ready=25s sim:broken"} {
 		ids = append(ids, c.post(c.apis[0], videoPath, gatewayKey, c.prompt("waves "+tags)))
 	}
 	for _, id := range ids {

@@ -106,7 +106,7 @@ func TestWorkersKilledWithEveryDriver(t *testing.T) {
 	var polled, lost []string
 	for _, w := range everyWork() {
 		if w.polled {
-			polled = append(polled, c.postAs(w, "waves sim:ready=4s"))
+			polled = append(polled, c.postAs(w, "waves sim:ready=12s"))
 		}
 	}
 	for _, id := range polled {

@@ -16,7 +16,7 @@ const mostAttempts = 3
 
 // standingWithin bounds the store's part in a chat: while the store is away, chats
 // are answered with what was known of the accounts last.
-const standingWithin = 250 * time.Millisecond
+const standingWithin = time.Second
 
 // judge tells what an error of a chat call means: whether another account could mend
 // it, and whether the one that met it was refused, so that nothing was made and it is

@@ -140,7 +140,7 @@ func TestVideoFromHistory(t *testing.T) {
 // the video is made.
 func TestVideoFromItsStream(t *testing.T) {
 	t.Parallel()
-	k := newKit(t, profile(t, "video: {start: A, result: async_sse}", "poll: {stream_wait: 100ms, settle: 1m}"))
+	k := newKit(t, profile(t, "video: {start: A, result: async_sse}", "poll: {stream_wait: 2s, settle: 1m}"))
 	id := k.submit(t, video("a cat sim:web-task sim:ready=36s")).UpstreamID
 	k.status(t, id, upstream.Working)
 	k.clock.Advance(time.Minute)
