@@ -130,6 +130,17 @@ func TestNginx(t *testing.T) {
 			})
 		}
 	}
+	for _, name := range []string{"python", "curl"} { // which make no call again
+		t.Run("bare/"+name, func(t *testing.T) {
+			t.Parallel()
+			prompt := tooLong + "bare " + name
+			var got ways
+			visit(t, &got, nil, s.whereTo(bare, website), append(visitors[name].argv, prompt)...)
+			if !strings.HasSuffix(got.Video, ".mp4") || len(get(t, got.Video)) < 1000 || s.charges(t)[prompt] != 1 {
+				t.Errorf("%q, paid for %d times", got.Video, s.charges(t)[prompt])
+			}
+		})
+	}
 }
 
 // TestNginxByHand: what nginx itself makes of silence, streams, links and large

@@ -133,6 +133,7 @@ func start(t *testing.T, more ...map[string]string) *service {
 		"UPSTREAMS_0_ACCOUNTS_0_ID": "ark-1", "UPSTREAMS_0_ACCOUNTS_0_KEY": "sim-clients", "UPSTREAMS_0_ACCOUNTS_0_MAX_IN_FLIGHT": "40",
 		"MODELS_0_NAME": "Seedream 4.0", "MODELS_0_KIND": "image", "MODELS_0_ID": "doubao-seedream-4-0-250828", "MODELS_0_RESOLUTION": "1K",
 		"MODELS_1_NAME": "doubao-video", "MODELS_1_KIND": "video", "MODELS_1_ID": "doubao-seedance-1-0-pro-250528", "MODELS_1_RESOLUTION": "480p",
+		"MODELS_2_NAME": "doubao", "MODELS_2_KIND": "chat", "MODELS_2_ID": "doubao-seed-2-0-lite-260428",
 	}
 	for i, k := range []struct{ name, key, mode string }{
 		{"patient", patient, "hold"}, {"second", second, "hold"}, {"website", website, "keepalive"}, {"window", window, "window"},
