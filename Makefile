@@ -57,7 +57,7 @@ test: setup-test ## All tests with the race detector, on real Redis and S3 serve
 	@for dir in $(filter-out $(CLIENTS),$(SUBMODULES)); do echo "== $$dir"; (cd $$dir && $(GOTEST) ./...); done
 
 .PHONY: test-clients
-test-clients: setup-clients ## OpenAI's SDKs for Node and Go, cut off again and again, and through a real nginx
+test-clients: setup-clients ## Other people's clients: OpenAI's SDKs, the Vercel AI SDK, Python, curl, Chromium, through cuts and a real nginx
 	cd $(CLIENTS) && npm ci && $(GOTEST) -v ./...
 
 .PHONY: chaos
@@ -115,7 +115,7 @@ setup-test: ## Install what `make test` needs: redis-server, gcc, versitygw
 
 .PHONY: setup-clients
 setup-clients:
-	@$(INSTALL) redis-server gcc npm nginx
+	@$(INSTALL) redis-server gcc npm nginx curl python3 chromium
 
 .PHONY: setup-minio
 setup-minio:

@@ -2,8 +2,8 @@
 # install.sh NAME... sees to it that the named programs are here and says what
 # it does. The Makefile calls it; each target names what it needs.
 #
-#   redis-server, gcc, npm, nginx        from Debian's packages, by apt-get;
-#                                        npm with nodejs, unless they are there
+#   redis-server, gcc, npm, nginx,       from Debian's packages, by apt-get,
+#   curl, python3, chromium              unless they are there; npm with nodejs
 #   versitygw, minio, golangci-lint      built from the pinned tool modules
 #                                        beside this file into Go's build cache
 set -euo pipefail
@@ -63,6 +63,7 @@ for need in "$@"; do
 	gcc) compiles || apt gcc libc6-dev ;;
 	npm) command -v npm >/dev/null && command -v node >/dev/null || apt nodejs npm ;;
 	nginx) [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || apt nginx-light ;;
+	curl | python3 | chromium) command -v "$need" >/dev/null || apt "$need" ;;
 	versitygw | minio) tool "$need" "$need" ;;
 	golangci-lint) tool golangci-lint lint ;;
 	*) die "install.sh does not know $need" ;;
