@@ -66,6 +66,7 @@ func TestBrowser(t *testing.T) {
 // cutEvents is a page's own server: it asks the API in turn for a job's events, with
 // the key, and breaks the connection off behind the second.
 func (s *service) cutEvents(t *testing.T, w http.ResponseWriter, r *http.Request, turn int) {
+	t.Helper()
 	req, err := http.NewRequestWithContext(r.Context(), http.MethodGet, s.apis[turn%2].URL()+"/v1/jobs/"+r.PathValue("id")+"/events", http.NoBody)
 	if err != nil {
 		t.Error(err)

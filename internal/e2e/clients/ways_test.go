@@ -19,7 +19,7 @@ type ways struct {
 	Image       string // a link, or the file as a data URI
 	ImageStream string `json:"image_stream"`
 	Video       string
-	VideoStream string `json:"video_stream"`
+	VideoStream string   `json:"video_stream"`
 	Resumed     string   // of what was left and taken up at another process
 	Seqs        []int    // of the events before and after that
 	Errors      []string // class, status, code
