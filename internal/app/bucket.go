@@ -3,16 +3,22 @@ package app
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tintypehq/tintype/internal/blob/s3blob"
 	"github.com/tintypehq/tintype/internal/config"
 )
 
-// jobsDir is the folder of all jobs' objects.
-const jobsDir = "jobs/"
+// folders are what the object store holds, and for how long.
+func folders(c *config.Config) []s3blob.Folder {
+	return []s3blob.Folder{
+		{Rule: "tintype-jobs", Dir: "jobs/", Keep: keptAtMost(c)},
+		{Rule: "tintype-files", Dir: "files/", Keep: c.Retention.Files},
+	}
+}
 
-// InitBucket sets the object store up: the bucket itself, its rule for what is
+// InitBucket sets the object store up: the bucket itself, its rules for what is
 // left over, and what browsers need that are sent to it. It may be run as often as
 // one likes. say is called with one line for each part.
 func InitBucket(ctx context.Context, c *config.Config, say func(part, what string)) error {
@@ -29,7 +35,7 @@ func InitBucket(ctx context.Context, c *config.Config, say func(part, what strin
 		say("folder", c.Storage.File.Dir+" can be written, read and cleaned up; the workers remove what expires")
 		return nil
 	}
-	done, err := bucket.Init(ctx, s3blob.Wishes{Dir: jobsDir, Keep: keptAtMost(c), Pages: c.Media.Delivery == config.Redirect})
+	done, err := bucket.Init(ctx, s3blob.Wishes{Folders: folders(c), Pages: c.Media.Delivery == config.Redirect})
 	if done.Bucket != "" {
 		say("bucket", fmt.Sprintf("%s: %s", c.Storage.S3.Bucket, done.Bucket))
 	}
@@ -51,15 +57,19 @@ func InitBucket(ctx context.Context, c *config.Config, say func(part, what strin
 }
 
 func expiryText(c *config.Config, done s3blob.Setup) string {
-	at := c.Storage.S3.Prefix + jobsDir
+	var after []string
+	for _, f := range folders(c) {
+		after = append(after, fmt.Sprintf("%s after %d days", c.Storage.S3.Prefix+f.Dir, f.Days()))
+	}
+	list := strings.Join(after, ", ")
 	switch done.Expiry {
 	case s3blob.Unsupported:
-		return fmt.Sprintf("this store has no lifecycle rules. The workers remove what expires; what they could not come to stays, so look now and then for objects below %s that are older than %d days", at, done.Days)
+		return fmt.Sprintf("this store has no lifecycle rules. The workers remove what expires of jobs; what they could not come to stays, and so do uploaded pictures. Remove now and then what is old: %s", list)
 	case s3blob.DonePart:
-		return fmt.Sprintf("%s after %d days: %s; the store takes no rule for unfinished uploads, which the workers clear away", at, done.Days, done.Expiry)
+		return fmt.Sprintf("%s: %s; the store takes no rule for unfinished uploads, which the workers clear away", list, done.Expiry)
 	case s3blob.DoneNow, s3blob.DoneBefore, s3blob.NotAsked:
 	}
-	return fmt.Sprintf("%s after %d days, unfinished uploads after one: %s", at, done.Days, done.Expiry)
+	return fmt.Sprintf("%s, unfinished uploads after one: %s", list, done.Expiry)
 }
 
 // keptAtMost is how old an object of a job can get that is still needed: its input

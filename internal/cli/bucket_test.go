@@ -20,7 +20,7 @@ func TestBucketInit(t *testing.T) {
 	redirect := append(environ, "TINTYPE_MEDIA_DELIVERY=redirect")
 	wrong := append(environ, "TINTYPE_STORAGE_S3_SECRET_ACCESS_KEY=wrong")
 	folder := append(environ, "TINTYPE_STORAGE_DRIVER=file", "TINTYPE_STORAGE_FILE_DIR="+t.TempDir())
-	const noRules = "expiry   this store has no lifecycle rules. The workers remove what expires; what they could not come to stays, so look now and then for objects below jobs/ that are older than 10 days"
+	const noRules = "expiry   this store has no lifecycle rules. The workers remove what expires of jobs; what they could not come to stays, and so do uploaded pictures. Remove now and then what is old: jobs/ after 10 days, files/ after 30 days"
 	for _, tt := range []struct {
 		name    string
 		environ []string

@@ -18,14 +18,23 @@ import (
 
 // Wishes are how a bucket is to be set up.
 type Wishes struct {
-	// Dir is the folder of which the store expires everything that is older than
-	// Keep, in whole days, rounded up, and uploads that do not come to their end.
-	Dir  string
-	Keep time.Duration
+	// Folders are those of which the store expires what is old, and uploads that do
+	// not come to their end.
+	Folders []Folder
 
 	// Pages: browsers may read what a link leads to from the pages of any origin.
 	Pages bool
 }
+
+// Folder is what is kept for a time.
+type Folder struct {
+	Rule string        // the id of its rule in the store
+	Dir  string        // "jobs/"
+	Keep time.Duration // the store expires objects that are older, in whole days, rounded up
+}
+
+// Days is when the store expires an object of the folder.
+func (f Folder) Days() int { return int(math.Ceil(f.Keep.Hours() / 24)) }
 
 // Done is what became of one part of a setup.
 type Done string
@@ -42,14 +51,11 @@ const (
 // Setup is what became of a setup.
 type Setup struct {
 	Bucket, Expiry, Pages Done
-	Days                  int // after which the store expires objects
 }
 
-// Our rules are known by their ids; all others are the operator's own.
-const (
-	expiryRule = "tintype-jobs"
-	pagesRule  = "tintype-links"
-)
+// pagesRule is the id of ours, as Folder.Rule is: rules of other ids are the
+// operator's own.
+const pagesRule = "tintype-links"
 
 // abandoned is when an upload that does not go on is given up, in days. The
 // workers clear such uploads away much earlier.
@@ -59,12 +65,14 @@ const abandoned = 1
 // read, as far as the store can. What it finds as it should be it leaves alone, and
 // so it does rules of others. Its error is for the operator and names the setting.
 func (s *Store) Init(ctx context.Context, w Wishes) (Setup, error) {
-	if err := blob.CheckDir(w.Dir); err != nil {
-		return Setup{}, err
+	for _, f := range w.Folders {
+		if err := blob.CheckDir(f.Dir); err != nil {
+			return Setup{}, err
+		}
 	}
 	check := s.Check
 	s = s.impatient
-	done := Setup{Pages: NotAsked, Days: int(math.Ceil(w.Keep.Hours() / 24))}
+	done := Setup{Pages: NotAsked}
 	var err error
 	if done.Bucket, err = s.makeBucket(ctx); err != nil {
 		return done, err
@@ -72,7 +80,7 @@ func (s *Store) Init(ctx context.Context, w Wishes) (Setup, error) {
 	if err := check(ctx); err != nil {
 		return done, err
 	}
-	if done.Expiry, err = s.setExpiry(ctx, w.Dir, done.Days); err != nil {
+	if done.Expiry, err = s.setExpiry(ctx, w.Folders); err != nil {
 		return done, err
 	}
 	if w.Pages {
@@ -109,28 +117,33 @@ func (s *Store) makeBucket(ctx context.Context) (Done, error) {
 }
 
 // setExpiry keeps the bucket's other rules.
-func (s *Store) setExpiry(ctx context.Context, dir string, days int) (Done, error) {
-	want := types.LifecycleRule{
-		ID: aws.String(expiryRule), Status: types.ExpirationStatusEnabled,
-		Filter:     &types.LifecycleRuleFilter{Prefix: aws.String(s.cfg.Prefix + dir)},
-		Expiration: &types.LifecycleExpiration{Days: aws.Int32(int32(days))}, //nolint:gosec // a retention of days
-		// In a bucket with versions what is deleted is only hidden.
-		NoncurrentVersionExpiration:    &types.NoncurrentVersionExpiration{NoncurrentDays: aws.Int32(1)},
-		AbortIncompleteMultipartUpload: &types.AbortIncompleteMultipartUpload{DaysAfterInitiation: aws.Int32(abandoned)},
+func (s *Store) setExpiry(ctx context.Context, folders []Folder) (Done, error) {
+	want := make([]types.LifecycleRule, len(folders))
+	for i, f := range folders {
+		want[i] = types.LifecycleRule{
+			ID: aws.String(f.Rule), Status: types.ExpirationStatusEnabled,
+			Filter:     &types.LifecycleRuleFilter{Prefix: aws.String(s.cfg.Prefix + f.Dir)},
+			Expiration: &types.LifecycleExpiration{Days: aws.Int32(int32(f.Days()))}, //nolint:gosec // a retention of days
+			// In a bucket with versions what is deleted is only hidden.
+			NoncurrentVersionExpiration:    &types.NoncurrentVersionExpiration{NoncurrentDays: aws.Int32(1)},
+			AbortIncompleteMultipartUpload: &types.AbortIncompleteMultipartUpload{DaysAfterInitiation: aws.Int32(abandoned)},
+		}
 	}
-	held, others, err := s.expiryRules(ctx)
+	held, others, err := s.expiryRules(ctx, want)
 	switch {
 	case isUnsupported(err):
 		return Unsupported, nil
 	case err != nil:
 		return "", s.forbidden(err, "s3:GetLifecycleConfiguration")
-	case held != nil && sameRule(*held, want):
-		return wholeOr(*held, DoneBefore), nil
+	case slices.EqualFunc(held, want, sameRule):
+		return wholeOr(held, DoneBefore), nil
 	}
-	err = s.putExpiry(ctx, append(others, want))
+	err = s.putExpiry(ctx, slices.Concat(others, want))
 	if isPartly(err) {
-		want.NoncurrentVersionExpiration, want.AbortIncompleteMultipartUpload = nil, nil
-		err = s.putExpiry(ctx, append(others, want))
+		for i := range want {
+			want[i].NoncurrentVersionExpiration, want[i].AbortIncompleteMultipartUpload = nil, nil
+		}
+		err = s.putExpiry(ctx, slices.Concat(others, want))
 	}
 	switch {
 	case isUnsupported(err):
@@ -139,14 +152,15 @@ func (s *Store) setExpiry(ctx context.Context, dir string, days int) (Done, erro
 		return "", s.forbidden(err, "s3:PutLifecycleConfiguration")
 	}
 	// Some stores drop what they do not know without a word.
-	if held, _, err = s.expiryRules(ctx); err != nil || held == nil || !sameRule(*held, want) {
-		return "", &settingError{fmt.Sprintf("storage.s3.bucket: the store did not keep the lifecycle rule of the bucket %q", s.cfg.Bucket)}
+	if held, _, err = s.expiryRules(ctx, want); err != nil || !slices.EqualFunc(held, want, sameRule) {
+		return "", &settingError{fmt.Sprintf("storage.s3.bucket: the store did not keep the lifecycle rules of the bucket %q", s.cfg.Bucket)}
 	}
-	return wholeOr(*held, DoneNow), nil
+	return wholeOr(held, DoneNow), nil
 }
 
-// expiryRules gives our rule, nil if there is none, and those of others.
-func (s *Store) expiryRules(ctx context.Context) (ours *types.LifecycleRule, others []types.LifecycleRule, err error) {
+// expiryRules gives our rules, as far as there are some, in the order of those that
+// are wanted, and those of others.
+func (s *Store) expiryRules(ctx context.Context, want []types.LifecycleRule) (ours, others []types.LifecycleRule, err error) {
 	out, err := s.client.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: &s.cfg.Bucket})
 	if code(err) == "NoSuchLifecycleConfiguration" {
 		return nil, nil, nil
@@ -154,14 +168,14 @@ func (s *Store) expiryRules(ctx context.Context) (ours *types.LifecycleRule, oth
 	if err != nil {
 		return nil, nil, err
 	}
-	for i, r := range out.Rules {
-		if text(r.ID) == expiryRule {
-			ours = &out.Rules[i]
-		} else {
-			others = append(others, r)
+	for _, w := range want {
+		i := slices.IndexFunc(out.Rules, func(r types.LifecycleRule) bool { return text(r.ID) == text(w.ID) })
+		if i >= 0 {
+			ours = append(ours, out.Rules[i])
+			out.Rules = slices.Delete(out.Rules, i, i+1)
 		}
 	}
-	return ours, others, nil
+	return ours, out.Rules, nil
 }
 
 func (s *Store) putExpiry(ctx context.Context, rules []types.LifecycleRule) error {
@@ -183,9 +197,9 @@ func sameRule(a, b types.LifecycleRule) bool {
 		a.Expiration != nil && aws.ToInt32(a.Expiration.Days) == aws.ToInt32(b.Expiration.Days)
 }
 
-// wholeOr tells a rule that the store has in part alone.
-func wholeOr(held types.LifecycleRule, done Done) Done {
-	if held.AbortIncompleteMultipartUpload == nil {
+// wholeOr tells rules that the store has in part alone.
+func wholeOr(held []types.LifecycleRule, done Done) Done {
+	if slices.ContainsFunc(held, func(r types.LifecycleRule) bool { return r.AbortIncompleteMultipartUpload == nil }) {
 		return DonePart
 	}
 	return done

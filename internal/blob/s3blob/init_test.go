@@ -13,7 +13,14 @@ import (
 	"github.com/tintypehq/tintype/internal/testserver"
 )
 
-var week = s3blob.Wishes{Dir: "jobs/", Keep: 7*24*time.Hour + time.Second, Pages: true}
+var week = wishes(7*24*time.Hour + time.Second)
+
+// wishes has files kept for twice as long as jobs.
+func wishes(keep time.Duration) s3blob.Wishes {
+	return s3blob.Wishes{Pages: true, Folders: []s3blob.Folder{
+		{Rule: "tintype-jobs", Dir: "jobs/", Keep: keep}, {Rule: "tintype-files", Dir: "files/", Keep: 2 * keep},
+	}}
+}
 
 func setUp(t *testing.T, s *s3blob.Store, w s3blob.Wishes, want s3blob.Setup) {
 	t.Helper()
@@ -28,11 +35,11 @@ func TestInitVersity(t *testing.T) {
 	t.Parallel()
 	server := testserver.Versity(t)
 	s := open(t, server, func(cfg *s3blob.Config) { cfg.Bucket = "a-new-bucket" })
-	setUp(t, s, week, s3blob.Setup{Bucket: s3blob.DoneNow, Expiry: s3blob.Unsupported, Pages: s3blob.DoneNow, Days: 8})
-	setUp(t, s, week, s3blob.Setup{Bucket: s3blob.DoneBefore, Expiry: s3blob.Unsupported, Pages: s3blob.DoneBefore, Days: 8})
+	setUp(t, s, week, s3blob.Setup{Bucket: s3blob.DoneNow, Expiry: s3blob.Unsupported, Pages: s3blob.DoneNow})
+	setUp(t, s, week, s3blob.Setup{Bucket: s3blob.DoneBefore, Expiry: s3blob.Unsupported, Pages: s3blob.DoneBefore})
 	calm := week
 	calm.Pages = false
-	setUp(t, s, calm, s3blob.Setup{Bucket: s3blob.DoneBefore, Expiry: s3blob.Unsupported, Pages: s3blob.NotAsked, Days: 8})
+	setUp(t, s, calm, s3blob.Setup{Bucket: s3blob.DoneBefore, Expiry: s3blob.Unsupported, Pages: s3blob.NotAsked})
 	if _, err := put(t.Context(), s, "jobs/x/a.txt", []byte("x"), true); err != nil {
 		t.Fatal(err)
 	}
@@ -103,25 +110,27 @@ func TestInitExpiry(t *testing.T) {
 	const own = `<LifecycleConfiguration><Rule><ID>mine</ID><Status>Enabled</Status><Filter><Prefix>logs/</Prefix></Filter><Expiration><Days>3</Days></Expiration></Rule></LifecycleConfiguration>`
 	r := &rules{held: own}
 	s := r.open(t)
-	calm := week
-	calm.Pages = false
 	for i, tt := range []struct {
-		keep time.Duration
-		want s3blob.Setup
-		puts int
+		keep        time.Duration
+		expiry      s3blob.Done
+		jobs, files int // days
+		puts        int
 	}{
-		{calm.Keep, s3blob.Setup{Bucket: s3blob.DoneBefore, Expiry: s3blob.DoneNow, Pages: s3blob.NotAsked, Days: 8}, 1},
-		{calm.Keep, s3blob.Setup{Bucket: s3blob.DoneBefore, Expiry: s3blob.DoneBefore, Pages: s3blob.NotAsked, Days: 8}, 1},
-		{24 * time.Hour, s3blob.Setup{Bucket: s3blob.DoneBefore, Expiry: s3blob.DoneNow, Pages: s3blob.NotAsked, Days: 1}, 2},
+		{7*24*time.Hour + time.Second, s3blob.DoneNow, 8, 15, 1},
+		{7*24*time.Hour + time.Second, s3blob.DoneBefore, 8, 15, 1},
+		{24 * time.Hour, s3blob.DoneNow, 1, 2, 2},
 	} {
-		calm.Keep = tt.keep
-		setUp(t, s, calm, tt.want)
-		for _, part := range []string{
-			"<ID>mine</ID>", "<Prefix>logs/</Prefix>", "<Days>3</Days>", "<ID>tintype-jobs</ID>", "<Prefix>media/jobs/</Prefix>",
-			fmt.Sprintf("<Days>%d</Days>", tt.want.Days), "<DaysAfterInitiation>1</DaysAfterInitiation>", "<NoncurrentDays>1</NoncurrentDays>",
+		calm := wishes(tt.keep)
+		calm.Pages = false
+		setUp(t, s, calm, s3blob.Setup{Bucket: s3blob.DoneBefore, Expiry: tt.expiry, Pages: s3blob.NotAsked})
+		for part, n := range map[string]int{
+			"<ID>mine</ID>": 1, "<Prefix>logs/</Prefix>": 1, "<Days>3</Days>": 1,
+			"<ID>tintype-jobs</ID>": 1, "<Prefix>media/jobs/</Prefix>": 1, fmt.Sprintf("<Days>%d</Days>", tt.jobs): 1,
+			"<ID>tintype-files</ID>": 1, "<Prefix>media/files/</Prefix>": 1, fmt.Sprintf("<Days>%d</Days>", tt.files): 1,
+			"<DaysAfterInitiation>1</DaysAfterInitiation>": 2, "<NoncurrentDays>1</NoncurrentDays>": 2,
 		} {
-			if strings.Count(r.held, part) != 1 {
-				t.Errorf("%d: not one %s in %s", i, part, r.held)
+			if strings.Count(r.held, part) != n {
+				t.Errorf("%d: not %d times %s in %s", i, n, part, r.held)
 			}
 		}
 		if r.puts != tt.puts {
@@ -138,7 +147,7 @@ func TestInitExpiryInPart(t *testing.T) {
 	calm := week
 	calm.Pages = false
 	for range 2 {
-		setUp(t, s, calm, s3blob.Setup{Bucket: s3blob.DoneBefore, Expiry: s3blob.DonePart, Pages: s3blob.NotAsked, Days: 8})
+		setUp(t, s, calm, s3blob.Setup{Bucket: s3blob.DoneBefore, Expiry: s3blob.DonePart, Pages: s3blob.NotAsked})
 	}
 	if r.puts != 1 || !strings.Contains(r.held, "<Days>8</Days>") {
 		t.Errorf("set %d times: %s", r.puts, r.held)

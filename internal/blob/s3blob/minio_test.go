@@ -39,6 +39,6 @@ func TestMinIONoFramingIsKept(t *testing.T) {
 func TestMinIOInit(t *testing.T) {
 	t.Parallel()
 	s := open(t, testserver.MinIO(t), func(cfg *s3blob.Config) { cfg.Bucket = "a-new-bucket" })
-	setUp(t, s, week, s3blob.Setup{Bucket: s3blob.DoneNow, Expiry: s3blob.DonePart, Pages: s3blob.Unsupported, Days: 8})
-	setUp(t, s, week, s3blob.Setup{Bucket: s3blob.DoneBefore, Expiry: s3blob.DonePart, Pages: s3blob.Unsupported, Days: 8})
+	setUp(t, s, week, s3blob.Setup{Bucket: s3blob.DoneNow, Expiry: s3blob.DonePart, Pages: s3blob.Unsupported})
+	setUp(t, s, week, s3blob.Setup{Bucket: s3blob.DoneBefore, Expiry: s3blob.DonePart, Pages: s3blob.Unsupported})
 }
