@@ -45,6 +45,9 @@ func soak(r *row) {
 			accepted++
 		}
 	}
+	if accepted < soakJobs*9/10 {
+		c.Errorf("only %d of %d jobs were accepted; the first answer: %+v", accepted, soakJobs, all[0])
+	}
 	jobs, charges := c.settle(r)
 	if len(jobs) < accepted {
 		c.Errorf("%d jobs were accepted, %d are there", accepted, len(jobs))
@@ -143,7 +146,7 @@ func (c *cluster) pour(n int) (out []posted) {
 		auth := []string{gatewayKey, pooled, holdKey}[i/8%3]
 		prompt := c.prompt("waves")
 		out = append(out, c.submit(request{ // with a key, since it repeats a call that Redis may have taken and not answered
-			url: w.path, key: auth, body: encode(fields{"model": w.model, "prompt": prompt}), headers: []string{"Idempotency-Key", prompt},
+			url: w.path, key: auth, body: encode(fields{"model": w.model, "prompt": prompt}), headers: []string{"Idempotency-Key", fmt.Sprintf("soak-%d", i)},
 		}))
 		<-tick.C
 	}

@@ -12,6 +12,11 @@ const (
 	// there is nothing to do: two for each connection that it keeps for the next call.
 	spareGoroutines = 60
 
+	// startedGoroutines are as many as a program has, at most, before its first job. It
+	// is ready a moment before it has started them all, so that the count at its start
+	// may be of a part.
+	startedGoroutines = 64
+
 	// callsBack is how long it may take until a program is back at that: somewhat
 	// longer than idle connections are kept, of which a thousand jobs leave many.
 	callsBack = 40 * time.Second
@@ -26,7 +31,7 @@ func (c *cluster) goroutines(programs []*program) map[string]float64 {
 		if err != nil {
 			c.Fatal(err)
 		}
-		out[p.name] = n
+		out[p.name] = max(n, startedGoroutines)
 	}
 	return out
 }

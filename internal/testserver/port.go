@@ -8,6 +8,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"syscall"
 )
 
 // Servers get ports below the range from which Linux takes the local ports of
@@ -43,6 +44,10 @@ var ports struct {
 func FreeAddr(ctx context.Context) (string, error) {
 	ports.Lock()
 	defer ports.Unlock()
+	// A child that is forked while a port is tried has the listener until it becomes
+	// another program, and keeps the port taken for that long.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	for range 10 * blockPorts {
 		if ports.next == ports.end {
 			if err := claimBlock(ctx); err != nil {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"sync"
 	"testing"
 
 	"github.com/tintypehq/tintype/internal/testserver"
@@ -74,4 +75,40 @@ func startDrawing(t *testing.T) *bufio.Scanner {
 		_ = cmd.Wait()
 	})
 	return bufio.NewScanner(out)
+}
+
+// TestFreeAddrAmongForks: a child that was just forked holds what its parent had open,
+// until it is another program. That is no reason why an address should not be free.
+func TestFreeAddrAmongForks(t *testing.T) {
+	t.Parallel()
+	var forks sync.WaitGroup
+	stop := make(chan struct{})
+	for range 4 {
+		forks.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					if err := exec.CommandContext(t.Context(), "true").Run(); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			}
+		})
+	}
+	defer forks.Wait()
+	defer close(stop)
+	for range 1000 {
+		addr, err := testserver.FreeAddr(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = ln.Close()
+	}
 }
