@@ -1,10 +1,14 @@
 package openapi_test
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/tintypehq/tintype/internal/openapi"
 	"github.com/tintypehq/tintype/internal/openapi/openapitest"
 )
 
@@ -23,6 +27,49 @@ func TestDocument(t *testing.T) {
 			seen[op.OperationID] = true
 		}
 	}
+}
+
+// TestNoKeyTwice: YAML that merges a mapping and changes a part of it becomes JSON with
+// both, which browsers' parsers refuse.
+func TestNoKeyTwice(t *testing.T) {
+	t.Parallel()
+	text, err := openapi.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	if err := keysOnce(d, "#"); err != nil {
+		t.Error(err)
+	}
+}
+
+// keysOnce reads one value and fails where a key of an object comes again.
+func keysOnce(d *json.Decoder, at string) error {
+	open, err := d.Token()
+	if err != nil {
+		return err
+	}
+	if open != json.Delim('{') && open != json.Delim('[') {
+		return nil
+	}
+	seen := map[any]bool{}
+	for i := 0; d.More(); i++ {
+		var key any = i
+		if open == json.Delim('{') {
+			if key, err = d.Token(); err != nil {
+				return err
+			}
+		}
+		if seen[key] {
+			return fmt.Errorf("%s has %v twice", at, key)
+		}
+		seen[key] = true
+		if err := keysOnce(d, fmt.Sprintf("%s/%v", at, key)); err != nil {
+			return err
+		}
+	}
+	_, err = d.Token()
+	return err
 }
 
 // TestCheck shows that the check can fail.
