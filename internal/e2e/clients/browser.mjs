@@ -1,8 +1,8 @@
-// Opens a page in Chromium, waits for what it makes of itself, and writes that to
-// standard output.
+// Opens a page in Chromium, waits until an expression is true of it, and writes what
+// it is to standard output.
 import { chromium } from 'playwright-core';
 
-const { PAGE, CHROMIUM, SCREENSHOT } = process.env;
+const { PAGE, RESULT, CHROMIUM, SCREENSHOT } = process.env;
 const browser = await chromium.launch({
   executablePath: CHROMIUM,
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
@@ -11,9 +11,9 @@ try {
   const page = await browser.newPage();
   page.on('console', (message) => console.error(message.text()));
   await page.goto(PAGE);
-  await page.waitForFunction('window.result', undefined, { timeout: 90_000 });
+  const result = await page.waitForFunction(RESULT, undefined, { timeout: 90_000 });
   if (SCREENSHOT) await page.screenshot({ path: SCREENSHOT });
-  process.stdout.write(JSON.stringify(await page.evaluate('window.result')));
+  process.stdout.write(JSON.stringify(await result.jsonValue()));
 } finally {
   await browser.close();
 }

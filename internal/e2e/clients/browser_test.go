@@ -19,10 +19,6 @@ import (
 // from its middle, and may read what it was refused.
 func TestBrowser(t *testing.T) {
 	t.Parallel()
-	chromium, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Fatal("chromium is not installed: run `make test-clients`")
-	}
 	page, err := os.ReadFile("page.html")
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +43,7 @@ func TestBrowser(t *testing.T) {
 		Film                      struct{ Duration, At, Width float64 }
 	}
 	address := origin.URL + "/?" + url.Values{"api": {s.apis[0].URL()}, "key": {patient}}.Encode()
-	visit(t, &got, nil, []string{"PAGE=" + address, "CHROMIUM=" + chromium}, "node", "browser.mjs")
+	browse(t, &got, address, "window.result")
 	t.Logf("%+v", got)
 	if got.Error != "" || got.Job == "" || got.Status != http.StatusAccepted || got.Last != "job.succeeded" {
 		t.Errorf("%+v", got)
@@ -60,6 +56,34 @@ func TestBrowser(t *testing.T) {
 	}
 	if got.Refused != "401 authentication_error named" {
 		t.Errorf("the page reads %q of a refusal", got.Refused)
+	}
+}
+
+// browse opens a page in Chromium and reads an expression, once it is true, into v.
+func browse(t *testing.T, v any, page, result string) {
+	t.Helper()
+	chromium, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Fatal("chromium is not installed: run `make test-clients`")
+	}
+	visit(t, v, nil, []string{"PAGE=" + page, "RESULT=" + result, "CHROMIUM=" + chromium}, "node", "browser.mjs")
+}
+
+// TestReference: the page about the API shows all of it, and asks no other host.
+func TestReference(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	var got struct {
+		Operations     int
+		Errors, Others []string
+	}
+	browse(t, &got, s.apis[0].URL()+"/docs", `document.querySelector('.opblock, .errors-wrapper') && {
+		operations: document.querySelectorAll('.opblock').length,
+		errors: [...document.querySelectorAll('.errors-wrapper')].map((e) => e.innerText),
+		others: performance.getEntriesByType('resource').map((e) => e.name).filter((url) => !url.startsWith(location.origin)),
+	}`)
+	if got.Operations < 40 || len(got.Errors) > 0 || len(got.Others) > 0 {
+		t.Errorf("%+v", got)
 	}
 }
 
