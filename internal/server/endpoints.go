@@ -123,7 +123,7 @@ func (s *Server) deleteEndpoint(c echo.Context) error {
 	if err := s.cfg.Store.DropEndpoint(c.Request().Context(), who.tenant, e.ID); err != nil {
 		return err
 	}
-	return s.answerWebhooks(c, http.StatusOK, map[string]any{"id": e.ID, "object": tintype.ObjectWebhookEndpoint, "deleted": true})
+	return s.answerWebhooks(c, http.StatusOK, tintype.DeletedWebhook{ID: e.ID, Object: tintype.ObjectWebhookEndpoint, Deleted: true})
 }
 
 // rotateEndpoint serves POST /v1/webhooks/{endpoint}/rotate: a new secret, beside
@@ -218,8 +218,8 @@ func (s *Server) readEndpoint(c echo.Context, f fields) (change redisstore.Endpo
 	switch {
 	case err != nil:
 		return change, err
-	case status == "enabled" || status == "disabled":
-		enabled := status == "enabled"
+	case status == tintype.WebhookEnabled || status == tintype.WebhookDisabled:
+		enabled := status == tintype.WebhookEnabled
 		change.Enabled = &enabled
 	case status != "":
 		return change, fault.Newf(fault.Invalid, "status: must be \"enabled\" or \"disabled\"; is %q.", clip(status)).WithParam("status")
@@ -243,7 +243,7 @@ func (s *Server) findEndpoint(c echo.Context, needs Scope) (caller, *redisstore.
 
 func endpointView(e *redisstore.Endpoint, secret account.Secret) tintype.WebhookEndpoint {
 	v := tintype.WebhookEndpoint{
-		ID: e.ID, Object: tintype.ObjectWebhookEndpoint, URL: e.URL, Description: e.Description, Status: "disabled",
+		ID: e.ID, Object: tintype.ObjectWebhookEndpoint, URL: e.URL, Description: e.Description, Status: tintype.WebhookDisabled,
 		CreatedAt: e.CreatedAt, Secret: secret.Reveal(), OldSecretUntil: moment(e.OldUntil),
 	}
 	for _, t := range e.Events {
@@ -251,7 +251,7 @@ func endpointView(e *redisstore.Endpoint, secret account.Secret) tintype.Webhook
 	}
 	switch {
 	case e.Enabled:
-		v.Status = "enabled"
+		v.Status = tintype.WebhookEnabled
 	case e.Gone:
 		v.Reason = "gone"
 	}

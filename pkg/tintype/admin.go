@@ -12,12 +12,12 @@ type AdminService struct{ client *Client }
 
 // Accounts lists the pooled accounts.
 func (s *AdminService) Accounts(ctx context.Context) ([]AdminAccount, error) {
-	return adminList[AdminAccount](ctx, s.client, "/admin/v1/accounts")
+	return fetchList[AdminAccount](ctx, s.client, "/admin/v1/accounts")
 }
 
 // Account gives one pooled account with its history.
 func (s *AdminService) Account(ctx context.Context, id string) (*AdminAccount, error) {
-	return adminCall[AdminAccount](ctx, s.client, http.MethodGet, "/admin/v1/accounts/"+url.PathEscape(id))
+	return fetch[AdminAccount](ctx, s.client, http.MethodGet, "/admin/v1/accounts/"+url.PathEscape(id), nil)
 }
 
 // AccountChange is an operator's word on an account.
@@ -33,17 +33,17 @@ const (
 
 // ChangeAccount changes an account and gives it as it is then.
 func (s *AdminService) ChangeAccount(ctx context.Context, id string, change AccountChange) (*AdminAccount, error) {
-	return adminCall[AdminAccount](ctx, s.client, http.MethodPost, "/admin/v1/accounts/"+url.PathEscape(id)+"/"+string(change))
+	return fetch[AdminAccount](ctx, s.client, http.MethodPost, "/admin/v1/accounts/"+url.PathEscape(id)+"/"+string(change), nil)
 }
 
 // TestAccount tries an account's credential with a call that costs nothing.
 func (s *AdminService) TestAccount(ctx context.Context, id string) (*AdminTest, error) {
-	return adminCall[AdminTest](ctx, s.client, http.MethodPost, "/admin/v1/accounts/"+url.PathEscape(id)+"/test")
+	return fetch[AdminTest](ctx, s.client, http.MethodPost, "/admin/v1/accounts/"+url.PathEscape(id)+"/test", nil)
 }
 
 // Upstreams lists the upstreams.
 func (s *AdminService) Upstreams(ctx context.Context) ([]AdminUpstream, error) {
-	return adminList[AdminUpstream](ctx, s.client, "/admin/v1/upstreams")
+	return fetchList[AdminUpstream](ctx, s.client, "/admin/v1/upstreams")
 }
 
 // PauseUpstream stops submitting to an upstream, or lets it go on. Jobs that are
@@ -53,38 +53,20 @@ func (s *AdminService) PauseUpstream(ctx context.Context, name string, pause boo
 	if pause {
 		word = "pause"
 	}
-	return adminCall[AdminUpstream](ctx, s.client, http.MethodPost, "/admin/v1/upstreams/"+url.PathEscape(name)+"/"+word)
+	return fetch[AdminUpstream](ctx, s.client, http.MethodPost, "/admin/v1/upstreams/"+url.PathEscape(name)+"/"+word, nil)
 }
 
 // Lines lists the tenants of whom jobs wait, those with the most first.
 func (s *AdminService) Lines(ctx context.Context) ([]AdminLine, error) {
-	return adminList[AdminLine](ctx, s.client, "/admin/v1/lines")
+	return fetchList[AdminLine](ctx, s.client, "/admin/v1/lines")
 }
 
 // Queues tells how the stages' queues stand.
 func (s *AdminService) Queues(ctx context.Context) ([]AdminQueue, error) {
-	return adminList[AdminQueue](ctx, s.client, "/admin/v1/queues")
+	return fetchList[AdminQueue](ctx, s.client, "/admin/v1/queues")
 }
 
 // Job gives anybody's job with its record and its log.
 func (s *AdminService) Job(ctx context.Context, id string) (*AdminJob, error) {
-	return adminCall[AdminJob](ctx, s.client, http.MethodGet, "/admin/v1/jobs/"+url.PathEscape(id))
-}
-
-func adminList[T any](ctx context.Context, c *Client, path string) ([]T, error) {
-	list, err := adminCall[struct {
-		Data []T `json:"data"`
-	}](ctx, c, http.MethodGet, path)
-	if err != nil {
-		return nil, err
-	}
-	return list.Data, nil
-}
-
-func adminCall[T any](ctx context.Context, c *Client, method, path string) (*T, error) {
-	out := new(T)
-	if err := c.call(ctx, method, path, out); err != nil {
-		return nil, err
-	}
-	return out, nil
+	return fetch[AdminJob](ctx, s.client, http.MethodGet, "/admin/v1/jobs/"+url.PathEscape(id), nil)
 }

@@ -116,20 +116,40 @@ func (c *Client) exchange(req *http.Request, out any) error {
 	return decodeAnswer(resp, body, out)
 }
 
-// call sends a request without a body and reads its JSON answer into out. A GET is
-// made again if it did not come through.
-func (c *Client) call(ctx context.Context, method, path string, out any) error {
+// call sends a request, without a body if that is nil, and reads its JSON answer
+// into out. A GET is made again if it did not come through.
+func (c *Client) call(ctx context.Context, method, path string, body, out any) error {
 	t := tries{}
 	if method == http.MethodGet {
 		t.left = c.retries
 	}
 	return t.persist(ctx, func() error {
-		req, err := c.request(ctx, method, path, typeJSON, nil)
+		req, err := c.request(ctx, method, path, typeJSON, body)
 		if err != nil {
 			return err
 		}
 		return c.exchange(req, out)
 	})
+}
+
+// fetch is [Client.call] for an answer that is one object.
+func fetch[T any](ctx context.Context, c *Client, method, path string, body any) (*T, error) {
+	out := new(T)
+	if err := c.call(ctx, method, path, body, out); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// fetchList gets what is in the "data" of a list that has one page.
+func fetchList[T any](ctx context.Context, c *Client, path string) ([]T, error) {
+	list, err := fetch[struct {
+		Data []T `json:"data"`
+	}](ctx, c, http.MethodGet, path, nil)
+	if err != nil {
+		return nil, err
+	}
+	return list.Data, nil
 }
 
 // readAnswer reads a whole body, which may begin with the spaces that keep the

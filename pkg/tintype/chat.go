@@ -18,12 +18,8 @@ type ChatService struct{ client *Client }
 // an *IncompleteError. The request is sent once, whatever happens.
 func (s *ChatService) Create(ctx context.Context, r ChatRequest) (*ChatResponse, error) {
 	r.Stream, r.StreamOptions = false, nil
-	req, err := s.client.request(ctx, http.MethodPost, pathChat, typeJSON, r)
+	answer, err := fetch[ChatResponse](ctx, s.client, http.MethodPost, pathChat, r)
 	if err != nil {
-		return nil, err
-	}
-	answer := new(ChatResponse)
-	if err := s.client.exchange(req, answer); err != nil {
 		return nil, err
 	}
 	if len(answer.Choices) == 0 {

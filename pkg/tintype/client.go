@@ -28,6 +28,8 @@ type Client struct {
 	Chat   *ChatService  // answers messages
 	Admin  *AdminService // operates the server; needs a key with the scope "admin"
 
+	Webhooks *WebhookService // has receivers told of jobs
+
 	base      *url.URL // without a trailing slash and without /v1
 	http      *http.Client
 	key       string
@@ -91,6 +93,7 @@ func NewClient(baseURL string, options ...Option) (*Client, error) {
 	c.http = c.guarded(c.http)
 	c.Images, c.Videos, c.Jobs = &ImageService{c}, &VideoService{c}, &JobService{c}
 	c.Media, c.Models, c.Chat, c.Admin = &MediaService{c}, &ModelService{c}, &ChatService{c}, &AdminService{c}
+	c.Webhooks = &WebhookService{c}
 	return c, nil
 }
 

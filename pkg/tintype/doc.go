@@ -12,6 +12,9 @@
 //     [JobService.Events], [JobService.Wait] and [JobService.Handle] tell the rest,
 //     also to another process that knows only the job's id.
 //
+// Whoever would rather be told than ask has a receiver: [WebhookService] names it
+// to the server, [VerifyWebhook] checks what comes there.
+//
 // A complete program that makes a video, shows its progress and saves it:
 //
 //	package main

@@ -198,13 +198,15 @@ func contentType(resp *http.Response) string {
 }
 
 // failureIn finds the error in a body or an event, or nil. In a job it is none
-// of ours: a failed job was asked for, and here it is.
+// of ours: a failed job was asked for, and here it is. Nor is it in a try of a
+// webhook, where the receiver's failure is told.
 func failureIn(body []byte) *ErrorDetail {
 	var probe struct {
 		Object string          `json:"object"`
 		Error  json.RawMessage `json:"error"`
+		Took   json.RawMessage `json:"duration_ms"` // of a WebhookAttempt alone
 	}
-	if json.Unmarshal(body, &probe) != nil || probe.Object == ObjectJob {
+	if json.Unmarshal(body, &probe) != nil || probe.Object == ObjectJob || probe.Took != nil {
 		return nil
 	}
 	if len(probe.Error) == 0 || bytes.Equal(probe.Error, []byte("null")) {

@@ -204,6 +204,42 @@ func ExampleJobService_List() {
 	// job-1
 }
 
+// An endpoint is made once, and its secret kept where the receiver has it from.
+func ExampleWebhookService_Create() {
+	url, stop := speak(func(w http.ResponseWriter, r *http.Request) {
+		switch r.Method + " " + r.URL.Path {
+		case "POST /v1/webhooks":
+			answer(http.StatusCreated, endpointAnswer)(w, r)
+		case "POST /v1/webhooks/we_1/test":
+			answer(http.StatusOK, `{"at":"2026-11-27T05:00:00Z","status":204,"error":null,"duration_ms":12}`)(w, r)
+		}
+	})
+	defer stop()
+
+	ctx := context.Background()
+	client, err := tintype.NewClient(url, tintype.WithKey(tintype.KeyPooled))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	endpoint, err := client.Webhooks.Create(ctx, tintype.WebhookRequest{URL: "https://h/hook"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(endpoint.ID, endpoint.Secret) // it is not shown again
+
+	attempt, err := client.Webhooks.Test(ctx, endpoint.ID)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(attempt.Status, attempt.Error == nil)
+	// Output:
+	// we_1 whsec_MDEy
+	// 204 true
+}
+
 func ExampleChatService_Stream() {
 	url, stop := speak(stream(`data: {"id":"1","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"Good "}}]}
 

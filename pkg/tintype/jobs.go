@@ -58,7 +58,7 @@ func (s *JobService) Delete(ctx context.Context, id string) (*Job, error) {
 		return nil, errNoJobID
 	}
 	var answer json.RawMessage
-	if err := s.client.call(ctx, http.MethodDelete, pathJobs+"/"+url.PathEscape(id), &answer); err != nil {
+	if err := s.client.call(ctx, http.MethodDelete, pathJobs+"/"+url.PathEscape(id), nil, &answer); err != nil {
 		return nil, err
 	}
 	var gone DeletedJob
@@ -73,7 +73,7 @@ func (s *JobService) call(ctx context.Context, method, id, rest string) (*Job, e
 		return nil, errNoJobID
 	}
 	var answer json.RawMessage
-	if err := s.client.call(ctx, method, pathJobs+"/"+url.PathEscape(id)+rest, &answer); err != nil {
+	if err := s.client.call(ctx, method, pathJobs+"/"+url.PathEscape(id)+rest, nil, &answer); err != nil {
 		return nil, err
 	}
 	return jobIn(answer)
@@ -109,7 +109,7 @@ func (s *JobService) List(ctx context.Context, o ListOptions) iter.Seq2[*Job, er
 		after := o.After
 		for {
 			var page JobList
-			if err := s.client.call(ctx, http.MethodGet, pathJobs+o.query(after), &page); err != nil {
+			if err := s.client.call(ctx, http.MethodGet, pathJobs+o.query(after), nil, &page); err != nil {
 				yield(nil, err)
 				return
 			}

@@ -1,18 +1,11 @@
 package tintype
 
-import (
-	"context"
-	"net/http"
-)
+import "context"
 
 // ModelService tells what the server can make.
 type ModelService struct{ client *Client }
 
 // List lists the models and what each takes.
 func (s *ModelService) List(ctx context.Context) ([]Model, error) {
-	var list ModelList
-	if err := s.client.call(ctx, http.MethodGet, "/v1/models", &list); err != nil {
-		return nil, err
-	}
-	return list.Data, nil
+	return fetchList[Model](ctx, s.client, "/v1/models")
 }

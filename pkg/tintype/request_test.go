@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -153,7 +154,7 @@ func calls() []call {
 
 func TestRequests(t *testing.T) {
 	t.Parallel()
-	for _, tt := range calls() {
+	for _, tt := range slices.Concat(calls(), webhookCalls()) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			var requests atomic.Int64

@@ -86,7 +86,7 @@ type WebhookEndpoint struct {
 	URL         string      `json:"url"`
 	Description string      `json:"description"`
 	Events      []EventType `json:"events"`
-	Status      string      `json:"status"`          // enabled or disabled
+	Status      string      `json:"status"`          // WebhookEnabled or WebhookDisabled
 	Reason      string      `json:"disabled_reason"` // "gone": it answered 410; empty otherwise
 	CreatedAt   time.Time   `json:"created_at"`
 
@@ -96,6 +96,43 @@ type WebhookEndpoint struct {
 	// OldSecretUntil is until when the secret before signs, too; nil outside of a
 	// rotation.
 	OldSecretUntil *time.Time `json:"old_secret_until"`
+}
+
+// WebhookEnabled and WebhookDisabled are whether an endpoint is told of anything.
+// What happens while it is disabled it is not told of later, and what was still to
+// be delivered there fails.
+const (
+	WebhookEnabled  = "enabled"
+	WebhookDisabled = "disabled"
+)
+
+// WebhookRequest makes an endpoint: POST /v1/webhooks.
+type WebhookRequest struct {
+	// URL is where events are sent. Required: https, and public unless the server's
+	// operator says otherwise.
+	URL string `json:"url"`
+
+	// Events are those that it is told of. Empty: those of a job's end.
+	Events []EventType `json:"events,omitempty"`
+
+	// Description is for people; at most 200 runes.
+	Description string `json:"description,omitempty"`
+}
+
+// WebhookChange changes an endpoint: POST /v1/webhooks/{id}. What is left zero
+// stays as it is.
+type WebhookChange struct {
+	URL         string      `json:"url,omitempty"`
+	Events      []EventType `json:"events,omitempty"`
+	Description *string     `json:"description,omitempty"` // of "": there is none any more
+	Status      string      `json:"status,omitempty"`      // WebhookEnabled or WebhookDisabled
+}
+
+// DeletedWebhook answers DELETE /v1/webhooks/{id}.
+type DeletedWebhook struct {
+	ID      string `json:"id"`
+	Object  string `json:"object"` // ObjectWebhookEndpoint
+	Deleted bool   `json:"deleted"`
 }
 
 // WebhookList is a list of endpoints or deliveries.
