@@ -57,23 +57,22 @@ func At(p Point, job string) {
 	case Exit, "":
 		os.Exit(ExitCode)
 	case Stop:
-		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
 		standStill()
 	case Hold:
 		hold(dir, job)
 	}
 }
 
-// standStill returns when the process has been stopped and woken up again. The
-// signal takes its time on a busy machine, and what comes behind the point must not
-// be done before.
+// standStill stops the process and returns when it has been woken up again. The signal
+// may take effect at once or, on a busy machine, a while later, and what comes behind
+// the point must not be done before.
 func standStill() {
-	for end := time.Now().Add(stopMost); time.Now().Before(end); {
-		before := time.Now()
+	before := time.Now()
+	end := before.Add(stopMost)
+	_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+	for time.Since(before) < stopGap && before.Before(end) {
+		before = time.Now()
 		time.Sleep(holdLook)
-		if time.Since(before) > stopGap {
-			return
-		}
 	}
 }
 
