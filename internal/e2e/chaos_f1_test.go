@@ -22,8 +22,8 @@ const (
 
 	// mixedJobs and mixedLeast are the same for each kind of job where one cluster
 	// has all those of a driver.
-	mixedJobs  = 8
-	mixedLeast = 2
+	mixedJobs  = 10
+	mixedLeast = 1
 
 	// clockGrain is how much too old the time of a new file may be.
 	clockGrain = 20 * time.Millisecond
