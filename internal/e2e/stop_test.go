@@ -10,13 +10,14 @@ import (
 )
 
 // load is about twenty jobs, of both kinds, in every way of waiting, from
-// several tenants and on both APIs. Each lasts a few seconds at the upstream.
+// several tenants and on both APIs. Each lasts longer at the upstream than
+// the grace of a program in a hurry.
 func (c *cluster) load() []request {
 	var out []request
 	for i := range 20 {
-		path, prompt := imagePath, c.prompt("a cat sim:ready=1500ms")
+		path, prompt := imagePath, c.prompt("a cat sim:ready=4500ms")
 		if i%2 == 0 {
-			path, prompt = videoPath, c.prompt("waves sim:ready=2s")
+			path, prompt = videoPath, c.prompt("waves sim:ready=5s")
 		}
 		r := request{
 			url: c.apis[i/2%2].base() + path, key: []string{pooled, gatewayKey, ownKey}[i%3],

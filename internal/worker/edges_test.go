@@ -88,7 +88,7 @@ func TestOldRecordWins(t *testing.T) {
 	r.start(t, harvesting, func(c *worker.Config) {
 		c.Roles = []worker.Role{worker.RoleSubmit, worker.RolePoll, worker.RoleMirror}
 	})
-	id := r.submit(t, job.Video, "late video sim:ready=1500ms", hurried)
+	id := r.submit(t, job.Video, "late video sim:ready=2500ms", hurried)
 	<-slow.held
 	r.awaitOver(t, id)
 	r.wantArchived(t, r.get(t, id)) // as it should be
