@@ -28,6 +28,8 @@ func scenarios() []scenario {
 		{"chunks", "from the upstream's writing of a chunk to the caller's reading, 64 chunks a second and stream", "p50 below 1 ms, p99 below 5 ms", measureChunks},
 		{"submit", "POST /v1/images/generations, Prefer: respond-async, on 64 connections; admitted, bell rung, no worker", "0.4 × the rate of bare Echo and asynq Enqueue, or more", measureSubmit},
 		{"admission", "10,000 jobs of 500 tenants wait for 50 accounts", "p99 below 1 ms, 2,000 a second", measureAdmission},
+		{"waiters", "callers who wait for 10,000 jobs on one API process, without a worker", "45 KiB each, a stream 50 KiB; all answered; p99 at most 3 × the floor's; alone p50 below 5 ms", measureWaiters},
+		{"fanout", "10,000 streams on one API process follow a job each", "2,000 events a second, none lost", measureFanout},
 		{"idle-start", "from the request to the upstream's hearing of it, nothing else to do", "p50 below 60 ms", measureIdleStart},
 		{"ready-to-answer", "from a video's being ready at the upstream to the blocking caller's answer", "at most poll interval + mirror time + 50 ms", measureReadyToAnswer},
 		{"mirror", "copying media into the bucket", "0.9 × a bare streamed PutObject, 16 MiB for each at once", measureMirror},
