@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"time"
 
-
 	"github.com/tintypehq/tintype/internal/bench/stand"
 	"github.com/tintypehq/tintype/internal/bench/wire"
 	"github.com/tintypehq/tintype/internal/job"
@@ -204,4 +203,3 @@ func (r *rig) fanOutAtFloor(ctx context.Context, n int) ([]float64, error) {
 	}
 	return out, nil
 }
-

@@ -37,7 +37,7 @@ type effort struct {
 	videos   int           // running at once
 	settle   time.Duration // watched while they run
 	waiters  int           // callers and streams at once
-	film     int64         // MiB of the file that is delivered
+	film     int64         // MB of the file that is delivered
 }
 
 func (o options) effort() effort {

@@ -33,6 +33,7 @@ func scenarios() []scenario {
 		{"idle-start", "from the request to the upstream's hearing of it, nothing else to do", "p50 below 60 ms", measureIdleStart},
 		{"ready-to-answer", "from a video's being ready at the upstream to the blocking caller's answer", "at most poll interval + mirror time + 50 ms", measureReadyToAnswer},
 		{"mirror", "copying media into the bucket", "0.9 × a bare streamed PutObject, 16 MiB for each at once", measureMirror},
+		{"proxy", "GET of a film's link, through the API", "0.8 × a bare http.ServeContent of the same bytes, or more; memory flat", measureProxy},
 		{"polling", "running videos, each asked after every 3 s by one worker", "below 5 % of a Redis core, 150 MiB", measurePolling},
 	}
 }
