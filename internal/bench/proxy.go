@@ -7,9 +7,12 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/tintypehq/tintype/internal/bench/stand"
 	"github.com/tintypehq/tintype/internal/bench/wire"
+	"github.com/tintypehq/tintype/internal/blob/s3blob"
+	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/pkg/tintype"
 )
 
@@ -42,7 +45,7 @@ func (r *rig) proxyRates(ctx context.Context, files bool) ([]figure, error) {
 		return nil, err
 	}
 	defer sv.close()
-	link, err := sv.film(ctx)
+	id, link, err := sv.film(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -51,6 +54,14 @@ func (r *rig) proxyRates(ctx context.Context, files bool) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
+	all := []*contender{&ours, floor}
+	if !files {
+		direct, err := sv.presigned(ctx, id, ours.size)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, direct)
+	}
 	before, err := sv.api.Usage()
 	if err != nil {
 		return nil, err
@@ -58,7 +69,7 @@ func (r *rig) proxyRates(ctx context.Context, files bool) ([]figure, error) {
 	if err := sv.api.ResetPeak(); err != nil {
 		return nil, err
 	}
-	rates, err := r.playContent(ctx, []*contender{&ours, floor})
+	rates, err := r.playContent(ctx, all)
 	if err != nil {
 		return nil, err
 	}
@@ -66,43 +77,79 @@ func (r *rig) proxyRates(ctx context.Context, files bool) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	name := "from versitygw"
-	if files {
-		name = "from a directory"
-	}
-	rate := compare(name, mibPerSec, rates[&ours], rates[floor], contentIs).aim(ratioAtLeast(leastProxy))
-	rate.Note = fmt.Sprintf("a film of %d MB on %d connections", r.effort.film, proxyConns)
-	return []figure{
-		rate,
-		figure{Name: name + ", growth of the API's memory", Unit: mebibytes, Ours: mib(after.PeakBytes - before.RSSBytes)}.aim(atMost(mostHeld)),
-	}, nil
+	return r.proxyFigures(all, rates, after.PeakBytes-before.RSSBytes), nil
 }
 
-// film has a video made and gives the path of its link. The worker's work is over
-// then.
-func (s *service) film(ctx context.Context) (path string, err error) {
+// proxyFigures are those of ours, the floor and, if there is one, the S3 server
+// itself. Where that is at work beside ours, on the same processors, ServeContent of
+// a file is no floor: each byte is moved by two.
+func (r *rig) proxyFigures(all []*contender, rates map[*contender][]float64, growth int64) []figure {
+	ours, floor := rates[all[0]], rates[all[1]]
+	film := fmt.Sprintf("a film of %d MB on %d connections", r.effort.film, proxyConns)
+	name := "from a directory"
+	rate := compare(name, mibPerSec, ours, floor, contentIs).aim(ratioAtLeast(leastProxy))
+	rate.Note = film
+	if len(all) > 2 {
+		name = "from versitygw"
+		rate = compare(name, mibPerSec, ours, rates[all[2]], "straight from versitygw")
+		rate.Note = fmt.Sprintf("%s; %s %s MiB/s", film, contentIs, number(median(floor)))
+	}
+	return []figure{
+		rate,
+		figure{Name: name + ", growth of the API's memory", Unit: mebibytes, Ours: mib(growth)}.aim(atMost(mostHeld)),
+	}
+}
+
+// presigned is the S3 server itself.
+func (s *service) presigned(ctx context.Context, id string, size int64) (*contender, error) {
+	jobs := s.newLives()
+	defer jobs.close()
+	j, err := jobs.store.Get(ctx, job.ID(id))
+	if err != nil {
+		return nil, err
+	}
+	store, err := s3blob.New(ctx, s.store())
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	film := j.Primaries()[0]
+	link, err := store.Presign(ctx, film.Key, film.Name, time.Hour)
+	if err != nil {
+		return nil, err
+	}
+	at, err := url.Parse(link)
+	if err != nil {
+		return nil, err
+	}
+	return &contender{addr: at.Host, request: wire.NewRequest(http.MethodGet, at.RequestURI(), at.Host, ""), size: size}, nil
+}
+
+// film has a video made and gives its job and the path of its link. The worker's
+// work is over then.
+func (s *service) film(ctx context.Context) (id, path string, err error) {
 	if _, err := s.startAPI(ctx); err != nil {
-		return "", err
+		return "", "", err
 	}
 	if _, err := s.startWorker(ctx); err != nil {
-		return "", err
+		return "", "", err
 	}
 	client, err := tintype.NewClient("http://"+s.apiAddr, tintype.WithKey(tintype.KeyPooled))
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	made, err := client.Videos.Generate(ctx, tintype.VideoRequest{Prompt: fmt.Sprintf("a film sim:size=%dMB", s.rig.effort.film)})
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	if len(made.Data) == 0 {
-		return "", fmt.Errorf("the job %s has no film", made.ID)
+		return "", "", fmt.Errorf("the job %s has no film", made.ID)
 	}
 	link, err := url.Parse(made.Data[0].URL)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	return link.EscapedPath(), nil
+	return made.ID, link.EscapedPath(), nil
 }
 
 // bareContent serves what ours answers.
@@ -131,13 +178,13 @@ func (s *service) bareContent(ctx context.Context, ours *contender) (*contender,
 	return &contender{addr: addr, request: wire.NewRequest(http.MethodGet, "/film.mp4", addr, ""), process: p, size: ours.size}, nil
 }
 
-// playContent lets two take turns, after a round that only warms up, and gives
+// playContent lets all take turns, after a round that only warms up, and gives
 // their rates in MiB a second.
-func (r *rig) playContent(ctx context.Context, two []*contender) (map[*contender][]float64, error) {
+func (r *rig) playContent(ctx context.Context, all []*contender) (map[*contender][]float64, error) {
 	out := map[*contender][]float64{}
 	for round := range r.effort.rounds + 1 {
-		for i := range two {
-			one := two[(round+i)%len(two)]
+		for i := range all {
+			one := all[(round+i)%len(all)]
 			t, err := one.run(ctx, proxyConns, proxyWindow*r.effort.window, "")
 			if err != nil {
 				return nil, err
