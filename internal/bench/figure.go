@@ -58,7 +58,7 @@ func (t target) String() string {
 	if t.OfRatio {
 		return fmt.Sprintf("ratio %s %.3g", sign, t.Value)
 	}
-	return fmt.Sprintf("%s %.4g", sign, t.Value)
+	return fmt.Sprintf("%s %.5g", sign, t.Value)
 }
 
 // against sets the floor of a figure and the ratio to it.

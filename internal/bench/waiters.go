@@ -83,7 +83,9 @@ func measureWaiters(ctx context.Context, r *rig) ([]figure, error) {
 
 // waited is what came of a crowd that waited.
 type waited struct {
-	each, heap float64   // KiB of a caller, by the process' memory and by its heap and stacks
+	each       float64   // KiB of a caller, by the process' RSS
+	heap       float64   // the same by its heap, garbage included
+	stacks     float64   // and by its stacks
 	alone      []float64 // ms, from the end of a job to the answer, one by one
 	crowd      []float64 // the same for many
 	asked      []float64 // the same from before the end was written down
@@ -92,7 +94,7 @@ type waited struct {
 
 func waitFigures(mode waitMode, ours, floor *waited, n int, note string) []figure {
 	memory := figure{Name: mode.name + ", memory of a caller", Unit: kibibytes, Ours: ours.each}.against(floor.each, roomIs).aim(atMost(mode.each))
-	memory.Note = fmt.Sprintf("growth of the process' RSS, %s; heap and stacks %s KiB", note, number(ours.heap))
+	memory.Note = fmt.Sprintf("growth of the process' RSS, %s; heap %s, stacks %s KiB", note, number(ours.heap), number(ours.stacks))
 	answered := figure{Name: mode.name + ", callers answered", Ours: float64(ours.answered)}.aim(atLeast(float64(n)))
 	answered.Note = "each with the end of another job"
 	p99 := figure{Name: mode.name + ", end to answer, p99", Unit: millis, Ours: quantile(ours.crowd, 0.99)}.
@@ -144,7 +146,8 @@ func (s *service) wait(ctx context.Context, jobs *lives, mode waitMode, n int) (
 	if err != nil {
 		return nil, err
 	}
-	out = &waited{each: kib(full.rss-footing.rss) / float64(n), heap: kib(full.heap-footing.heap) / float64(n)}
+	each := func(grown int64) float64 { return kib(grown) / float64(n) }
+	out = &waited{each: each(full.rss - footing.rss), heap: each(full.heap - footing.heap), stacks: each(full.stacks - footing.stacks)}
 	return out, out.deliver(ctx, jobs, callers, end)
 }
 
@@ -169,7 +172,7 @@ func (l *lives) begin(ctx context.Context, n int, steps []step) error {
 }
 
 // footprint is what a process holds.
-type footprint struct{ rss, heap int64 }
+type footprint struct{ rss, heap, stacks int64 }
 
 func (s *service) footprint(ctx context.Context) (f footprint, err error) {
 	m, err := metrics(ctx, s.apiAddr)
@@ -177,7 +180,7 @@ func (s *service) footprint(ctx context.Context) (f footprint, err error) {
 		return f, err
 	}
 	u, err := s.api.Usage()
-	return footprint{u.RSSBytes, int64(m["go_memstats_heap_inuse_bytes"] + m["go_memstats_stack_inuse_bytes"])}, err
+	return footprint{u.RSSBytes, int64(m["go_memstats_heap_inuse_bytes"]), int64(m["go_memstats_stack_inuse_bytes"])}, err
 }
 
 // deliver ends the jobs, a few one by one and then the others, and hears all the

@@ -12,5 +12,5 @@ func endWithParent() *syscall.SysProcAttr {
 func MostFiles() (int, error) {
 	var limit syscall.Rlimit
 	err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit)
-	return int(min(limit.Max, 1<<30)), err //nolint:gosec // G115: bounded right here
+	return int(min(limit.Max, 1<<30)), err
 }
