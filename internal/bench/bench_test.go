@@ -261,9 +261,9 @@ func TestWaitFigures(t *testing.T) {
 	t.Parallel()
 	ours := &waited{each: 50, alone: []float64{1, 2}, crowd: []float64{3}, asked: []float64{4}, answered: 9}
 	floor := &waited{each: 20, alone: []float64{1}, crowd: []float64{1}}
-	list := waitFigures(waitMode{name: "x", each: mostWaiter}, ours, floor, 10, "10 at once")
+	list := waitFigures(waitMode{name: "x", each: mostWaiter, posts: true}, ours, floor, 10, "10 at once")
 	for i, met := range []bool{false, false, true, true} {
-		if *list[i].Met != met {
+		if list[i].Met == nil || *list[i].Met != met {
 			t.Errorf("%+v", list[i])
 		}
 	}

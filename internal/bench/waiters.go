@@ -83,13 +83,14 @@ func measureWaiters(ctx context.Context, r *rig) ([]figure, error) {
 
 // waited is what came of a crowd that waited.
 type waited struct {
-	each       float64   // KiB of a caller, by the process' RSS
-	heap       float64   // the same by its heap, garbage included
-	stacks     float64   // and by its stacks
-	alone      []float64 // ms, from the end of a job to the answer, one by one
-	crowd      []float64 // the same for many
-	asked      []float64 // the same from before the end was written down
-	answered   int
+	each     float64   // KiB of a caller, by the process' RSS
+	heap     float64   // the same by its heap, garbage included
+	stacks   float64   // and by its stacks
+	alone    []float64 // ms, from the end of a job to the answer, one by one
+	crowd    []float64 // the same for many
+	asked    []float64 // the same from before the end was written down
+	cpu      float64   // % of a core, while they wait and nothing happens
+	answered int
 }
 
 func waitFigures(mode waitMode, ours, floor *waited, n int, note string) []figure {
@@ -97,12 +98,16 @@ func waitFigures(mode waitMode, ours, floor *waited, n int, note string) []figur
 	memory.Note = fmt.Sprintf("growth of the process' RSS, %s; heap %s, stacks %s KiB", note, number(ours.heap), number(ours.stacks))
 	answered := figure{Name: mode.name + ", callers answered", Ours: float64(ours.answered)}.aim(atLeast(float64(n)))
 	answered.Note = "each with the end of another job"
+	idle := figure{Name: mode.name + ", API while they wait, of a core", Unit: percent, Ours: ours.cpu, Note: "each looks at its job now and then, since news may be lost"}
 	p99 := figure{Name: mode.name + ", end to answer, p99", Unit: millis, Ours: quantile(ours.crowd, 0.99)}.
 		against(quantile(floor.crowd, 0.99), roomIs).aim(ratioAtMost(mostDelivery))
 	p99.Note = fmt.Sprintf("%d ends a second; with the write to Redis %s ms", endPace, number(quantile(ours.asked, 0.99)))
 	single := figure{Name: mode.name + ", end to answer, one by one, p50", Unit: millis, Ours: median(ours.alone)}.
 		against(median(floor.alone), roomIs).aim(atMost(mostAlone))
-	return []figure{memory, answered, p99, single}
+	if mode.posts { // while their jobs live
+		return []figure{memory, answered, p99, single}
+	}
+	return []figure{memory, idle, answered, p99, single}
 }
 
 // wait lets callers wait in one way, in an API process of their own.
@@ -133,13 +138,17 @@ func (s *service) wait(ctx context.Context, jobs *lives, mode waitMode, n int) (
 	if err := callers.await(ctx, n, s.waiting); err != nil {
 		return nil, err
 	}
-	ready := time.Now().Add(mode.calm)
+	began := time.Now()
+	start, err := s.api.Usage()
+	if err != nil {
+		return nil, err
+	}
 	if mode.posts {
 		if err := jobs.begin(ctx, n, before); err != nil {
 			return nil, err
 		}
 	}
-	if err := pause(ctx, time.Until(ready)); err != nil {
+	if err := pause(ctx, time.Until(began.Add(mode.calm))); err != nil {
 		return nil, err
 	}
 	full, err := s.footprint(ctx)
@@ -148,6 +157,7 @@ func (s *service) wait(ctx context.Context, jobs *lives, mode waitMode, n int) (
 	}
 	each := func(grown int64) float64 { return kib(grown) / float64(n) }
 	out = &waited{each: each(full.rss - footing.rss), heap: each(full.heap - footing.heap), stacks: each(full.stacks - footing.stacks)}
+	out.cpu = 100 * (full.cpu - start.CPU).Seconds() / time.Since(began).Seconds()
 	return out, out.deliver(ctx, jobs, callers, end)
 }
 
@@ -172,7 +182,10 @@ func (l *lives) begin(ctx context.Context, n int, steps []step) error {
 }
 
 // footprint is what a process holds.
-type footprint struct{ rss, heap, stacks int64 }
+type footprint struct {
+	rss, heap, stacks int64
+	cpu               time.Duration
+}
 
 func (s *service) footprint(ctx context.Context) (f footprint, err error) {
 	m, err := metrics(ctx, s.apiAddr)
@@ -180,7 +193,7 @@ func (s *service) footprint(ctx context.Context) (f footprint, err error) {
 		return f, err
 	}
 	u, err := s.api.Usage()
-	return footprint{u.RSSBytes, int64(m["go_memstats_heap_inuse_bytes"]), int64(m["go_memstats_stack_inuse_bytes"])}, err
+	return footprint{u.RSSBytes, int64(m["go_memstats_heap_inuse_bytes"]), int64(m["go_memstats_stack_inuse_bytes"]), u.CPU}, err
 }
 
 // deliver ends the jobs, a few one by one and then the others, and hears all the
