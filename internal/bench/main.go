@@ -8,6 +8,9 @@
 // floor take turns in rounds, and what is shown are medians. Nothing here is a
 // test: a missed target is said, and only a run that broke ends with code 1.
 //
+// Ten thousand callers at once need as many open files in one process (ulimit -Hn);
+// where fewer are allowed there are fewer callers, which their figures say.
+//
 //	bench                        everything, in about eight minutes
 //	bench -short                 the same with less care, in about three
 //	bench -only chat,submit      these scenarios

@@ -25,10 +25,10 @@ const (
 	endPace = 1500
 	alone   = 100
 
-	// The callers are looked at when they have waited for so long: one more look at
-	// the job (wait.recheck), and where spaces are sent until they have begun
+	// The callers are looked at when they have waited for so long: for one more look
+	// at each job (wait.recheck), and where spaces are sent until they have begun
 	// (wait.silence).
-	silentFor = 6 * time.Second
+	silentFor = calm + 5*time.Second
 	spacedFor = 16 * time.Second
 
 	roomIs = "Echo, a channel for each caller in memory"
@@ -138,17 +138,20 @@ func (s *service) wait(ctx context.Context, jobs *lives, mode waitMode, n int) (
 	if err := callers.await(ctx, n, s.waiting); err != nil {
 		return nil, err
 	}
-	began := time.Now()
-	start, err := s.api.Usage()
-	if err != nil {
-		return nil, err
-	}
+	ready := time.Now().Add(mode.calm)
 	if mode.posts {
 		if err := jobs.begin(ctx, n, before); err != nil {
 			return nil, err
 		}
+	} else if err := pause(ctx, calm); err != nil { // until streams have told what was before
+		return nil, err
 	}
-	if err := pause(ctx, time.Until(began.Add(mode.calm))); err != nil {
+	start, err := s.api.Usage()
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	if err := pause(ctx, time.Until(ready)); err != nil {
 		return nil, err
 	}
 	full, err := s.footprint(ctx)
