@@ -25,6 +25,9 @@ const (
 	// too.
 	longestWait = 4 * time.Minute
 
+	// comePace is at how many a second callers come. All at once, they would wait for
+	// Redis longer than the API lets them.
+	comePace   = 2500
 	dialAtOnce = 16
 )
 
@@ -70,9 +73,13 @@ func (r *rig) seats() (n int, note string, err error) {
 func seat(ctx context.Context, addr string, n int, ask listener) (*audience, error) {
 	a := &audience{heard: make(chan heard, n)}
 	group, ctx := errgroup.WithContext(ctx)
+	began := time.Now()
 	for first := range min(dialAtOnce, n) {
 		group.Go(func() error {
 			for i := first; i < n; i += dialAtOnce {
+				if err := pause(ctx, time.Until(began.Add(time.Duration(i)*time.Second/comePace))); err != nil {
+					return err
+				}
 				c, err := wire.Dial(ctx, addr)
 				if err != nil {
 					return err
