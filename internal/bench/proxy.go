@@ -17,11 +17,10 @@ import (
 )
 
 const (
-	leastProxy  = 0.8  // of the floor's rate
-	mostHeld    = 16.0 // MiB, whatever the size of the files
-	proxyConns  = 4
-	contentIs   = "a bare http.ServeContent of a file with the same bytes"
-	proxyWindow = 2 // windows in a round, since an answer is long
+	leastProxy = 0.8  // of the floor's rate
+	mostHeld   = 16.0 // MiB, whatever the size of the files
+	proxyConns = 4
+	contentIs  = "a bare http.ServeContent of a file with the same bytes"
 )
 
 // measureProxy compares the delivery of a film through the API, from each kind of
@@ -185,7 +184,7 @@ func (r *rig) playContent(ctx context.Context, all []*contender) (map[*contender
 	for round := range r.effort.rounds + 1 {
 		for i := range all {
 			one := all[(round+i)%len(all)]
-			t, err := one.run(ctx, proxyConns, proxyWindow*r.effort.window, "")
+			t, err := one.run(ctx, proxyConns, r.effort.window, "")
 			if err != nil {
 				return nil, err
 			}
