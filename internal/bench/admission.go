@@ -72,7 +72,7 @@ func measureAdmission(ctx context.Context, r *rig) ([]figure, error) {
 	}
 	return append(figures, figure{
 		Name: fmt.Sprintf("admissions, by %d at once", admitters), Unit: perSecond, Ours: rate,
-	}.aim(&target{AtLeast: true, Value: leastAdmission})), nil
+	}.aim(atLeast(leastAdmission))), nil
 }
 
 // fill gives every slot a job and lets the others wait.

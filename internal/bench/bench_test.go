@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tintypehq/tintype/internal/job"
 )
 
 func TestQuantile(t *testing.T) {
@@ -203,6 +205,69 @@ func TestReadyFigures(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	if f := list[2]; f.Ours != 60 || *f.Floor != 20 || f.Target.Value != 70 || !*f.Met {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestStreamsAreHeldAgainstTheirLog(t *testing.T) {
+	t.Parallel()
+	at := func(ms int) time.Time { return time.UnixMilli(int64(ms)) }
+	log := []job.Event{{Seq: 1, Type: job.EventQueued}, {Seq: 2, Type: job.EventSubmitted}, {Seq: 3, Type: job.EventSucceeded}}
+	writes := []write{{done: at(100)}, {done: at(200)}}
+	read := func(seqs ...int64) heard {
+		var h heard
+		for _, seq := range seqs {
+			h.read = append(h.read, reading{seq, string(log[min(seq, 3)-1].Type), at(int(seq) * 100)})
+		}
+		return h
+	}
+	for _, tt := range []struct {
+		name   string
+		h      heard
+		wrong  int
+		delays int
+	}{
+		{"whole", read(1, 2, 3), 0, 2},
+		{"its end is missing", read(1, 2), 1, 1},
+		{"one is missing", read(1, 3), 2, 0},
+		{"one comes twice", read(1, 2, 2, 3), 2, 1},
+		{"too much", read(1, 2, 3, 4), 1, 2},
+		{"nothing", heard{err: io.EOF}, 3, 0},
+	} {
+		var out told
+		out.add(log, writes, tt.h)
+		if out.wrong != tt.wrong || len(out.delays) != tt.delays || out.broken == 1 != (tt.h.err != nil) {
+			t.Errorf("%s: %+v", tt.name, out)
+		}
+	}
+	var out told
+	out.add(log, writes, read(1, 2, 3))
+	if out.delays[1] != 100 || out.rate() != 10 { // two events in 200 ms, from the first on disk to the last read
+		t.Errorf("%+v, %v a second", out, out.rate())
+	}
+	byName := map[string]figure{}
+	for _, f := range fanoutFigures(&out, []float64{10}, "all") {
+		byName[f.Name] = f
+	}
+	if f := byName["events delivered"]; *f.Met {
+		t.Errorf("%+v", f)
+	}
+	if f := byName["events lost, doubled or out of order"]; !*f.Met {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestWaitFigures(t *testing.T) {
+	t.Parallel()
+	ours := &waited{each: 50, alone: []float64{1, 2}, crowd: []float64{3}, asked: []float64{4}, answered: 9}
+	floor := &waited{each: 20, alone: []float64{1}, crowd: []float64{1}}
+	list := waitFigures(waitMode{name: "x", each: mostWaiter, posts: true}, ours, floor, 10, "10 at once")
+	for i, met := range []bool{false, false, true, true} {
+		if list[i].Met == nil || *list[i].Met != met {
+			t.Errorf("%+v", list[i])
+		}
+	}
+	if f := list[2]; *f.Ratio != 3 || !strings.Contains(f.Note, "4.00 ms") {
 		t.Errorf("%+v", f)
 	}
 }

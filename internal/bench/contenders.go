@@ -16,6 +16,7 @@ type contender struct {
 	addr    string
 	request wire.Request
 	process *proc.Process // whose time counts
+	size    int64         // of an answer that is only counted; 0: it is looked at
 }
 
 // contest is a chat, asked straight of the upstream, through the bare proxy and
@@ -82,7 +83,7 @@ func (c *contender) run(ctx context.Context, conns int, during time.Duration, co
 		return turn{}, err
 	}
 	load := wire.Load{
-		Addr: c.addr, Conns: conns, Request: wire.Same(c.request), Status: http.StatusOK, Contains: contains, For: during,
+		Addr: c.addr, Conns: conns, Request: wire.Same(c.request), Status: http.StatusOK, Contains: contains, Size: c.size, For: during,
 	}
 	result, err := load.Run(ctx)
 	if err != nil {

@@ -33,6 +33,8 @@ const (
 	mibPerSec unit = "MiB/s"
 	percent   unit = "%"
 	micros    unit = "µs"
+	kibibytes unit = "KiB"
+	plain     unit = "" // a number of things
 )
 
 // target is what a figure, or its ratio, should be.
@@ -44,6 +46,7 @@ type target struct {
 
 func ratioAtLeast(v float64) *target { return &target{OfRatio: true, AtLeast: true, Value: v} }
 func ratioAtMost(v float64) *target  { return &target{OfRatio: true, Value: v} }
+func atLeast(v float64) *target      { return &target{AtLeast: true, Value: v} }
 func atMost(v float64) *target       { return &target{Value: v} }
 
 // String writes a target as people do.
@@ -55,7 +58,7 @@ func (t target) String() string {
 	if t.OfRatio {
 		return fmt.Sprintf("ratio %s %.3g", sign, t.Value)
 	}
-	return fmt.Sprintf("%s %.4g", sign, t.Value)
+	return fmt.Sprintf("%s %.5g", sign, t.Value)
 }
 
 // against sets the floor of a figure and the ratio to it.

@@ -8,8 +8,11 @@
 // floor take turns in rounds, and what is shown are medians. Nothing here is a
 // test: a missed target is said, and only a run that broke ends with code 1.
 //
-//	bench                        everything, in about five minutes
-//	bench -short                 the same with less care, in about one
+// Ten thousand callers at once need as many open files in one process (ulimit -Hn);
+// where fewer are allowed there are fewer callers, which their figures say.
+//
+//	bench                        everything, in about eight minutes
+//	bench -short                 the same with less care, in about three
 //	bench -only chat,submit      these scenarios
 //	bench -json figures.json     figures for a program to read
 //	bench -profile DIR           CPU profiles of the API and the worker

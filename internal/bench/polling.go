@@ -81,7 +81,7 @@ func (s *service) runVideos(ctx context.Context, n int) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startedFor, errors.New("the worker does not poll all videos in time"))
 	defer cancel()
 	for {
-		m, err := s.metrics(ctx)
+		m, err := metrics(ctx, s.workerAddr)
 		if err != nil {
 			return err
 		}
@@ -133,7 +133,7 @@ func (s *service) watch(ctx context.Context, d time.Duration) (span, error) {
 }
 
 func (s *service) point(ctx context.Context, rdb *redis.Client) (p point, err error) {
-	m, err := s.metrics(ctx)
+	m, err := metrics(ctx, s.workerAddr)
 	if err != nil {
 		return p, err
 	}
@@ -156,11 +156,11 @@ func (s *service) point(ctx context.Context, rdb *redis.Client) (p point, err er
 	return p, nil
 }
 
-// metrics reads the worker's metrics, each summed over its labels.
-func (s *service) metrics(ctx context.Context) (map[string]float64, error) {
-	status, body, err := wire.Exchange(ctx, s.workerAddr, wire.NewRequest(http.MethodGet, "/metrics", s.workerAddr, ""))
+// metrics reads a program's metrics, each summed over its labels.
+func metrics(ctx context.Context, addr string) (map[string]float64, error) {
+	status, body, err := wire.Exchange(ctx, addr, wire.NewRequest(http.MethodGet, "/metrics", addr, ""))
 	if err != nil || status != http.StatusOK {
-		return nil, errors.Join(fmt.Errorf("the worker's metrics: status %d", status), err)
+		return nil, errors.Join(fmt.Errorf("the metrics of %s: status %d", addr, status), err)
 	}
 	return sumMetrics(string(body)), nil
 }

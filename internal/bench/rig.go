@@ -36,17 +36,21 @@ type effort struct {
 	files    []int64       // sizes in MiB whose memory is compared
 	videos   int           // running at once
 	settle   time.Duration // watched while they run
+	waiters  int           // callers and streams at once
+	film     int64         // MB of the file that is delivered
 }
 
 func (o options) effort() effort {
 	e := effort{
 		rounds: 5, window: 1500 * time.Millisecond, starts: 7, submits: 1500,
 		starters: 50, answers: 40, files: []int64{64, 512}, videos: 5000, settle: 20 * time.Second,
+		waiters: 10_000, film: 64,
 	}
 	if o.short {
 		e = effort{
 			rounds: 3, window: 500 * time.Millisecond, starts: 3, submits: 600,
 			starters: 15, answers: 12, files: []int64{64, 256}, videos: 3000, settle: 5 * time.Second,
+			waiters: 2000, film: 64,
 		}
 	}
 	if o.rounds > 0 {

@@ -36,6 +36,7 @@ type service struct {
 type settings struct {
 	accounts int           // of the pool, each with up to 1,000 jobs at once
 	poll     time.Duration // from one question after a video to the next; 0: the programs' default
+	files    bool          // media lies in a directory, not in the S3 server
 }
 
 // mostInFlight is the most jobs that the configuration lets one account run.
@@ -106,8 +107,9 @@ func (s *service) writeConfig() (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "server: {addr: %q}\nworker: {addr: %q}\nredis: {url: %q}\n", s.apiAddr, s.workerAddr, s.redis.URL)
 	fmt.Fprintf(&b, "auth: {pass_through: false, allow_pooled: always}\n")
-	fmt.Fprintf(&b, "storage:\n  driver: s3\n  s3: {endpoint: %q, bucket: %q, region: %q, path_style: true, access_key_id: %q, secret_access_key: %q}\n",
-		s.s3.Endpoint, s.s3.Bucket, s.s3.Region, s.s3.AccessKey, s.s3.SecretKey)
+	if err := s.writeStorage(&b); err != nil {
+		return "", err
+	}
 	if p := s.settings.poll; p > 0 {
 		fmt.Fprintf(&b, "video: {poll: {first: %s, interval: %s, growth: 1, max_interval: %s}}\n", p, p, p)
 	}
@@ -124,4 +126,15 @@ func (s *service) writeConfig() (string, error) {
 		err = closeErr
 	}
 	return filepath.Clean(file.Name()), err
+}
+
+func (s *service) writeStorage(b *strings.Builder) error {
+	if !s.settings.files {
+		fmt.Fprintf(b, "storage:\n  driver: s3\n  s3: {endpoint: %q, bucket: %q, region: %q, path_style: true, access_key_id: %q, secret_access_key: %q}\n",
+			s.s3.Endpoint, s.s3.Bucket, s.s3.Region, s.s3.AccessKey, s.s3.SecretKey)
+		return nil
+	}
+	dir, err := os.MkdirTemp(s.rig.dir, "media-")
+	fmt.Fprintf(b, "storage: {driver: file, file: {dir: %q}}\n", dir)
+	return err
 }

@@ -44,3 +44,5 @@ func inMillis(list []time.Duration) []float64 {
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }
+
+func kib(bytes int64) float64 { return float64(bytes) / (1 << 10) }

@@ -72,11 +72,8 @@ func submitFigures(ours, floor *door) []figure {
 // submit hands jobs in, as fast as they are taken. The first round warms up and
 // does not count.
 func (d *door) submit(ctx context.Context, redis int, counts bool) error {
-	request := wire.NewRequest(http.MethodPost, "/v1/images/generations", d.addr,
-		`{"model":"Seedream 4.0","prompt":"A red fox in the snow, watercolour","ratio":"16:9"}`,
-		"Authorization: Bearer pooled", "Prefer: respond-async")
 	load := wire.Load{
-		Addr: d.addr, Conns: submitConns, Request: wire.Same(request), Status: http.StatusAccepted, Contains: `"id"`, Count: d.jobs,
+		Addr: d.addr, Conns: submitConns, Request: wire.Same(imageRequest(d.addr, "Prefer: respond-async")), Status: http.StatusAccepted, Contains: `"id"`, Count: d.jobs,
 	}
 	api, store, err := d.usage(redis)
 	if err != nil {

@@ -5,6 +5,8 @@
 //	upstream     answers chats in Ark's shape, with next to no work
 //	passthrough  a bare reverse proxy in Echo: the floor of chat
 //	enqueue      bare Echo and asynq's Enqueue: the floor of submitting
+//	waiting      callers that wait on channels: the floor of waiting
+//	content      a bare http.ServeContent: the floor of delivering media
 //	simulator    the simulator, with no limits on its accounts
 //	put          uploads by the object store or by the bare SDK, and tells its memory
 //	api, worker  the programs themselves, with a CPU profile
@@ -33,6 +35,8 @@ const (
 	Upstream    Role = "upstream"
 	Passthrough Role = "passthrough"
 	Enqueue     Role = "enqueue"
+	Waiting     Role = "waiting"
+	Content     Role = "content"
 	Simulator   Role = "simulator"
 	Put         Role = "put"
 	API         Role = "api"
@@ -66,6 +70,10 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return runPassthrough(ctx, flags, args, stdout)
 	case Enqueue:
 		return runEnqueue(ctx, flags, args, stdout)
+	case Waiting:
+		return runWaiting(ctx, flags, args, stdout)
+	case Content:
+		return runContent(ctx, flags, args, stdout)
 	case Simulator:
 		return runSimulator(ctx, flags, args, stdout)
 	case Put:

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -125,6 +127,62 @@ func TestEnqueue(t *testing.T) {
 	defer rdb.Close()
 	if n := rdb.LLen(t.Context(), "asynq:{floor}:pending").Val(); n != 3 {
 		t.Errorf("%d tasks in the queue, want 3", n)
+	}
+}
+
+func TestWaiting(t *testing.T) {
+	t.Parallel()
+	addr := start(t, stand.Waiting)
+	get := func(path string) string {
+		return exchange(t, addr, wire.NewRequest(http.MethodGet, path, addr, ""), http.StatusOK)
+	}
+	answers := make(chan int)
+	for range 3 {
+		go func() {
+			words := 0
+			conn, err := wire.Dial(t.Context(), addr)
+			if err != nil {
+				t.Error(err)
+				answers <- 0
+				return
+			}
+			defer conn.Close()
+			_, err = conn.Lines(wire.NewRequest(http.MethodGet, "/wait?events=2", addr, ""), func(line []byte) {
+				if at, ok := stand.SentAt(line); ok && time.Since(at) < time.Minute {
+					words++
+				}
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			answers <- words
+		}()
+	}
+	for get("/tell?from=0&count=0&pace=1") != "3" { // until all wait
+		time.Sleep(time.Millisecond)
+	}
+	for range 2 {
+		get("/tell?from=0&count=1&pace=1")
+		get("/tell?from=1&count=9&pace=1000")
+	}
+	for range 3 {
+		if n := <-answers; n != 2 {
+			t.Errorf("a caller was told %d words, want 2", n)
+		}
+	}
+	exchange(t, addr, wire.NewRequest(http.MethodGet, "/wait?events=many", addr, ""), http.StatusBadRequest)
+	exchange(t, addr, wire.NewRequest(http.MethodGet, "/tell?from=0", addr, ""), http.StatusBadRequest)
+}
+
+func TestContent(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "film")
+	if err := os.WriteFile(file, []byte("a film"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	addr := start(t, stand.Content, "-file", file)
+	if got := exchange(t, addr, wire.NewRequest(http.MethodGet, "/", addr, ""), http.StatusOK); got != "a film" {
+		t.Errorf("got %q", got)
 	}
 }
 

@@ -25,6 +25,10 @@ type Load struct {
 	Status   int
 	Contains string
 
+	// Size, if it is not zero, is how many bytes every answer must have; they are
+	// counted and not looked at.
+	Size int64
+
 	// For ends the run after a time, Count after so many requests. One of them
 	// is set.
 	For   time.Duration
@@ -96,14 +100,26 @@ func (l Load) loop(ctx context.Context, c *Conn, sent *atomic.Int64, began time.
 		}
 		request := l.Request(n)
 		start := time.Now()
-		status, body, err := c.Do(request)
-		if err != nil {
+		if err := l.one(c, request); err != nil {
 			return latencies, err
 		}
 		latencies = append(latencies, time.Since(start))
-		if status != l.Status || !bytes.Contains(body, []byte(l.Contains)) {
-			return latencies, fmt.Errorf("%s answered %d %.300s, not %d with %q", l.Addr, status, body, l.Status, l.Contains)
-		}
 	}
 	return latencies, context.Cause(ctx)
+}
+
+// one sends a request and looks at the answer.
+func (l Load) one(c *Conn, r Request) error {
+	if l.Size > 0 {
+		status, size, err := c.Drain(r)
+		if err == nil && (status != l.Status || size != l.Size) {
+			err = fmt.Errorf("%s answered %d with %d bytes, not %d with %d", l.Addr, status, size, l.Status, l.Size)
+		}
+		return err
+	}
+	status, body, err := c.Do(r)
+	if err == nil && (status != l.Status || !bytes.Contains(body, []byte(l.Contains))) {
+		err = fmt.Errorf("%s answered %d %.300s, not %d with %q", l.Addr, status, body, l.Status, l.Contains)
+	}
+	return err
 }

@@ -8,6 +8,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -17,7 +18,8 @@ import (
 	"time"
 )
 
-// patience is the longest that one answer may take, or one line of a stream.
+// patience is the longest that one answer may take, a stream as a whole, unless
+// [Conn.Patient] says otherwise.
 const patience = 60 * time.Second
 
 // Request is a request, ready to be written.
@@ -40,9 +42,11 @@ func NewRequest(method, path, host, body string, header ...string) Request {
 
 // Conn is one connection. It is not safe for concurrent use.
 type Conn struct {
-	conn net.Conn
-	in   *bufio.Reader
-	body bytes.Buffer
+	conn  net.Conn
+	in    *bufio.Reader
+	body  bytes.Buffer
+	drain []byte        // room for what is only counted
+	most  time.Duration // that an answer may take
 }
 
 // Dial opens a connection; the caller closes it.
@@ -51,8 +55,11 @@ func Dial(ctx context.Context, addr string) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Conn{conn: conn, in: bufio.NewReaderSize(conn, 16<<10)}, nil
+	return &Conn{conn: conn, in: bufio.NewReaderSize(conn, 16<<10), most: patience}, nil
 }
+
+// Patient sets how long each of the answers to come may take.
+func (c *Conn) Patient(most time.Duration) { c.most = most }
 
 // Close closes the connection.
 func (c *Conn) Close() error { return c.conn.Close() }
@@ -68,6 +75,29 @@ func (c *Conn) Do(r Request) (status int, body []byte, err error) {
 	c.body.Reset()
 	_, err = c.body.ReadFrom(resp.Body)
 	return resp.StatusCode, c.body.Bytes(), err
+}
+
+// Drain is Do for a body that is only counted: it may be larger than anybody wants
+// to hold.
+func (c *Conn) Drain(r Request) (status int, size int64, err error) {
+	resp, err := c.send(r)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if c.drain == nil {
+		c.drain = make([]byte, 256<<10) // more than the reader's own, which is passed by then
+	}
+	for {
+		n, err := resp.Body.Read(c.drain)
+		size += int64(n)
+		if errors.Is(err, io.EOF) {
+			return resp.StatusCode, size, nil
+		}
+		if err != nil {
+			return resp.StatusCode, size, err
+		}
+	}
 }
 
 // Lines sends a request and hands on each line of the answer that is not empty
@@ -92,7 +122,7 @@ func (c *Conn) Lines(r Request, each func(line []byte)) (status int, err error) 
 }
 
 func (c *Conn) send(r Request) (*http.Response, error) {
-	if err := c.conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := c.conn.SetDeadline(time.Now().Add(c.most)); err != nil {
 		return nil, err
 	}
 	if _, err := c.conn.Write(r); err != nil {

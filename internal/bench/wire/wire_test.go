@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -111,6 +112,37 @@ func TestLoadCounts(t *testing.T) {
 	load.Count, load.For = 0, 10*time.Millisecond
 	if r, err = load.Run(t.Context()); err != nil || r.Answers == 0 {
 		t.Errorf("%d answers in a run for a time, %v", r.Answers, err)
+	}
+}
+
+func TestBodiesThatAreOnlyCounted(t *testing.T) {
+	t.Parallel()
+	const size = 3 << 20
+	addr := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, size)) })
+	load := wire.Load{
+		Addr: addr, Conns: 2, Request: wire.Same(wire.NewRequest(http.MethodGet, "/", addr, "")),
+		Status: http.StatusOK, Size: size, Count: 6,
+	}
+	if r, err := load.Run(t.Context()); err != nil || r.Answers != 6 {
+		t.Errorf("%d answers, %v", r.Answers, err)
+	}
+	load.Size++
+	if _, err := load.Run(t.Context()); err == nil {
+		t.Error("an answer that is too short was taken")
+	}
+}
+
+func TestPatience(t *testing.T) {
+	t.Parallel()
+	addr := serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	conn, err := wire.Dial(t.Context(), addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.Patient(time.Millisecond)
+	if _, _, err := conn.Do(wire.NewRequest(http.MethodGet, "/", addr, "")); !os.IsTimeout(err) {
+		t.Errorf("got %v", err)
 	}
 }
 
