@@ -23,9 +23,10 @@ func TestBrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var s *service
-	var connections atomic.Int64
 	mux := http.NewServeMux()
+	origin := httptest.NewUnstartedServer(mux)
+	s := start(t, map[string]string{"SERVER_CORS_ALLOWED_ORIGINS": "http://" + origin.Listener.Addr().String()})
+	var connections atomic.Int64
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = w.Write(page)
@@ -33,9 +34,8 @@ func TestBrowser(t *testing.T) {
 	mux.HandleFunc("GET /events/{id}", func(w http.ResponseWriter, r *http.Request) {
 		s.cutEvents(t, w, r, int(connections.Add(1)))
 	})
-	origin := httptest.NewServer(mux)
+	origin.Start()
 	defer origin.Close()
-	s = start(t, map[string]string{"SERVER_CORS_ALLOWED_ORIGINS": origin.URL})
 	var got struct {
 		Job, Last, Refused, Error string
 		Status, Opened            int
