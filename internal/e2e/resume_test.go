@@ -154,6 +154,7 @@ func sameEvent(a, b frame) bool {
 		if j, ok := o["job"].(fields); ok {
 			delete(j, "expires_at") // retention begins with the end
 			delete(j, "usage")
+			delete(j, "eta") // from twenty measured jobs on, and none of a final one
 		}
 		return f.field("id") + f.field("event") + encode(o)
 	}
