@@ -138,6 +138,16 @@ func (a *audience) next(ctx context.Context) (heard, error) {
 	}
 }
 
+// newCrowd is a service whose accounts have room for so many jobs at once, and what
+// brings these to life. Both are to be closed.
+func (r *rig) newCrowd(ctx context.Context, jobs int) (*service, *lives, error) {
+	sv, err := r.newService(ctx, settings{accounts: jobs/mostInFlight + 1}, stand.Upstream)
+	if err != nil {
+		return nil, nil, err
+	}
+	return sv, sv.newLives(), nil
+}
+
 // waiting is how many callers wait in the API.
 func (s *service) waiting(ctx context.Context) (int, error) {
 	m, err := metrics(ctx, s.apiAddr)

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/tintypehq/tintype/internal/bench/stand"
 	"github.com/tintypehq/tintype/internal/bench/wire"
 	"github.com/tintypehq/tintype/internal/job"
 )
@@ -30,12 +29,11 @@ func measureFanout(ctx context.Context, r *rig) ([]figure, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the floor: %w", err)
 	}
-	sv, err := r.newService(ctx, settings{accounts: n/mostInFlight + 1}, stand.Upstream)
+	sv, jobs, err := r.newCrowd(ctx, n)
 	if err != nil {
 		return nil, err
 	}
 	defer sv.close()
-	jobs := sv.newLives()
 	defer jobs.close()
 	if err := sv.prepare(ctx, jobs, n, nil); err != nil {
 		return nil, err

@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/tintypehq/tintype/internal/bench/stand"
 	"github.com/tintypehq/tintype/internal/bench/wire"
 	"github.com/tintypehq/tintype/internal/job"
 )
@@ -59,12 +58,11 @@ func measureWaiters(ctx context.Context, r *rig) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	sv, err := r.newService(ctx, settings{accounts: n/mostInFlight + 1}, stand.Upstream)
+	sv, jobs, err := r.newCrowd(ctx, n)
 	if err != nil {
 		return nil, err
 	}
 	defer sv.close()
-	jobs := sv.newLives()
 	defer jobs.close()
 	floor, err := r.waitAtFloor(ctx, n)
 	if err != nil {

@@ -158,8 +158,10 @@ func TestWaiting(t *testing.T) {
 			answers <- words
 		}()
 	}
-	for get("/tell?from=0&count=0&pace=1") != "3" { // until all wait
-		time.Sleep(time.Millisecond)
+	for end := time.Now().Add(30 * time.Second); get("/tell?from=0&count=0&pace=1") != "3"; { // until all wait
+		if time.Now().After(end) {
+			t.Fatal("not all of the callers wait")
+		}
 	}
 	for range 2 {
 		get("/tell?from=0&count=1&pace=1")

@@ -94,18 +94,9 @@ func drawn(t *testing.T) []byte {
 // stored gives the digest of a job's film, as the job tells it.
 func (s *service) stored(t *testing.T, id string) string {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.apis[1].URL()+"/v1/jobs/"+id, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+patient)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
+	resp, answer := s.ask(t, http.MethodGet, "/v1/jobs/"+id, "")
 	var j struct{ Media []struct{ SHA256 string } }
-	if err := json.NewDecoder(resp.Body).Decode(&j); err != nil || len(j.Media) == 0 {
+	if err := json.Unmarshal(answer, &j); err != nil || len(j.Media) == 0 {
 		t.Fatalf("%s: %v, %+v", resp.Status, err, j)
 	}
 	return j.Media[0].SHA256

@@ -35,7 +35,11 @@ func TestWebhooks(t *testing.T) {
 	}))
 	defer receiver.Close()
 	s := start(t, map[string]string{"WEBHOOKS_SECRET": secret, "WEBHOOKS_ALLOW_PRIVATE": "127.0.0.0/8"})
-	job := s.submit(t, fmt.Sprintf(`{"prompt":"waves that are told","webhook_url":%q}`, receiver.URL))
+	resp, answer := s.ask(t, http.MethodPost, "/v1/video/generations", fmt.Sprintf(`{"prompt":"waves that are told","webhook_url":%q}`, receiver.URL))
+	job := resp.Header.Get("X-Job-Id")
+	if resp.StatusCode != http.StatusAccepted {
+		t.Fatalf("%s %s", resp.Status, answer)
+	}
 	var hook told
 	select {
 	case hook = <-came:
@@ -53,26 +57,4 @@ func TestWebhooks(t *testing.T) {
 			t.Errorf("%s: %+v", name, g)
 		}
 	}
-}
-
-// submit asks for a video, waits for nothing, and gives its job.
-func (s *service) submit(t *testing.T, body string) string {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.apis[0].URL()+"/v1/video/generations", strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+patient)
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Prefer", "respond-async")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusAccepted {
-		t.Fatalf("%s %s, %v", resp.Status, answer, err)
-	}
-	return resp.Header.Get("X-Job-Id")
 }
