@@ -158,6 +158,7 @@ func (p *parts) run(ctx context.Context, program Program) error {
 	p.warn(ctx)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.keepAccounts(ctx) })
+	p.startMetrics(ctx, group, program)
 	if p.Source != nil && p.Config.File() != "" {
 		group.Go(func() error { return p.reload(ctx) })
 	}

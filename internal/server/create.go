@@ -44,6 +44,7 @@ func (s *Server) createBy(d door) echo.HandlerFunc {
 		markAccepted(c, call.job.ID)
 		if !call.attached {
 			s.metrics.accepted.WithLabelValues(string(d.kind)).Inc()
+			s.metrics.admission.Observe(time.Since(began(c)).Seconds())
 		}
 		if d.answer != nil {
 			err = d.answer(c, call.job, wish)

@@ -154,6 +154,9 @@ func (st *stream) ended() bool {
 
 // live follows the log from its end on.
 func (st *stream) live(news <-chan struct{}) error {
+	if st.ended() {
+		return nil
+	}
 	ctx := st.c.Request().Context()
 	beat := time.Now().Add(st.cfg.Wait.Beat)
 	for !st.ended() {
@@ -184,5 +187,6 @@ func (st *stream) live(news <-chan struct{}) error {
 			return err
 		}
 	}
+	st.delivered(st.job)
 	return nil
 }
