@@ -14,18 +14,23 @@ import (
 	"github.com/tintypehq/tintype/internal/telemetry"
 )
 
-// startMetrics shows what belongs to the program as a whole. What all processes
-// share is shown by those that sweep: there is always one, or jobs are left lying.
+// startMetrics shows what belongs to the program as a whole.
 func (p *parts) startMetrics(ctx context.Context, group *errgroup.Group, program Program) {
-	p.metrics.MustRegister(telemetry.BuildInfo(string(program), p.Version))
-	trips := telemetry.NewRoundTrips(p.metrics, p.store.RoundTrip)
+	trips := p.registerMetrics(program)
 	group.Go(func() error {
 		trips.Run(ctx)
 		return nil
 	})
+}
+
+// registerMetrics registers it. What all processes share is shown by those that sweep:
+// there is always one, or jobs are left lying.
+func (p *parts) registerMetrics(program Program) *telemetry.RoundTrips {
+	p.metrics.MustRegister(telemetry.BuildInfo(string(program), p.Version))
 	if program == All || program == Worker && slices.Contains(p.Config.Worker.Roles, config.Sweep) {
 		p.metrics.MustRegister(telemetry.NewFleet(p.log, p.readFleet))
 	}
+	return telemetry.NewRoundTrips(p.metrics, p.store.RoundTrip)
 }
 
 // readFleet counts what all processes together have to do.
