@@ -406,8 +406,19 @@ func TestRunbookSearchesForWhatIsLogged(t *testing.T) {
 func TestRunShowsItsMetrics(t *testing.T) {
 	t.Parallel()
 	base := runAll(t)
+	secrets := []string{"a fox", "a wave", "sim-1", "pooled"} // prompts, the account, the credential
 	for path, body := range map[string]string{"/v1/images/generations": `{"prompt":"a fox"}`, "/v1/video/generations": `{"prompt":"a wave"}`} {
-		ask(t, http.MethodPost, base+path, body)
+		var answer struct{ ID string }
+		if err := json.Unmarshal(ask(t, http.MethodPost, base+path, body), &answer); err != nil || answer.ID == "" {
+			t.Fatalf("%+v, %v", answer, err)
+		}
+		secrets = append(secrets, answer.ID)
+	}
+	page := ask(t, http.MethodGet, base+"/metrics", "")
+	for _, s := range secrets {
+		if bytes.Contains(page, []byte(`"`+s)) {
+			t.Errorf("a label tells %q", s)
+		}
 	}
 	shown := scrape(t, base)
 	counted := func(stage, kind string) bool {
