@@ -100,7 +100,7 @@ func (p *parts) serverConfig() (server.Config, func(), error) {
 		Shutdown:    server.Shutdown{Delay: c.Server.ShutdownDelay},
 		Delivery:    server.Delivery{Mode: server.DeliveryMode(c.Media.Delivery), TTL: c.Media.PresignTTL},
 		CORSOrigins: c.Server.CORS.AllowedOrigins, PublicURL: c.Server.PublicURL, TrustForwarded: c.Server.TrustForwarded,
-		Log: p.log, Metrics: p.metrics, Version: p.Version,
+		Log: p.log, Tracer: p.tracer, Metrics: p.metrics, Version: p.Version,
 	}
 	if signer, ok := p.blobs.(blob.Presigner); ok {
 		sc.Delivery.Presigner = signer

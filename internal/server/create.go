@@ -11,6 +11,7 @@ import (
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/redisstore"
+	"github.com/tintypehq/tintype/internal/telemetry"
 	"github.com/tintypehq/tintype/internal/upstream"
 	"github.com/tintypehq/tintype/pkg/tintype"
 )
@@ -178,6 +179,7 @@ func (s *Server) findOrMake(c echo.Context, who caller, kind job.Kind, n redisst
 		return nil, err
 	}
 	ctx := c.Request().Context()
+	n.Spec.Trace = telemetry.Carry(ctx)
 	if err := s.checkCredential(ctx, n.Own); err != nil {
 		return nil, err
 	}
