@@ -18,6 +18,8 @@ TESTFLAGS ?=
 # Narrow `make chaos` down to rows, and repeat a run's dice: make chaos CHAOS='F1|F7' SEED=1
 CHAOS ?=
 SEED ?=
+# The commit whose programs `make test-skew` runs beside today's.
+FROM ?= HEAD^
 
 INSTALL := internal/tools/install.sh
 
@@ -63,6 +65,10 @@ test-clients: setup-clients ## Other people's clients: OpenAI's SDKs, the Vercel
 .PHONY: chaos
 chaos: setup-test ## The table of faults: crashes, cuts and lies at every step (CHAOS='F1|F7' for some rows, SEED=1)
 	CHAOS='$(CHAOS)' SEED='$(SEED)' go test -tags chaos -run 'TestChaos$(if $(CHAOS),,|TestCanaries)' -count=1 -parallel 3 -timeout 60m -v ./internal/e2e | grep -v '^=== '
+
+.PHONY: test-skew
+test-skew: setup-test ## Programs of an earlier commit beside today's, as in a rolling update (FROM=HEAD^)
+	CGO_ENABLED=1 SKEW_FROM='$(FROM)' go test -tags skew -race -count=1 -timeout 10m -run TestVersionSkew ./internal/e2e
 
 .PHONY: test-minio
 test-minio: setup-minio ## The object store's tests on MinIO as a second S3 server

@@ -148,6 +148,7 @@ var suite = []struct {
 	{"ForgottenIsNotArchivedAgain", testForgetArchived},
 	{"ForgottenOfTheArchive", testForgetWithoutRecord},
 	{"ForgottenAbsorbsNothing", testForgetAbsorbs},
+	{"NewerJobsAreLeftAlone", testSchema},
 }
 
 func TestOnMiniredis(t *testing.T) {
