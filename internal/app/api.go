@@ -23,7 +23,7 @@ import (
 
 // startAPI starts the API and its ear for news of jobs.
 func (p *parts) startAPI(ctx context.Context, group *errgroup.Group) error {
-	news := p.store.NewNews()
+	news := p.store.NewNews(p.Config.Wait.Recheck)
 	sc, closeInputs, err := p.serverConfig()
 	if err != nil {
 		return err

@@ -85,6 +85,7 @@ var suite = []struct {
 	{"LateAnswerOfACanceledJobIsToBeStopped", testLateAnswerOfCanceled},
 	{"ArchiveKeepsAsking", testArchive},
 	{"NewsWakesWaiters", testNews},
+	{"ALookFindsWhatNobodyTold", testLook},
 	{"PositionCountsDown", testPosition},
 	{"EventsHaveNoGaps", testEvents},
 	{"LostWritesAreNoticed", testMemory},
