@@ -289,7 +289,11 @@ func (p *parts) checkStorage(ctx context.Context) {
 	check, cancel := context.WithTimeout(ctx, 10*time.Second)
 	go func() {
 		defer cancel()
-		if err := p.blobs.Check(check); err != nil && ctx.Err() == nil {
+		switch err := p.blobs.Check(check); {
+		case err == nil, ctx.Err() != nil:
+		case errors.Is(err, blob.ErrUnproven):
+			p.log.WarnContext(check, "the media store works, and one thing could not be tried", "what", err)
+		default:
 			p.log.ErrorContext(check, "the media store does not work", "err", err)
 		}
 	}()
