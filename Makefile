@@ -60,6 +60,10 @@ test: setup-test ## All tests with the race detector, on real Redis and S3 serve
 test-clients: setup-clients ## Other people's clients: OpenAI's SDKs, the Vercel AI SDK, Python, curl, Chromium, through cuts and a real nginx
 	cd $(CLIENTS) && npm ci && $(GOTEST) -v ./...
 
+.PHONY: image-proof
+image-proof: setup-go ## Build the container image's root without an engine and try it in a chroot (as root)
+	deploy/image/prove.sh
+
 .PHONY: chaos
 chaos: setup-test ## The table of faults: crashes, cuts and lies at every step (CHAOS='F1|F7' for some rows, SEED=1)
 	CHAOS='$(CHAOS)' SEED='$(SEED)' go test -tags chaos -run 'TestChaos$(if $(CHAOS),,|TestCanaries)' -count=1 -parallel 3 -timeout 60m -v ./internal/e2e | grep -v '^=== '
