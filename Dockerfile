@@ -6,6 +6,7 @@
 #
 # deploy/image/prove.sh does the same without an engine and tries what comes of it.
 
+# build makes the root of the images.
 FROM --platform=$BUILDPLATFORM golang:1.26.8-bookworm AS build
 WORKDIR /src
 # The modules change less often than the source.
@@ -17,11 +18,12 @@ ARG TARGETARCH
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     GOOS=$TARGETOS GOARCH=$TARGETARCH deploy/image/build.sh /root-of-image
 
+# programs is what the images have in common.
 FROM scratch AS programs
 COPY --from=build /root-of-image/ /
 USER 65532:65532
 
-# `tintype sim`: an upstream to test against, which needs no key and costs nothing.
+# sim is `tintype sim` alone: an upstream to test against, which needs no key.
 FROM programs AS sim
 LABEL org.opencontainers.image.title="Tintype's simulator" \
       org.opencontainers.image.description="Speaks Volcengine Ark, with real media and faults on command" \
@@ -32,12 +34,15 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=5s --retries=3 CMD ["/usr
 ENTRYPOINT ["/usr/local/bin/tintype", "sim"]
 CMD ["--addr", "0.0.0.0:9000"]
 
-# The service. Left as it is, it is `tintype help`; a deployment calls
-# /usr/local/bin/api and /usr/local/bin/worker, which have their health checks under
-# the same names: ["/usr/local/bin/worker", "health"].
+# Left as it is, the image prints its help; a deployment calls /usr/local/bin/api and
+# /usr/local/bin/worker, which have their health checks under the same names:
+# ["/usr/local/bin/worker", "health"].
+
+# tintype is the service.
 FROM programs AS tintype
-# What the labels say of the source; the programs have it from git by themselves.
+# VERSION is what the labels say; the programs have it from git by themselves.
 ARG VERSION=devel
+# REVISION is the commit, likewise.
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="Tintype" \
       org.opencontainers.image.description="Images and videos behind one HTTP call: paid for once, never lost, always delivered" \

@@ -114,8 +114,8 @@ setup-go:
 	@$(INSTALL)
 
 .PHONY: setup-test
-setup-test: ## Install what `make test` needs: redis-server, gcc, versitygw
-	@$(INSTALL) redis-server gcc versitygw
+setup-test: ## Install what `make test` needs: redis-server, gcc, nginx, versitygw
+	@$(INSTALL) redis-server gcc nginx versitygw
 
 .PHONY: setup-clients
 setup-clients:
