@@ -150,12 +150,15 @@ func keyRing(c *config.Config) (*account.KeyRing, error) {
 // run starts what the program consists of and waits for its end. A part that
 // fails takes the others down with it.
 func (p *parts) run(ctx context.Context, program Program) error {
+	if err := p.examine(ctx); err != nil {
+		return err
+	}
 	if err := p.syncAccounts(ctx); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // a start that fails is no news about the media store
-	p.warn(ctx)
+	p.checkStorage(ctx)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.keepAccounts(ctx) })
 	if p.Source != nil && p.Config.File() != "" {
@@ -177,26 +180,56 @@ func (p *parts) run(ctx context.Context, program Program) error {
 // syncFor is how long a starting program waits for Redis.
 const syncFor = 30 * time.Second
 
-// syncAccounts writes the configured accounts into the store. It waits a while
-// for a Redis that starts at the same time.
+// examine waits a while for a Redis that starts at the same time, tells an operator
+// what of it will not work, and ends the start where nothing would.
+func (p *parts) examine(ctx context.Context) error {
+	if p.Config.Redis.Embedded() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, syncFor)
+	defer cancel()
+	if err := p.untilRedis(ctx, p.store.Ping); err != nil {
+		return err
+	}
+	for _, f := range append(redisFindings(ctx, p.rdb), examineClock(ctx, p.rdb)) {
+		switch f.Grade {
+		case Well:
+		case Doubt:
+			p.log.WarnContext(ctx, "Redis is not set up to keep promises", "what", f.Text)
+		case Broken:
+			return errors.New(f.Text)
+		}
+	}
+	return nil
+}
+
+// syncAccounts writes the configured accounts into the store.
 func (p *parts) syncAccounts(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, syncFor)
 	defer cancel()
 	for name := range p.services.byName {
-		for {
-			err := p.store.SyncAccounts(ctx, name, p.roster.of(name))
-			if err == nil {
-				break
-			}
-			p.log.WarnContext(ctx, "waiting for Redis", "setting", "redis.url", "err", err)
-			select {
-			case <-ctx.Done():
-				return errors.Join(fmt.Errorf("redis.url: no Redis answers at %s", p.Config.Redis.URL), err)
-			case <-time.After(time.Second):
-			}
+		err := p.untilRedis(ctx, func(ctx context.Context) error { return p.store.SyncAccounts(ctx, name, p.roster.of(name)) })
+		if err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// untilRedis does something until Redis lets it, or ctx ends.
+func (p *parts) untilRedis(ctx context.Context, do func(context.Context) error) error {
+	for {
+		err := do(ctx)
+		if err == nil {
+			return nil
+		}
+		p.log.WarnContext(ctx, "waiting for Redis", "setting", "redis.url", "err", err)
+		select {
+		case <-ctx.Done():
+			return errors.Join(fmt.Errorf("redis.url: no Redis answers at %s", p.Config.Redis.URL), err)
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 // keepEvery is how often the accounts are looked for in the store.
@@ -227,14 +260,9 @@ func (p *parts) keepAccounts(ctx context.Context) error {
 	}
 }
 
-// warn tells an operator at the start what will not work. Nothing of it ends
-// the program: a store that is away now may come, and /readyz says so.
-func (p *parts) warn(ctx context.Context) {
-	if !p.Config.Redis.Embedded() {
-		for _, what := range durability(ctx, p.rdb) {
-			p.log.WarnContext(ctx, "Redis is not set up to keep promises", "what", what)
-		}
-	}
+// checkStorage tells an operator at the start whether the media store works. It
+// does not end the program: a store that is away now may come, and /readyz says so.
+func (p *parts) checkStorage(ctx context.Context) {
 	check, cancel := context.WithTimeout(ctx, 10*time.Second)
 	go func() {
 		defer cancel()

@@ -51,7 +51,7 @@ func TestHelp(t *testing.T) {
 			t.Errorf("%q: %d %q %q", args, code, stdout, stderr)
 		}
 	}
-	for _, command := range []string{"run", "demo", "sim", "image", "video", "chat", "jobs watch", "jobs download", "jobs cancel", "jobs list", "config check", "config secrets", "bucket init", "version"} {
+	for _, command := range []string{"run", "demo", "sim", "image", "video", "chat", "jobs watch", "jobs download", "jobs cancel", "jobs list", "config check", "config secrets", "bucket init", "doctor", "health", "version"} {
 		if !strings.Contains(all, "\n  "+command+" ") {
 			t.Errorf("the help does not list %q:\n%s", command, all)
 		}
