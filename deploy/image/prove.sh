@@ -88,9 +88,9 @@ until_says() {
 
 redis=$(port) s3=$(port) sim=$(port) api=$(port) worker=$(port)
 mkdir "$work/redis" "$work/buckets"
-redis-server --bind 127.0.0.1 --port "$redis" --dir "$work/redis" --save "" --appendonly yes --appendfsync always --maxmemory-policy noeviction >"$work/redis.log" &
+redis-server --bind 127.0.0.1 --port "$redis" --dir "$work/redis" --save "" --appendonly yes --appendfsync always --maxmemory-policy noeviction >"$work/redis.log" 2>&1 &
 pids+=($!)
-"$(cd internal/tools/versitygw && go tool -n versitygw)" --access proof --secret proof-secret --quiet --health /health --port "127.0.0.1:$s3" posix "$work/buckets" >"$work/s3.log" &
+"$(cd internal/tools/versitygw && go tool -n versitygw)" --access proof --secret proof-secret --quiet --health /health --port "127.0.0.1:$s3" posix "$work/buckets" >"$work/s3.log" 2>&1 &
 pids+=($!)
 
 settings=(
