@@ -257,7 +257,8 @@ func (s set) allowed(from, to map[string]string, at int) bool {
 			for _, rule := range rules(policy.Spec) {
 				open := slices.ContainsFunc(rule.Ports, func(p struct {
 					Port any `json:"port"`
-				}) bool {
+				},
+				) bool {
 					return p.Port == float64(at)
 				})
 				named := slices.ContainsFunc(peers(rule), func(p peer) bool {
