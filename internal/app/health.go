@@ -24,22 +24,30 @@ const healthPatience = 4 * time.Second
 // address of all interfaces is asked on loopback. Its error says what is missing
 // and where to look.
 func Health(ctx context.Context, addr string, live bool) error {
-	url := "http://" + dialable(addr) + "/readyz"
+	path := "/readyz"
 	if live {
-		url = "http://" + dialable(addr) + "/healthz"
+		path = "/healthz"
 	}
+	err := HealthAt(ctx, "http://"+dialable(addr)+path)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("nothing listens at %s: the program has not started, or listens elsewhere (server.addr, worker.addr)", dialable(addr))
+	}
+	return err
+}
+
+// HealthAt asks a URL, which may be of a program that is not ours. Anything but 200
+// is an error.
+func HealthAt(ctx context.Context, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, healthPatience)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return fmt.Errorf("%q is no address of the form host:port", addr)
+		return fmt.Errorf("%q holds no address of the form host:port", url)
 	}
 	// Never by a proxy that the environment names: it is about this machine.
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Do(req)
 	switch {
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("nothing listens at %s: the program has not started, or listens elsewhere (server.addr, worker.addr)", dialable(addr))
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%s does not answer within %s", url, healthPatience)
 	case err != nil:

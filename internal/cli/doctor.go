@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -36,6 +37,7 @@ func (k doctorCommand) Run(ctx context.Context, c *console) error {
 }
 
 type healthCommand struct {
+	URL    string `arg:"" optional:"" help:"What to ask in its place, which need be no program of Tintype's: 200 is well."`
 	Addr   string `placeholder:"HOST:PORT" help:"Where the program listens. (default: server.addr)"`
 	Config string `placeholder:"FILE" help:"Settings of the running program. (default: the file in TINTYPE_CONFIG, or none)"`
 	Live   bool   `help:"Ask whether it lives, not whether it is ready for work."`
@@ -48,6 +50,12 @@ func (healthCommand) Help() string {
 
 // Run asks, and says nothing if all is well.
 func (k healthCommand) Run(ctx context.Context, c *console) error {
+	if k.URL != "" && (k.Addr != "" || k.Config != "" || k.Live) {
+		return misuse{errors.New("a URL says all: leave --addr, --config and --live out")}
+	}
+	if k.URL != "" {
+		return app.HealthAt(ctx, k.URL)
+	}
 	addr := k.Addr
 	if addr == "" {
 		cfg, err := config.Load(config.Source{Role: config.ForEmbedded, File: k.Config, Environ: c.environ})

@@ -91,6 +91,11 @@ func TestHealth(t *testing.T) {
 		{"alive all the same", http.StatusServiceUnavailable, []string{"--addr", addr, "--live"}, 0, ""},
 		{"not there", 0, []string{"--addr", "127.0.0.1:1"}, 1, "nothing listens at 127.0.0.1:1"},
 		{"no address", 0, []string{"--addr", "what is this"}, 1, "no address of the form host:port"},
+		{"something else", 0, []string{srv.URL + "/healthz"}, 0, ""},
+		{"something that is not well", http.StatusServiceUnavailable, []string{srv.URL + "/readyz"}, 1, "503 Service Unavailable"},
+		{"something that is not there", 0, []string{"http://127.0.0.1:1/"}, 1, "http://127.0.0.1:1/ cannot be asked"},
+		{"something without a scheme", 0, []string{"127.0.0.1:1"}, 1, "no address of the form host:port"},
+		{"two at once", 0, []string{"http://127.0.0.1:1/", "--addr", addr}, 2, "leave --addr"},
 	} {
 		status = tt.status
 		code, stdout, stderr := call(t, nil, append([]string{"health"}, tt.args...)...)
