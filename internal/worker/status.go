@@ -172,6 +172,7 @@ func (p *poller) ready(life context.Context, j *polled, s upstream.Status) error
 		return err
 	}
 	crash.At(crash.ReadyKept, string(j.ID))
+	p.w.Log.InfoContext(life, "the upstream has made a job's media", j.attrs()...)
 	p.drop(j)
 	p.w.ring(life, bells)
 	p.generated(life, j, "")
