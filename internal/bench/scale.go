@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tintypehq/tintype/internal/bench/proc"
@@ -28,8 +30,10 @@ type fleet struct {
 	api, worker    []float64 // µs of a processor for one picture
 	store          []float64 // the same of Redis
 	memory         float64   // MiB, of all, at the end
-	unused         float64   // % of a core that Redis takes while nobody calls
-	unusedPrograms float64   // the same of the programs
+	empty, kept    float64   // bytes that Redis holds, before the first job and at the end
+	jobs           int
+	unused         float64 // % of a core that Redis takes while nobody calls
+	unusedPrograms float64 // the same of the programs
 }
 
 // measureScale makes pictures, from the request to the answer, with more and more
@@ -88,7 +92,19 @@ func (r *rig) newFleet(ctx context.Context, apis, workers int) (f *fleet, err er
 		}
 		f.workers = append(f.workers, p)
 	}
-	return f, nil
+	f.empty, err = f.redisMemory(ctx)
+	return f, err
+}
+
+// redisMemory is how many bytes Redis holds.
+func (f *fleet) redisMemory(ctx context.Context) (float64, error) {
+	rdb := redis.NewClient(&redis.Options{Addr: f.sv.redis.Addr})
+	defer func() { _ = rdb.Close() }()
+	info, err := rdb.InfoMap(ctx, "memory").Result()
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseFloat(info["Memory"]["used_memory"], 64)
 }
 
 func (f *fleet) start(ctx context.Context, name string) (*proc.Process, string, error) {
@@ -154,6 +170,7 @@ func (f *fleet) makePictures(ctx context.Context, n int, counts bool) error {
 		return err
 	}
 	took := time.Since(began)
+	f.jobs += n
 	after, err := f.spent()
 	if err != nil || !counts {
 		return err
@@ -184,7 +201,11 @@ func (f *fleet) rest(ctx context.Context) error {
 		return err
 	}
 	_, workers, err := used(f.workers)
+	if err != nil {
+		return err
+	}
 	f.memory = mib(apis + workers)
+	f.kept, err = f.redisMemory(ctx)
 	return err
 }
 
@@ -205,6 +226,10 @@ func (f *fleet) figures(least *fleet) []figure {
 	if f != least {
 		return list
 	}
+	list = append(list, figure{
+		Name: "Redis' memory for a finished picture", Unit: kibibytes, Ours: (f.kept - f.empty) / float64(f.jobs) / 1024,
+		Note: fmt.Sprintf("as long as it is kept; of %d", f.jobs),
+	})
 	for i := range list { // nothing to hold it against but itself
 		list[i].Floor, list[i].Ratio, list[i].FloorIs = nil, nil, ""
 	}
