@@ -107,9 +107,15 @@ fuzz: setup-test ## Fuzz each fuzz target for FUZZTIME (60s)
 	done
 
 .PHONY: lint
-lint: setup-lint ## Run the linters
+lint: setup-lint check-rules ## Run the linters
 	lint=$(LINT); $$lint run ./...
 	@lint=$(LINT); for dir in $(SUBMODULES); do echo "== $$dir"; (cd $$dir && "$$lint" run ./...); done
+
+.PHONY: check-rules
+check-rules: ## Try the alert rules on fleets that they must and must not alert for
+	@$(INSTALL) promtool
+	promtool check rules deploy/monitoring/rules/*.yaml
+	promtool test rules deploy/monitoring/tests/*.yaml
 
 .PHONY: fmt
 fmt: setup-lint ## Format the code

@@ -184,6 +184,7 @@ func (p *parts) run(ctx context.Context, program Program) error {
 	p.checkStorage(ctx)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.keepAccounts(ctx) })
+	p.startMetrics(ctx, group, program)
 	if p.Source != nil && p.Config.File() != "" {
 		group.Go(func() error { return p.reload(ctx) })
 	}

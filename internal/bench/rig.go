@@ -46,13 +46,13 @@ func (o options) effort() effort {
 	e := effort{
 		rounds: 5, window: 1500 * time.Millisecond, starts: 7, submits: 1500,
 		starters: 50, answers: 40, files: []int64{64, 512}, videos: 10_000, settle: 20 * time.Second,
-		waiters: 10_000, film: 64, pictures: 120, open: 10 * time.Second,
+		waiters: 10_000, film: 64, pictures: 60, open: 10 * time.Second,
 	}
 	if o.short {
 		e = effort{
 			rounds: 3, window: 500 * time.Millisecond, starts: 3, submits: 600,
 			starters: 15, answers: 12, files: []int64{64, 256}, videos: 3000, settle: 5 * time.Second,
-			waiters: 2000, film: 64, pictures: 40, open: 3 * time.Second,
+			waiters: 2000, film: 64, pictures: 24, open: 3 * time.Second,
 		}
 	}
 	if o.rounds > 0 {

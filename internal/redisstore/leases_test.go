@@ -364,7 +364,7 @@ func testPolls(t *testing.T, b bench) {
 		ids, err := b.ClaimPolls(t.Context(), "p3", 10)
 		return err == nil && len(ids) == 1
 	})
-	must(t, redisstore.Stale)(firstTwo(b.Ready(t.Context(), id, "p2", []job.Source{{URL: "x"}}, nil)))
+	must(t, redisstore.Stale)(firstTwo(b.Ready(t.Context(), id, "p2", []job.Source{{URL: "x"}}, nil, 0)))
 }
 
 func testRenew(t *testing.T, b bench) {

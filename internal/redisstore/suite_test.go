@@ -149,6 +149,13 @@ var suite = []struct {
 	{"ForgottenIsNotArchivedAgain", testForgetArchived},
 	{"ForgottenOfTheArchive", testForgetWithoutRecord},
 	{"ForgottenAbsorbsNothing", testForgetAbsorbs},
+	{"AJobIsCountedWhereItIs", testCensus},
+	{"AHarvestIsCountedApart", testCensusHarvest},
+	{"AgesCountFromTheStage", testCensusAge},
+	{"AccountsAreCounted", testCensusAccounts},
+	{"OldProcessesAreCounted", testCensusHeals},
+	{"AllThatIsMissingIsFound", testCensusHealsAll},
+	{"ACensusOnlyReads", testCensusReads},
 	{"NewerJobsAreLeftAlone", testSchema},
 }
 
@@ -183,6 +190,7 @@ func open(t *testing.T, addr string) bench {
 		t.Fatal(err)
 	}
 	s := redisstore.New(redisstore.Config{Client: rdb, Lease: lease, Keys: keys})
+	t.Cleanup(func() { wantCensus(t, rdb) })
 	pool(t, s, acct("a", 2))
 	return bench{Store: s, rdb: rdb}
 }

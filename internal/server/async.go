@@ -28,7 +28,7 @@ func (s *Server) answerAsWished(c echo.Context, call *callJob) error {
 	case err != nil:
 		return s.finish(c, end.job, format, err)
 	case end.why == changed && wish.wait > 0:
-		return s.finish(c, end.job, format, nil)
+		return s.finishAwaited(c, end.job, format)
 	}
 	return s.handle(c, end.job, nil)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
+	"github.com/tintypehq/tintype/internal/telemetry"
 )
 
 // wake is why a waiter stopped sleeping.
@@ -124,6 +125,13 @@ func earliest(first time.Time, more ...time.Time) time.Time {
 		}
 	}
 	return first
+}
+
+// delivered notes that a caller who waited for the end of a job has been told of it.
+func (s *Server) delivered(j *job.Job) {
+	if isFinal(j) && !j.FinishedAt.IsZero() {
+		s.metrics.stages.Observe(telemetry.Deliver, j.Spec.Kind, s.cfg.Store.Now().Sub(j.FinishedAt))
+	}
 }
 
 func isFinal(j *job.Job) bool { return j.State.Final() }

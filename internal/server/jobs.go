@@ -145,6 +145,9 @@ func (s *Server) longPoll(c echo.Context, j *job.Job) (*job.Job, error) {
 	hears := readPatience(c)
 	until := hears.within(time.Now().Add(time.Duration(wait)*time.Second), hears.quiet())
 	end, err := s.await(c.Request().Context(), j, newer, until, nil)
+	if err == nil {
+		s.delivered(end.job)
+	}
 	return end.job, err
 }
 

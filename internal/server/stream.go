@@ -160,6 +160,9 @@ func (st *stream) ended() bool {
 // live follows the log from its end on. A log that could not be read is tried again
 // after a while; news of it may come no more.
 func (st *stream) live(news *redisstore.Listener, isRead bool) error {
+	if st.ended() {
+		return nil
+	}
 	ctx := st.c.Request().Context()
 	beat := time.Now().Add(st.cfg.Wait.Beat)
 	for !st.ended() {
@@ -197,5 +200,6 @@ func (st *stream) live(news *redisstore.Listener, isRead bool) error {
 			return err
 		}
 	}
+	st.delivered(st.job)
 	return nil
 }

@@ -59,7 +59,7 @@ func (s *Server) endBlocking(c echo.Context, call *callJob, b *blocking, end out
 	case err != nil:
 		return s.finish(c, end.job, format, err)
 	case end.why == changed:
-		return s.finish(c, end.job, format, nil)
+		return s.finishAwaited(c, end.job, format)
 	case end.why == due && b.limit.Before(b.most) && !c.Response().Committed && (b.mode == Window || s.cfg.Repeats.Absorb > 0):
 		return s.comeBack(c, call.job)
 	}
@@ -77,6 +77,15 @@ func (s *Server) sendSpace(c echo.Context) error {
 		w.WriteHeader(http.StatusOK)
 	}
 	return s.send(c, []byte(" "))
+}
+
+// finishAwaited ends a blocking answer for a caller that has waited for it.
+func (s *Server) finishAwaited(c echo.Context, j *job.Job, format tintype.ResponseFormat) error {
+	err := s.finish(c, j, format, nil)
+	if !isGone(c, err) {
+		s.delivered(j)
+	}
+	return err
 }
 
 // finish ends a blocking answer, whether it has begun or not.

@@ -1,12 +1,3 @@
-// Package telemetry is how the service is watched beside its own answers: traces
-// that follow a job from its caller's request to its delivery, and their ids in
-// the log.
-//
-// A job outlives the request and the process that it came with, so its trace goes
-// with its record: [Carry] writes down where a trace stands, in the form of the
-// header traceparent (W3C Trace Context), and [Resume] goes on from there in
-// whatever process has the job then. Neither prompts nor tenants nor credentials
-// go into a span, and an error by its code alone.
 package telemetry
 
 import (
@@ -24,6 +15,12 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 )
+
+// A job outlives the request and the process that it came with, so its trace goes
+// with its record: [Carry] writes down where a trace stands, in the form of the
+// header traceparent (W3C Trace Context), and [Resume] goes on from there in
+// whatever process has the job then. Neither prompts nor tenants nor credentials
+// go into a span, and an error by its code alone.
 
 // scope is the name that our spans carry.
 const scope = "github.com/tintypehq/tintype"

@@ -174,11 +174,7 @@ func (w *Worker) finished(ctx context.Context, id job.ID, why error) {
 	if why == nil && j.Failure != nil {
 		why = j.Failure
 	}
-	if j.Recovered {
-		w.metrics.harvests.WithLabelValues("recovered").Inc()
-	}
-	w.metrics.jobs.WithLabelValues(string(j.Spec.Kind), string(j.State)).Inc()
-	w.metrics.coverage.note(j)
+	w.metrics.ended(j)
 	w.Log.InfoContext(ctx, "a job ended", "job_id", id, "kind", j.Spec.Kind, "state", j.State, "account", j.Account,
 		"upstream_id", j.UpstreamID, "took", j.FinishedAt.Sub(j.CreatedAt), "err", why)
 }

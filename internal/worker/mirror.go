@@ -94,6 +94,9 @@ func (w *Worker) Mirror(ctx context.Context, id job.ID) error {
 	case held.Err() != nil:
 		w.Log.WarnContext(ctx, "a mirror was given up", "job_id", id, "err", context.Cause(held))
 		return nil // whoever has the lease now goes on
+	}
+	w.metrics.mirrorFailed(j.Spec.Kind, err)
+	switch {
 	case errors.Is(err, errRubbish), errors.Is(err, errGone):
 		return c.damaged(ctx, err)
 	}
@@ -201,7 +204,11 @@ func (c *copying) mirror(ctx context.Context, i int) (m job.Media, err error) {
 				return m, err
 			}
 		}
+		begun := time.Now()
 		m, err = c.copyOnce(ctx, i)
+		if err == nil {
+			c.metrics.copied.WithLabelValues(string(c.job.Spec.Kind)).Observe(time.Since(begun).Seconds())
+		}
 		if !errors.Is(err, errRubbish) {
 			return m, err
 		}

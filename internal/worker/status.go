@@ -167,7 +167,7 @@ func (p *poller) act(life context.Context, j *polled, s upstream.Status) error {
 // ready hands a job on to the mirror.
 func (p *poller) ready(life context.Context, j *polled, s upstream.Status) error {
 	crash.At(crash.ReadySeen, string(j.ID))
-	_, bells, err := p.w.Store.Ready(life, j.ID, j.lease.Token, s.Sources, s.Usage)
+	_, bells, err := p.w.Store.Ready(life, j.ID, j.lease.Token, s.Sources, s.Usage, s.Took)
 	if err != nil {
 		return err
 	}

@@ -86,6 +86,7 @@ func (s *submission) run(ctx context.Context) error {
 		return s.notSent(ctx, unsent(err)) // the fence may be written, but nothing was sent
 	}
 	if s.fence == 0 {
+		s.metrics.refusals.Inc()
 		return nil
 	}
 	crash.At(crash.Fenced, string(s.job.ID))
@@ -95,6 +96,7 @@ func (s *submission) run(ctx context.Context) error {
 	}
 	request.Fence, s.job.Fence = s.fence, s.fence
 	if !s.leases.fresh(s.lease) {
+		s.metrics.refusals.Inc()
 		return s.notSent(ctx, unsent(errLeaseLost))
 	}
 	crash.At(crash.Guarded, string(s.job.ID))

@@ -169,6 +169,7 @@ func New(c Config) *Worker {
 	for name, u := range c.Upstreams {
 		w.SetAccounts(name, u.Accounts)
 	}
+	w.metrics.begin(c.Upstreams)
 	w.leases = newLeases(c.Store, c.Log, w.metrics)
 	w.poller, w.done = newPoller(w), newArchiver(w)
 	return w
