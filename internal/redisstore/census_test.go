@@ -20,20 +20,37 @@ import (
 // has made or removed by hand do not count.
 func wantCensus(t *testing.T, rdb redis.UniversalClient) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 	defer cancel()
 	if err := rdb.Ping(ctx).Err(); err != nil {
 		return // the test has taken Redis away
 	}
 	want, got := map[string]string{}, map[string]string{}
+	pipe := rdb.Pipeline()
 	for _, key := range rdb.Keys(ctx, "{tt}:job:*").Val() {
-		m := rdb.HGetAll(ctx, key).Val()
-		if _, counts := m["census"]; counts {
-			want[m["id"]] = stageOf(m)
+		pipe.HGetAll(ctx, key)
+	}
+	records, err := pipe.Exec(ctx)
+	if err != nil {
+		t.Error(err)
+	}
+	for _, r := range records {
+		if cmd, ok := r.(*redis.MapStringStringCmd); ok {
+			if m := cmd.Val(); hasCensus(m) {
+				want[m["id"]] = stageOf(m)
+			}
 		}
 	}
-	for _, key := range rdb.Keys(ctx, "{tt}:census:*").Val() {
-		for _, id := range rdb.ZRange(ctx, key, 0, -1).Val() {
+	keys, err := rdb.Keys(ctx, "{tt}:census:*").Result()
+	if err != nil {
+		t.Error(err)
+	}
+	for _, key := range keys {
+		ids, err := rdb.ZRange(ctx, key, 0, -1).Result()
+		if err != nil {
+			t.Error(err)
+		}
+		for _, id := range ids {
 			got[id] += strings.TrimPrefix(key, "{tt}:census:")
 		}
 	}
@@ -42,6 +59,11 @@ func wantCensus(t *testing.T, rdb redis.UniversalClient) {
 			t.Errorf("job %s is counted in %q, and its record says %q", id, got[id], place)
 		}
 	}
+}
+
+func hasCensus(record map[string]string) bool {
+	_, ok := record["census"]
+	return ok
 }
 
 // stageOf is where a record's job belongs in the census; "" for nowhere.
