@@ -18,6 +18,8 @@ TESTFLAGS ?=
 # Narrow `make chaos` down to rows, and repeat a run's dice: make chaos CHAOS='F1|F7' SEED=1
 CHAOS ?=
 SEED ?=
+# The commit whose programs `make test-skew` runs beside today's.
+FROM ?= HEAD^
 
 INSTALL := internal/tools/install.sh
 
@@ -31,6 +33,9 @@ SUBMODULES := $(patsubst %/go.mod,%,$(shell find internal pkg -name go.mod -not 
 
 # The tests with other people's clients need Node, and take a while.
 CLIENTS := internal/e2e/clients
+
+# The tests of images, compose and Kubernetes are in a module of their own.
+DEPLOY := internal/deploytest
 
 # The linter's path; asking for it builds it.
 LINT = $$(cd internal/tools/lint && go tool -n golangci-lint)
@@ -60,9 +65,29 @@ test: setup-test ## All tests with the race detector, on real Redis and S3 serve
 test-clients: setup-clients ## Other people's clients: OpenAI's SDKs, the Vercel AI SDK, Python, curl, Chromium, through cuts and a real nginx
 	cd $(CLIENTS) && npm ci && $(GOTEST) -v ./...
 
+.PHONY: image-proof
+image-proof: setup-go ## Build the container image's root without an engine and try it in a chroot (as root)
+	deploy/image/prove.sh
+
+.PHONY: k8s-validate
+k8s-validate: setup-go ## Hold the Kubernetes manifests against the API's schemas and the house's rules (no cluster)
+	cd $(DEPLOY) && go test -count=1 -run 'K8s|PrometheusRule' -v . | grep -v '^=== '
+
+.PHONY: k8s-dry-run
+k8s-dry-run: setup-go ## Have a real API server with the CRDs of KEDA and the prometheus-operator take the manifests (builds it once: 10 minutes)
+	deploy/k8s/dry-run.sh
+
+.PHONY: k8s-rules
+k8s-rules: setup-go ## Write the alert rules once more, for the prometheus-operator
+	cd $(DEPLOY) && go run ./rules
+
 .PHONY: chaos
 chaos: setup-test ## The table of faults: crashes, cuts and lies at every step (CHAOS='F1|F7' for some rows, SEED=1)
 	CHAOS='$(CHAOS)' SEED='$(SEED)' go test -tags chaos -run 'TestChaos$(if $(CHAOS),,|TestCanaries)' -count=1 -parallel 3 -timeout 60m -v ./internal/e2e | grep -v '^=== '
+
+.PHONY: test-skew
+test-skew: setup-test ## Programs of an earlier commit beside today's, as in a rolling update (FROM=HEAD^)
+	CGO_ENABLED=1 SKEW_FROM='$(FROM)' go test -tags skew -race -count=1 -timeout 10m -run TestVersionSkew ./internal/e2e
 
 .PHONY: test-minio
 test-minio: setup-minio ## The object store's tests on MinIO as a second S3 server
@@ -116,8 +141,8 @@ setup-go:
 	@$(INSTALL)
 
 .PHONY: setup-test
-setup-test: ## Install what `make test` needs: redis-server, gcc, versitygw
-	@$(INSTALL) redis-server gcc versitygw
+setup-test: ## Install what `make test` needs: redis-server, gcc, nginx, versitygw
+	@$(INSTALL) redis-server gcc nginx versitygw
 
 .PHONY: setup-clients
 setup-clients:

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/redis/go-redis/v9"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tintypehq/tintype/internal/account"
@@ -24,6 +25,7 @@ import (
 	"github.com/tintypehq/tintype/internal/config"
 	"github.com/tintypehq/tintype/internal/queue"
 	"github.com/tintypehq/tintype/internal/redisstore"
+	"github.com/tintypehq/tintype/internal/telemetry"
 	"github.com/tintypehq/tintype/internal/webhook"
 )
 
@@ -57,7 +59,9 @@ type Options struct {
 // Run runs a program until ctx ends and then takes it down gracefully. Nil
 // after a graceful end.
 func Run(ctx context.Context, program Program, o Options) error {
-	log := newLog(o.Config.Log, o.Stderr, string(program))
+	level := new(slog.LevelVar)
+	level.Set(o.Config.Log.Level.Slog())
+	log := newLog(o.Config.Log, level, o.Stderr, string(program))
 	redis.SetLogger(redisLog{log})
 	stopSim := func() {}
 	if o.Config.Sim.Enabled {
@@ -68,12 +72,29 @@ func Run(ctx context.Context, program Program, o Options) error {
 		stopSim = stop
 	}
 	defer stopSim()
+	tracer, flush, err := openTracer(ctx, o, program, log)
+	if err != nil {
+		return err
+	}
+	defer flush()
 	p, err := openParts(ctx, o, log)
 	if err != nil {
 		return err
 	}
 	defer p.close()
+	p.level, p.tracer = level, tracer
 	return p.run(ctx, program)
+}
+
+// openTracer opens the traces, and gives the way to send the last of them.
+func openTracer(ctx context.Context, o Options, program Program, log *slog.Logger) (trace.Tracer, func(), error) {
+	t := o.Config.Telemetry.Traces
+	return telemetry.NewTracer(ctx, telemetry.Traces{
+		Endpoint: t.Endpoint, Sample: t.Sample, Program: string(program), Version: o.Version,
+		Failed: func(err error) {
+			log.WarnContext(ctx, "traces were not taken and are dropped", "setting", "telemetry.traces.endpoint", "err", err)
+		},
+	})
 }
 
 // parts is everything that the API and the worker stand on.
@@ -81,6 +102,8 @@ type parts struct {
 	Options
 
 	log      *slog.Logger
+	level    *slog.LevelVar // of log
+	tracer   trace.Tracer
 	metrics  *prometheus.Registry
 	rdb      redis.UniversalClient
 	store    *redisstore.Store
@@ -150,12 +173,15 @@ func keyRing(c *config.Config) (*account.KeyRing, error) {
 // run starts what the program consists of and waits for its end. A part that
 // fails takes the others down with it.
 func (p *parts) run(ctx context.Context, program Program) error {
+	if err := p.examine(ctx); err != nil {
+		return err
+	}
 	if err := p.syncAccounts(ctx); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // a start that fails is no news about the media store
-	p.warn(ctx)
+	p.checkStorage(ctx)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.keepAccounts(ctx) })
 	p.startMetrics(ctx, group, program)
@@ -178,26 +204,56 @@ func (p *parts) run(ctx context.Context, program Program) error {
 // syncFor is how long a starting program waits for Redis.
 const syncFor = 30 * time.Second
 
-// syncAccounts writes the configured accounts into the store. It waits a while
-// for a Redis that starts at the same time.
+// examine waits a while for a Redis that starts at the same time, tells an operator
+// what of it will not work, and ends the start where nothing would.
+func (p *parts) examine(ctx context.Context) error {
+	if p.Config.Redis.Embedded() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, syncFor)
+	defer cancel()
+	if err := p.untilRedis(ctx, p.store.Ping); err != nil {
+		return err
+	}
+	for _, f := range append(redisFindings(ctx, p.rdb), examineClock(ctx, p.rdb)) {
+		switch f.Grade {
+		case Well:
+		case Doubt:
+			p.log.WarnContext(ctx, "Redis is not set up to keep promises", "what", f.Text)
+		case Broken:
+			return errors.New(f.Text)
+		}
+	}
+	return nil
+}
+
+// syncAccounts writes the configured accounts into the store.
 func (p *parts) syncAccounts(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, syncFor)
 	defer cancel()
 	for name := range p.services.byName {
-		for {
-			err := p.store.SyncAccounts(ctx, name, p.roster.of(name))
-			if err == nil {
-				break
-			}
-			p.log.WarnContext(ctx, "waiting for Redis", "setting", "redis.url", "err", err)
-			select {
-			case <-ctx.Done():
-				return errors.Join(fmt.Errorf("redis.url: no Redis answers at %s", p.Config.Redis.URL), err)
-			case <-time.After(time.Second):
-			}
+		err := p.untilRedis(ctx, func(ctx context.Context) error { return p.store.SyncAccounts(ctx, name, p.roster.of(name)) })
+		if err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// untilRedis does something until Redis lets it, or ctx ends.
+func (p *parts) untilRedis(ctx context.Context, do func(context.Context) error) error {
+	for {
+		err := do(ctx)
+		if err == nil {
+			return nil
+		}
+		p.log.WarnContext(ctx, "waiting for Redis", "setting", "redis.url", "err", err)
+		select {
+		case <-ctx.Done():
+			return errors.Join(fmt.Errorf("redis.url: no Redis answers at %s", p.Config.Redis.URL), err)
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 // keepEvery is how often the accounts are looked for in the store.
@@ -228,18 +284,17 @@ func (p *parts) keepAccounts(ctx context.Context) error {
 	}
 }
 
-// warn tells an operator at the start what will not work. Nothing of it ends
-// the program: a store that is away now may come, and /readyz says so.
-func (p *parts) warn(ctx context.Context) {
-	if !p.Config.Redis.Embedded() {
-		for _, what := range durability(ctx, p.rdb) {
-			p.log.WarnContext(ctx, "Redis is not set up to keep promises", "what", what)
-		}
-	}
+// checkStorage tells an operator at the start whether the media store works. It
+// does not end the program: a store that is away now may come, and /readyz says so.
+func (p *parts) checkStorage(ctx context.Context) {
 	check, cancel := context.WithTimeout(ctx, 10*time.Second)
 	go func() {
 		defer cancel()
-		if err := p.blobs.Check(check); err != nil && ctx.Err() == nil {
+		switch err := p.blobs.Check(check); {
+		case err == nil, ctx.Err() != nil:
+		case errors.Is(err, blob.ErrUnproven):
+			p.log.WarnContext(check, "the media store works, and one thing could not be tried", "what", err)
+		default:
 			p.log.ErrorContext(check, "the media store does not work", "err", err)
 		}
 	}()

@@ -3,7 +3,11 @@ package app
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +19,7 @@ import (
 	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/config"
 	"github.com/tintypehq/tintype/internal/job"
+	"github.com/tintypehq/tintype/internal/redisstore"
 	"github.com/tintypehq/tintype/internal/testserver"
 	"github.com/tintypehq/tintype/internal/upstream"
 )
@@ -163,11 +168,82 @@ func TestMainRefusesWhatItCannotStart(t *testing.T) {
 		{[]string{"--config", filepath.Join(t.TempDir(), "none.yaml")}, exitMisused, "none.yaml"},
 		{[]string{"--version"}, exitOK, "api "},
 		{[]string{"--help"}, exitOK, "-config"},
+		{[]string{"health", "--help"}, exitOK, "api health [flags]"},
+		{[]string{"--live"}, exitMisused, "`api health`"},
+		{[]string{"--roles", "submit"}, exitMisused, "-roles"}, // the worker's alone
 	}
 	for _, tt := range tests {
 		var out bytes.Buffer
 		if code := Main(API, tt.args, nil, &out, &out); code != tt.code || !strings.Contains(out.String(), tt.says) || strings.Contains(out.String(), "hunter2") {
 			t.Errorf("%v: exit %d and %q, want %d and %q", tt.args, code, out.String(), tt.code, tt.says)
+		}
+	}
+}
+
+// The program beside it is asked where its own settings say that it listens.
+func TestMainAsksForHealth(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.NotFoundHandler())
+	defer srv.Close()
+	addr := strings.TrimPrefix(srv.URL, "http://")
+	settings := []string{
+		"TINTYPE_REDIS_URL=redis://h:6379", "TINTYPE_AUTH_PASS_THROUGH=false", "TINTYPE_ARK_API_KEYS=k", "TINTYPE_STORAGE_DRIVER=file",
+		"TINTYPE_SERVER_ADDR=127.0.0.1:1", "TINTYPE_WORKER_ADDR=" + addr,
+	}
+	for _, tt := range []struct {
+		program Program
+		args    []string
+		says    string
+	}{
+		{API, []string{"health"}, "api health: nothing listens at 127.0.0.1:1"},
+		{API, []string{"health", "--addr", addr, "--live"}, "api health: http://" + addr + "/healthz says 404"},
+		{Worker, []string{"health"}, "worker health: http://" + addr + "/readyz says 404"},
+	} {
+		var out bytes.Buffer
+		if code := Main(tt.program, tt.args, settings, &out, &out); code != exitFailed || !strings.HasPrefix(out.String(), tt.says) {
+			t.Errorf("%s %v: exit %d, %q", tt.program, tt.args, code, out.String())
+		}
+	}
+}
+
+func TestRolesOnTheCommandLine(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	code := Main(Worker, []string{"--roles", "submit,nap"}, nil, &out, &out)
+	if code != exitMisused || !strings.Contains(out.String(), "--roles: worker.roles: each of its parts must be one of submit, poll") {
+		t.Errorf("exit %d, %q", code, out.String())
+	}
+}
+
+// What would not work at all ends the start, and what may break a promise does not.
+func TestRedisIsExaminedAtTheStart(t *testing.T) {
+	t.Parallel()
+	narrow := testserver.Redis(t, "--user", "default", "on", "nopass", "~*", "&*", "+@all", "-@scripting")
+	forgetful := testserver.Redis(t, "--appendonly", "no")
+	for addr, want := range map[string]string{narrow.Addr: "redis.username: this user may not run scripts", forgetful.Addr: ""} {
+		rdb, stop, err := openRedis(config.Redis{URL: config.NewPrivateURL("redis://" + addr)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stop()
+		var log bytes.Buffer
+		p := &parts{
+			Options: Options{Config: &config.Config{Redis: config.Redis{URL: config.NewPrivateURL("redis://" + addr)}}},
+			rdb:     rdb, store: redisstore.New(redisstore.Config{Client: rdb}), log: slog.New(slog.NewTextHandler(&log, nil)),
+		}
+		err = p.examine(t.Context())
+		if want == "" && (err != nil || !strings.Contains(log.String(), "appendonly is no")) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("want %q, got %v\n%s", want, err, log.String())
+		}
+	}
+}
+
+func TestRedisVersions(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{"7.0.15": "7 0 true", "6.2.0-rc1": "6 2 true", "255.255.255": "255 255 true", "": "0 0 false", "unstable": "0 0 false"} {
+		major, minor, ok := redisVersion(text)
+		if got := fmt.Sprint(major, minor, ok); got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
 		}
 	}
 }
@@ -183,6 +259,33 @@ func TestWhereFencesAreKept(t *testing.T) {
 		if got := p.workerConfig().FenceObjects; got != want {
 			t.Errorf("%q: fences in the bucket is %v", setting, got)
 		}
+	}
+}
+
+// An address that is for callers alone keeps no program from being ready: in a
+// container it seldom leads anywhere.
+func TestReadyWithoutThePublicEndpoint(t *testing.T) {
+	t.Parallel()
+	bucket := testserver.Versity(t)
+	cfg, err := config.Load(config.Source{Role: config.ForEmbedded, Environ: []string{
+		"TINTYPE_SERVER_ADDR=127.0.0.1:0", "TINTYPE_STORAGE_DRIVER=s3", "TINTYPE_STORAGE_S3_ENDPOINT=" + bucket.Endpoint, "TINTYPE_STORAGE_S3_BUCKET=" + bucket.Bucket,
+		"TINTYPE_STORAGE_S3_ACCESS_KEY_ID=" + bucket.AccessKey, "TINTYPE_STORAGE_S3_SECRET_ACCESS_KEY=" + bucket.SecretKey,
+		"TINTYPE_STORAGE_S3_PUBLIC_ENDPOINT=http://127.0.0.1:1",
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var well error
+	err = Run(ctx, All, Options{Config: cfg, Stderr: io.Discard, Ready: func(addr string) {
+		go func() {
+			defer cancel()
+			well = Health(ctx, addr, false)
+		}()
+	}})
+	if err != nil || well != nil {
+		t.Errorf("Run = %v; %v", err, well)
 	}
 }
 

@@ -23,17 +23,28 @@ const (
 
 // Main is what cmd/api and cmd/worker do: flags, settings, signals, run. It
 // gives the exit code. The first SIGINT or SIGTERM ends the program
-// gracefully, a second one at once.
+// gracefully, a second one at once. With "health" as the first argument it asks the
+// program that runs beside it how it is, and ends: what a container's health check is.
 func Main(program Program, args, environ []string, stdout, stderr io.Writer) int {
 	role := config.ForAPI
 	if program == Worker {
 		role = config.ForWorker
 	}
+	asks := len(args) > 0 && args[0] == healthWord
+	if asks {
+		args = args[1:]
+	}
 	flags := flag.NewFlagSet(string(program), flag.ContinueOnError)
 	flags.SetOutput(stderr)
+	flags.Usage = func() { usage(program, flags) }
 	file := flags.String("config", "", "`file` with the settings (default: the one in TINTYPE_CONFIG, or none)")
-	addr := flags.String("addr", "", "host:port to listen on, instead of the setting "+addrSetting(program))
+	addr := flags.String("addr", "", "`host:port` to listen on, instead of the setting "+addrSetting(program))
 	version := flags.Bool("version", false, "print the version and end")
+	live := flags.Bool("live", false, "with "+healthWord+": ask whether it lives, not whether it is ready for work")
+	var roles string
+	if program == Worker {
+		flags.StringVar(&roles, "roles", "", "`stages` that this worker runs, of submit,poll,mirror,sweep,webhook, instead of the setting worker.roles")
+	}
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return exitOK
@@ -41,6 +52,9 @@ func Main(program Program, args, environ []string, stdout, stderr io.Writer) int
 		return exitMisused
 	case flags.NArg() > 0:
 		_, _ = fmt.Fprintf(stderr, "%s: unexpected argument %q; see --help\n", program, flags.Arg(0))
+		return exitMisused
+	case *live && !asks:
+		_, _ = fmt.Fprintf(stderr, "%[1]s: --live belongs to `%[1]s %s`\n", program, healthWord)
 		return exitMisused
 	case *version:
 		_, _ = fmt.Fprintln(stdout, program, Version())
@@ -50,12 +64,38 @@ func Main(program Program, args, environ []string, stdout, stderr io.Writer) int
 	if *addr != "" {
 		source.Flags = append(source.Flags, config.Flag{Name: "--addr", Setting: addrSetting(program), Value: *addr})
 	}
+	if roles != "" {
+		source.Flags = append(source.Flags, config.Flag{Name: "--roles", Setting: "worker.roles", Value: roles})
+	}
 	cfg, err := Settings(source)
-	if err != nil {
+	switch {
+	case err != nil:
 		_, _ = fmt.Fprintf(stderr, "%s: %v\n", program, err)
 		return exitMisused
+	case asks:
+		return askHealth(program, cfg, *live, stderr)
 	}
 	return Serve(program, Options{Config: cfg, Source: &source, Stderr: stderr, Version: Version()})
+}
+
+// healthWord is the argument that asks how a running program is.
+const healthWord = "health"
+
+func usage(program Program, flags *flag.FlagSet) {
+	_, _ = fmt.Fprintf(flags.Output(), "%[1]s [flags]          runs until SIGTERM\n%[1]s health [flags]   asks the %[1]s that runs here whether it is ready: exit code 0 or 1\n\n", program)
+	flags.PrintDefaults()
+}
+
+func askHealth(program Program, c *config.Config, live bool, stderr io.Writer) int {
+	addr := c.Server.Addr
+	if program == Worker {
+		addr = c.Worker.Addr
+	}
+	if err := Health(context.Background(), addr, live); err != nil {
+		_, _ = fmt.Fprintf(stderr, "%s health: %v\n", program, err)
+		return exitFailed
+	}
+	return exitOK
 }
 
 func addrSetting(p Program) string {

@@ -64,7 +64,7 @@ func exported(t *testing.T, program Program, roles ...config.Stage) map[string]m
 			t.Fatal(err)
 		}
 		t.Cleanup(closeInputs)
-		sc.News = p.store.NewNews()
+		sc.News = p.store.NewNews(time.Hour)
 		if _, err := server.New(sc); err != nil {
 			t.Fatal(err)
 		}

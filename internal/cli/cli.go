@@ -46,6 +46,8 @@ type commands struct {
 	} `cmd:"" help:"Set the object store up."`
 	Accounts accountsCommand `cmd:"" help:"See and change the accounts of a running service (needs a key with the scope admin)."`
 	Jobs     jobsCommand     `cmd:"" help:"Take up, save, list and cancel your jobs; with a key with the scope admin see everybody's, and who waits."`
+	Doctor   doctorCommand   `cmd:"" help:"Look at all that the programs stand on - Redis, the bucket, clocks, upstreams - and say what is wrong."`
+	Health   healthCommand   `cmd:"" help:"Ask the service on this machine whether it is ready: exit code 0 or 1."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 

@@ -9,8 +9,8 @@ func TestMistakes(t *testing.T) {
 	t.Parallel()
 	const more = "`tintype --help` tells more.\n"
 	for args, want := range map[string]string{
-		"rnu":          `tintype: there is no command "rnu", but run, demo, sim, image, video, chat, config, bucket, accounts, jobs, version` + "\n" + more,
-		"help nothing": `tintype: there is no command "nothing", but run, demo, sim, image, video, chat, config, bucket, accounts, jobs, version` + "\n" + more,
+		"rnu":          `tintype: there is no command "rnu", but run, demo, sim, image, video, chat, config, bucket, accounts, jobs, doctor, health, version` + "\n" + more,
+		"help nothing": `tintype: there is no command "nothing", but run, demo, sim, image, video, chat, config, bucket, accounts, jobs, doctor, health, version` + "\n" + more,
 		"--bogus":      "tintype: unknown flag --bogus\n" + more,
 		"run extra":    "tintype run: unexpected argument extra\n`tintype run --help` tells more.\n",
 		"run --adr x":  "tintype run: unknown flag --adr, did you mean \"--addr\"?\n`tintype run --help` tells more.\n",
@@ -51,7 +51,7 @@ func TestHelp(t *testing.T) {
 			t.Errorf("%q: %d %q %q", args, code, stdout, stderr)
 		}
 	}
-	for _, command := range []string{"run", "demo", "sim", "image", "video", "chat", "jobs watch", "jobs download", "jobs cancel", "jobs list", "config check", "config secrets", "bucket init", "version"} {
+	for _, command := range []string{"run", "demo", "sim", "image", "video", "chat", "jobs watch", "jobs download", "jobs cancel", "jobs list", "config check", "config secrets", "bucket init", "doctor", "health", "version"} {
 		if !strings.Contains(all, "\n  "+command+" ") {
 			t.Errorf("the help does not list %q:\n%s", command, all)
 		}

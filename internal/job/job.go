@@ -109,6 +109,10 @@ type Spec struct {
 	Seconds        int    `json:"seconds,omitempty"`    // length of a video
 	NegativePrompt string `json:"negative_prompt,omitempty"`
 
+	// Trace is where the caller's trace stands, as in the header traceparent. Empty:
+	// the job belongs to none.
+	Trace string `json:"trace,omitempty"`
+
 	// Webhook is where the caller wants to be told. Nil: nowhere but at its
 	// tenant's own endpoints.
 	Webhook *Webhook `json:"webhook,omitempty"`

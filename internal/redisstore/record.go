@@ -30,7 +30,15 @@ func (s *Store) Get(ctx context.Context, id job.ID) (*job.Job, error) {
 	return readJob(m)
 }
 
+// schema is the form of a record; see lua/prelude.lua.
+const schema = 1
+
+var errNewer = fault.New(fault.Unavailable, "The job was posted to a newer version of this service than the one that answers. Ask again in a moment.")
+
 func readJob(m map[string]string) (*job.Job, error) {
+	if number(m["schema"]) > schema {
+		return nil, errNewer
+	}
 	j := &job.Job{
 		ID: job.ID(m["id"]), Tenant: m["tenant"], State: job.State(m["state"]), Secret: m["secret"],
 		Account: m["account"], UpstreamID: m["upstream_id"], Phase: job.Phase(m["phase"]),

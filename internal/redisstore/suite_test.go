@@ -85,6 +85,7 @@ var suite = []struct {
 	{"LateAnswerOfACanceledJobIsToBeStopped", testLateAnswerOfCanceled},
 	{"ArchiveKeepsAsking", testArchive},
 	{"NewsWakesWaiters", testNews},
+	{"ALookFindsWhatNobodyTold", testLook},
 	{"PositionCountsDown", testPosition},
 	{"EventsHaveNoGaps", testEvents},
 	{"LostWritesAreNoticed", testMemory},
@@ -155,6 +156,7 @@ var suite = []struct {
 	{"OldProcessesAreCounted", testCensusHeals},
 	{"AllThatIsMissingIsFound", testCensusHealsAll},
 	{"ACensusOnlyReads", testCensusReads},
+	{"NewerJobsAreLeftAlone", testSchema},
 }
 
 func TestOnMiniredis(t *testing.T) {

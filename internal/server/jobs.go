@@ -85,6 +85,12 @@ func (s *Server) getJob(c echo.Context) error {
 	if j, err = s.longPoll(c, j); err != nil {
 		return err
 	}
+	return s.sendJob(c, j)
+}
+
+// sendJob answers with a job. What it takes is apart from the waiting, so that
+// whoever waits keeps no room for it.
+func (s *Server) sendJob(c echo.Context, j *job.Job) error {
 	view, err := s.renderJob(c, j, nil)
 	if err != nil {
 		return err

@@ -3,10 +3,10 @@
 # it does. The Makefile calls it; each target names what it needs.
 #
 #   redis-server, gcc, npm, nginx,       from Debian's packages, by apt-get,
-#   curl, python3, chromium              unless they are there; npm with nodejs
+#   curl, python3, chromium, openssl     unless they are there; npm with nodejs
 #   promtool                             out of Debian's package prometheus
-#   versitygw, minio, golangci-lint      built from the pinned tool modules
-#                                        beside this file into Go's build cache
+#   versitygw, minio, golangci-lint,     built from the pinned tool modules
+#   etcd, kube-apiserver, kubectl        beside this file into Go's build cache
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -60,12 +60,12 @@ fetch_promtool() {
 	rm -r "$dir"
 }
 
-# tool NAME MODULE builds a program unless the build cache has it.
+# tool NAME MODULE [LONG] builds a program unless the build cache has it.
 tool() {
 	cd "$2"
 	(
 		sleep 1 >/dev/null 2>&1
-		say "building $1 from its pinned module (once, a minute or three)"
+		say "building $1 from its pinned module (once, ${3:-a minute or three})"
 	) &
 	local note=$!
 	local built=0
@@ -87,10 +87,12 @@ for need in "$@"; do
 	gcc) compiles || apt gcc libc6-dev ;;
 	npm) command -v npm >/dev/null && command -v node >/dev/null || apt nodejs npm ;;
 	nginx) [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || apt nginx-light ;;
-	curl | python3 | chromium) command -v "$need" >/dev/null || apt "$need" ;;
+	curl | python3 | chromium | openssl) command -v "$need" >/dev/null || apt "$need" ;;
 	promtool) command -v promtool >/dev/null || fetch_promtool ;;
 	versitygw | minio) tool "$need" "$need" ;;
 	golangci-lint) tool golangci-lint lint ;;
+	etcd) tool go.etcd.io/etcd/server/v3 etcd ;;
+	kube-apiserver | kubectl) tool "$need" kubernetes "up to ten minutes" ;;
 	*) die "install.sh does not know $need" ;;
 	esac
 done

@@ -11,6 +11,7 @@ import (
 	"github.com/tintypehq/tintype/internal/archive"
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
+	"github.com/tintypehq/tintype/internal/telemetry"
 )
 
 const (
@@ -166,6 +167,7 @@ func (w *Worker) finished(ctx context.Context, id job.ID, why error) {
 		w.Log.WarnContext(ctx, "a job ended and cannot be read", "job_id", id, "err", err)
 		return
 	}
+	ctx = telemetry.Resume(ctx, j.Spec.Trace)
 	if j.Webhooks != nil && j.Webhooks.Pending > 0 {
 		w.ringWebhooks(ctx) // at once, not with the next sweep
 	}

@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tintypehq/tintype/internal/account"
@@ -109,6 +110,7 @@ type Config struct {
 	DrainPolls      time.Duration   // how long running status calls get on shutdown; zero: 5 s
 
 	Log     *slog.Logger
+	Tracer  trace.Tracer          // of jobs; nil: no spans
 	Metrics prometheus.Registerer // nil: a registry of its own
 }
 

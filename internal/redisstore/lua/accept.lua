@@ -55,7 +55,7 @@ if acct and limited and not let_in(tenant) then acct = nil end
 local most = tonumber(ARGV[28])
 if not acct and most > 0 and redis.call('SCARD', P .. 'waits:' .. tenant) >= most then return { 'full', {} } end
 if ARGV[11] ~= '' then redis.call('SET', P .. 'cred:' .. id, ARGV[13], 'PX', keep) end
-redis.call('HSET', job_key(id), 'id', id, 'tenant', tenant, 'spec', ARGV[5], 'secret', ARGV[6],
+redis.call('HSET', job_key(id), 'id', id, 'schema', SCHEMA, 'tenant', tenant, 'spec', ARGV[5], 'secret', ARGV[6],
   'pool', pool, 'model', model, 'kind', kind, 'upstream', upstream, 'also', ARGV[30], 'own', ARGV[11] ~= '' and 1 or 0, 'state', 'queued', 'phase', '',
   'cost', ARGV[24], 'bias', ARGV[25], 'tag', acct and acct.pool.turn or '', 'ver', acct and 2 or 0, 'fence', 0, 'bell', acct and 1 or 0, 'tries', 0,
   'account', acct and acct.id or '', 'census', acct and 'admitted|' .. kind or '', 'owner', '', 'created', now, 'admitted', acct and now or '', 'class', ARGV[29], 'deadline', deadline, 'harvest_by', deadline + tonumber(ARGV[15]),

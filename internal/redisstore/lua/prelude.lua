@@ -28,11 +28,20 @@ local P = KEYS[1]
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
 
+-- SCHEMA is the form of a job's record. A process leaves jobs alone whose form is newer
+-- than it knows: while a new version is rolled out, old processes run beside it. A
+-- field more is no new form, since nobody touches fields that it does not know.
+-- Record.go has the same number.
+local SCHEMA = 1
+
 local PARKED = 9007199254740991 -- a cooldown without an end
 
 local function job_key(id) return P .. 'job:' .. id end
 local function get(id, ...) return redis.call('HMGET', job_key(id), ...) end
 local function final(state) return state == 'succeeded' or state == 'failed' or state == 'canceled' end
+
+-- newer tells whether a job is for processes of a later version alone.
+local function newer(id) return (tonumber(redis.call('HGET', job_key(id), 'schema')) or 1) > SCHEMA end
 
 -- doing is what is being done for a job: its state or, once it is final, the
 -- stage of its harvest: "submitting" (the answer may come or be looked up),

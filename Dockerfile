@@ -1,0 +1,57 @@
+# The container images of Tintype. No target has a shell, and each runs as user 65532
+# with a root that it need not write to.
+#
+#   docker build -t tintype .                     api, worker and tintype
+#   docker build -t tintype-sim --target sim .    the simulator alone
+#
+# deploy/image/prove.sh does the same without an engine and tries what comes of it.
+
+# build makes the root of the images.
+FROM --platform=$BUILDPLATFORM golang:1.26.8-bookworm AS build
+WORKDIR /src
+# The modules change less often than the source.
+COPY go.mod go.sum ./
+RUN --mount=type=cache,target=/go/pkg/mod go mod download
+COPY . .
+ARG TARGETOS
+ARG TARGETARCH
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+    GOOS=$TARGETOS GOARCH=$TARGETARCH deploy/image/build.sh /root-of-image
+
+# programs is what the images have in common.
+FROM scratch AS programs
+COPY --from=build /root-of-image/ /
+USER 65532:65532
+
+# sim is `tintype sim` alone: an upstream to test against, which needs no key.
+FROM programs AS sim
+LABEL org.opencontainers.image.title="Tintype's simulator" \
+      org.opencontainers.image.description="Speaks Volcengine Ark, with real media and faults on command" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.source="https://github.com/tintypehq/tintype"
+EXPOSE 9000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=5s --retries=3 CMD ["/usr/local/bin/tintype", "health", "http://127.0.0.1:9000/_sim/"]
+ENTRYPOINT ["/usr/local/bin/tintype", "sim"]
+CMD ["--addr", "0.0.0.0:9000"]
+
+# Left as it is, the image prints its help; a deployment calls /usr/local/bin/api and
+# /usr/local/bin/worker, which have their health checks under the same names:
+# ["/usr/local/bin/worker", "health"].
+
+# tintype is the service.
+FROM programs AS tintype
+# VERSION is what the labels say; the programs have it from git by themselves.
+ARG VERSION=devel
+# REVISION is the commit, likewise.
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="Tintype" \
+      org.opencontainers.image.description="Images and videos behind one HTTP call: paid for once, never lost, always delivered" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.source="https://github.com/tintypehq/tintype" \
+      org.opencontainers.image.documentation="https://github.com/tintypehq/tintype/blob/main/docs/deploy.md" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION"
+EXPOSE 8080 9090
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 CMD ["/usr/local/bin/tintype", "health"]
+ENTRYPOINT ["/usr/local/bin/tintype"]
+CMD ["help"]

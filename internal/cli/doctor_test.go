@@ -1,0 +1,110 @@
+package cli_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tintypehq/tintype/internal/testserver"
+)
+
+// TestDoctor examines what is well, and each part that is not.
+func TestDoctor(t *testing.T) {
+	t.Parallel()
+	redis, forgetful := testserver.Redis(t), testserver.Redis(t, "--appendonly", "no", "--maxmemory", "1mb", "--maxmemory-policy", "allkeys-lru")
+	narrow := testserver.Redis(t, "--user", "default", "on", "nopass", "~*", "&*", "+@all", "-@scripting")
+	bucket := testserver.Versity(t)
+	upstream := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(upstream.Close)
+	well := []string{
+		"TINTYPE_REDIS_URL=redis://" + redis.Addr, "TINTYPE_AUTH_PASS_THROUGH=false", "TINTYPE_ARK_API_KEYS=k",
+		"TINTYPE_UPSTREAMS_0_BASE_URL=" + upstream.URL, "TINTYPE_UPSTREAMS_0_ALLOW_PRIVATE=true",
+		"TINTYPE_STORAGE_S3_ENDPOINT=" + bucket.Endpoint, "TINTYPE_STORAGE_S3_BUCKET=" + bucket.Bucket,
+		"TINTYPE_STORAGE_S3_ACCESS_KEY_ID=" + bucket.AccessKey, "TINTYPE_STORAGE_S3_SECRET_ACCESS_KEY=" + bucket.SecretKey,
+	}
+	tests := []struct {
+		name    string
+		environ []string // over those that are well
+		code    int
+		want    []string // each in some line
+	}{
+		{"all is well", nil, 0, []string{
+			"ok       redis        redis://", "ok       redis        version ", "ok       redis        keeps what it has confirmed", "ok       clock        ",
+			"ok       bucket       " + bucket.Bucket + " at " + bucket.Endpoint + " can be written", "ok       upstream ark " + upstream.URL + " answers (accounts: 1)",
+		}},
+		{"fences in the bucket", []string{"TINTYPE_WORKER_SUBMIT_FENCE=redis+s3"}, 0, []string{"ok       bucket       writes a fence once alone"}},
+		{"a Redis that forgets", []string{"TINTYPE_REDIS_URL=redis://" + forgetful.Addr}, 0, []string{
+			"warning  redis        appendonly is no, not yes", "warning  redis        maxmemory-policy is allkeys-lru, not noeviction", "% of its maxmemory",
+		}},
+		{"a Redis without scripts", []string{"TINTYPE_REDIS_URL=redis://" + narrow.Addr}, 1, []string{"failure  redis        redis.username: this user may not run scripts"}},
+		{"no Redis", []string{"TINTYPE_REDIS_URL=redis://:hunter2@127.0.0.1:1"}, 1, []string{"failure  redis        redis.url: no Redis answers at redis://", "connection refused", "ok       bucket "}},
+		{"a wrong secret", []string{"TINTYPE_STORAGE_S3_SECRET_ACCESS_KEY=wrong"}, 1, []string{"failure  bucket       storage.s3.secret_access_key: "}},
+		{"links that lead nowhere from here", []string{"TINTYPE_STORAGE_S3_PUBLIC_ENDPOINT=http://127.0.0.1:1"}, 0, []string{"ok       bucket       ", "warning  bucket       storage.s3.public_endpoint: "}},
+		{"links that lead elsewhere", []string{"TINTYPE_STORAGE_S3_PUBLIC_ENDPOINT=" + upstream.URL}, 1, []string{"failure  bucket       storage.s3.public_endpoint: "}},
+		{"no upstream", []string{"TINTYPE_UPSTREAMS_0_BASE_URL=http://127.0.0.1:1"}, 1, []string{"failure  upstream ark base_url: http://127.0.0.1:1 cannot be reached from here: connection refused"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			code, stdout, stderr := call(t, append(slices.Clip(well), tt.environ...), "doctor")
+			if code != tt.code || (code != 0) != strings.Contains(stderr, "tintype doctor: ") || strings.Contains(stdout+stderr, "hunter2") {
+				t.Errorf("exit %d, want %d\n%s%s", code, tt.code, stdout, stderr)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(stdout, want) {
+					t.Errorf("%q is missing from\n%s", want, stdout)
+				}
+			}
+		})
+	}
+	if code, _, stderr := call(t, nil, "doctor"); code != 2 || !strings.Contains(stderr, "redis.url") {
+		t.Errorf("without settings: exit %d\n%s", code, stderr)
+	}
+}
+
+// TestHealth asks programs that are ready, are not, and are not there.
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	status := http.StatusServiceUnavailable
+	mux := http.NewServeMux()
+	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(`{"status":"not_ready","redis":"unreachable"}`))
+	})
+	mux.HandleFunc("/healthz", func(http.ResponseWriter, *http.Request) {})
+	srv := httptest.NewServer(mux)
+	defer srv.Close()
+	addr := strings.TrimPrefix(srv.URL, "http://")
+	everywhere := "0.0.0.0" + strings.TrimPrefix(addr, "127.0.0.1")
+	for _, tt := range []struct {
+		name   string
+		status int
+		args   []string
+		code   int
+		says   string
+	}{
+		{"ready", http.StatusOK, []string{"--addr", addr}, 0, ""},
+		{"on all interfaces", http.StatusOK, []string{"--addr", everywhere}, 0, ""},
+		{"not ready", http.StatusServiceUnavailable, []string{"--addr", addr}, 1, "503 Service Unavailable: redis unreachable, status not_ready"},
+		{"alive all the same", http.StatusServiceUnavailable, []string{"--addr", addr, "--live"}, 0, ""},
+		{"not there", 0, []string{"--addr", "127.0.0.1:1"}, 1, "nothing listens at 127.0.0.1:1"},
+		{"no address", 0, []string{"--addr", "what is this"}, 1, "no address of the form host:port"},
+		{"something else", 0, []string{srv.URL + "/healthz"}, 0, ""},
+		{"something that is not well", http.StatusServiceUnavailable, []string{srv.URL + "/readyz"}, 1, "503 Service Unavailable"},
+		{"something that is not there", 0, []string{"http://127.0.0.1:1/"}, 1, "http://127.0.0.1:1/ cannot be asked"},
+		{"something without a scheme", 0, []string{"127.0.0.1:1"}, 1, "no address of the form host:port"},
+		{"two at once", 0, []string{"http://127.0.0.1:1/", "--addr", addr}, 2, "leave --addr"},
+	} {
+		status = tt.status
+		code, stdout, stderr := call(t, nil, append([]string{"health"}, tt.args...)...)
+		if code != tt.code || stdout != "" || !strings.Contains(stderr, tt.says) || (code == 0) != (stderr == "") {
+			t.Errorf("%s: exit %d %q %q", tt.name, code, stdout, stderr)
+		}
+	}
+	// Where it listens is said by its settings, too.
+	if code, _, stderr := call(t, []string{"TINTYPE_SERVER_ADDR=127.0.0.1:1"}, "health"); code != 1 || !strings.Contains(stderr, "127.0.0.1:1") {
+		t.Errorf("by the settings: exit %d %q", code, stderr)
+	}
+}

@@ -1,0 +1,80 @@
+package deploytest_test
+
+import (
+	"bytes"
+	"io"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/yannh/kubeconform/pkg/validator"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/resmap"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+)
+
+// overlays are what is applied to clusters.
+var overlays = []string{"dev", "prod"}
+
+// kustomized builds an overlay as `kubectl kustomize` does.
+func kustomized(t *testing.T, overlay string) resmap.ResMap {
+	t.Helper()
+	all, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join(root, "deploy", "k8s", "overlays", overlay))
+	if err != nil {
+		t.Fatalf("overlay %s: %v", overlay, err)
+	}
+	return all
+}
+
+// invalid says what kubeconform has against manifests.
+func invalid(v validator.Validator, manifests string) (problems []string) {
+	for _, r := range v.Validate("", io.NopCloser(strings.NewReader(manifests))) {
+		switch r.Status {
+		case validator.Valid, validator.Empty:
+		case validator.Invalid, validator.Error, validator.Skipped:
+			sig, _ := r.Resource.Signature()
+			if sig != nil {
+				problems = append(problems, sig.Kind+" "+sig.Name+": "+r.Err.Error())
+				continue
+			}
+			problems = append(problems, r.Err.Error())
+		}
+	}
+	return problems
+}
+
+// TestK8sSchemas: every object has its kind's fields and no others.
+func TestK8sSchemas(t *testing.T) {
+	t.Parallel()
+	v, err := validator.New([]string{filepath.Join(schemas(t), "{{ .ResourceKind }}{{ .KindSuffix }}.json")}, validator.Opts{Strict: true, KubernetesVersion: "1.37.2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, overlay := range overlays {
+		manifests, err := kustomized(t, overlay).AsYaml()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := bytes.Count(manifests, []byte("\n---\n")); n < 15 {
+			t.Errorf("overlay %s has %d objects", overlay, n+1)
+		}
+		for _, p := range invalid(v, string(manifests)) {
+			t.Errorf("overlay %s: %s", overlay, p)
+		}
+	}
+	// And it tells what is wrong.
+	for name, tt := range map[string]struct{ manifest, says string }{
+		"an unknown field":           {"apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {prots: []}", "prots"},
+		"a wrong type":               {"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\nspec: {replicas: two, selector: {}, template: {}}", "replicas"},
+		"a field that is missing":    {"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\nspec: {selector: {}}", "template"},
+		"deep down":                  {"apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec: {containers: [{name: x, readinessProbe: {httpGte: {}}}]}", "httpGte"},
+		"a custom field":             {"apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nmetadata: {name: x}\nspec: {scaleTargetRef: {name: x}, triggers: [], minReplicas: 1}", "minReplicas"},
+		"a custom field of monitors": {"apiVersion: monitoring.coreos.com/v1\nkind: ServiceMonitor\nmetadata: {name: x}\nspec: {selector: {}, endpoints: [{prot: x}]}", "prot"},
+		"an unknown kind":            {"apiVersion: apps/v1\nkind: Deploiment\nmetadata: {name: x}", "Deploiment"},
+		"not any more":               {"apiVersion: policy/v1beta1\nkind: PodDisruptionBudget\nmetadata: {name: x}", "PodDisruptionBudget"},
+	} {
+		if problems := strings.Join(invalid(v, tt.manifest), "\n"); !strings.Contains(problems, tt.says) {
+			t.Errorf("%s: found %q; want %q", name, problems, tt.says)
+		}
+	}
+}

@@ -1,0 +1,62 @@
+package deploytest_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// root is the source's.
+const root = "../.."
+
+// image is what the Dockerfile's build stage makes: TestMain has run it.
+var image string
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "tt-image-")
+	if err == nil {
+		defer func() { _ = os.RemoveAll(dir) }()
+		err = build(dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	image = dir
+	code := m.Run()
+	http.DefaultClient.CloseIdleConnections()
+	if err := goleak.Find(); code == 0 && err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+func build(dir string) error {
+	cmd := exec.Command(filepath.Join(root, "deploy", "image", "build.sh"), dir)
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("deploy/image/build.sh: %w\n%s", err, said)
+	}
+	return nil
+}
+
+// program is the path of a program of the image, which the image knows as
+// /usr/local/bin/NAME.
+func program(inImage string) string { return filepath.Join(image, inImage) }
+
+// read gives a file of the source.
+func read(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(root, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
