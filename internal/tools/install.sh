@@ -5,7 +5,8 @@
 #   redis-server, gcc, npm, nginx,       from Debian's packages, by apt-get,
 #   curl, python3, chromium, openssl     unless they are there; npm with nodejs
 #   versitygw, minio, golangci-lint,     built from the pinned tool modules
-#   etcd, kube-apiserver, kubectl        beside this file into Go's build cache
+#   etcd, kwok, kubectl, kube-apiserver, beside this file into Go's build cache
+#   kube-controller-manager, kube-scheduler
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -67,7 +68,8 @@ for need in "$@"; do
 	versitygw | minio) tool "$need" "$need" ;;
 	golangci-lint) tool golangci-lint lint ;;
 	etcd) tool go.etcd.io/etcd/server/v3 etcd ;;
-	kube-apiserver | kubectl) tool "$need" kubernetes "up to ten minutes" ;;
+	kwok) tool kwok kwok ;;
+	kube-apiserver | kube-controller-manager | kube-scheduler | kubectl) tool "$need" kubernetes "up to ten minutes" ;;
 	*) die "install.sh does not know $need" ;;
 	esac
 done
