@@ -18,6 +18,8 @@ TESTFLAGS ?=
 # Narrow `make chaos` down to rows, and repeat a run's dice: make chaos CHAOS='F1|F7' SEED=1
 CHAOS ?=
 SEED ?=
+# The commit whose programs `make test-skew` runs beside today's.
+FROM ?= HEAD^
 
 INSTALL := internal/tools/install.sh
 
@@ -87,6 +89,10 @@ k8s-rules: setup-go ## Write the alert rules once more, for the prometheus-opera
 chaos: setup-test ## The table of faults: crashes, cuts and lies at every step (CHAOS='F1|F7' for some rows, SEED=1)
 	CHAOS='$(CHAOS)' SEED='$(SEED)' go test -tags chaos -run 'TestChaos$(if $(CHAOS),,|TestCanaries)' -count=1 -parallel 3 -timeout 60m -v ./internal/e2e | grep -v '^=== '
 
+.PHONY: test-skew
+test-skew: setup-test ## Programs of an earlier commit beside today's, as in a rolling update (FROM=HEAD^)
+	CGO_ENABLED=1 SKEW_FROM='$(FROM)' go test -tags skew -race -count=1 -timeout 10m -run TestVersionSkew ./internal/e2e
+
 .PHONY: test-minio
 test-minio: setup-minio ## The object store's tests on MinIO as a second S3 server
 	$(GOTEST) -tags minio ./internal/blob/... ./internal/testserver/...
@@ -105,9 +111,15 @@ fuzz: setup-test ## Fuzz each fuzz target for FUZZTIME (60s)
 	done
 
 .PHONY: lint
-lint: setup-lint ## Run the linters
+lint: setup-lint check-rules ## Run the linters
 	lint=$(LINT); $$lint run ./...
 	@lint=$(LINT); for dir in $(SUBMODULES); do echo "== $$dir"; (cd $$dir && "$$lint" run ./...); done
+
+.PHONY: check-rules
+check-rules: ## Try the alert rules on fleets that they must and must not alert for
+	@$(INSTALL) promtool
+	promtool check rules deploy/monitoring/rules/*.yaml
+	promtool test rules deploy/monitoring/tests/*.yaml
 
 .PHONY: fmt
 fmt: setup-lint ## Format the code

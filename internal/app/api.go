@@ -23,7 +23,7 @@ import (
 
 // startAPI starts the API and its ear for news of jobs.
 func (p *parts) startAPI(ctx context.Context, group *errgroup.Group) error {
-	news := p.store.NewNews()
+	news := p.store.NewNews(p.Config.Wait.Recheck)
 	sc, closeInputs, err := p.serverConfig()
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ func (p *parts) serverConfig() (server.Config, func(), error) {
 		Shutdown:    server.Shutdown{Delay: c.Server.ShutdownDelay},
 		Delivery:    server.Delivery{Mode: server.DeliveryMode(c.Media.Delivery), TTL: c.Media.PresignTTL},
 		CORSOrigins: c.Server.CORS.AllowedOrigins, PublicURL: c.Server.PublicURL, TrustForwarded: c.Server.TrustForwarded,
-		Log: p.log, Metrics: p.metrics, Version: p.Version,
+		Log: p.log, Tracer: p.tracer, Metrics: p.metrics, Version: p.Version,
 	}
 	if signer, ok := p.blobs.(blob.Presigner); ok {
 		sc.Delivery.Presigner = signer

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/redis/go-redis/v9"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tintypehq/tintype/internal/account"
@@ -24,6 +25,7 @@ import (
 	"github.com/tintypehq/tintype/internal/config"
 	"github.com/tintypehq/tintype/internal/queue"
 	"github.com/tintypehq/tintype/internal/redisstore"
+	"github.com/tintypehq/tintype/internal/telemetry"
 	"github.com/tintypehq/tintype/internal/webhook"
 )
 
@@ -57,7 +59,9 @@ type Options struct {
 // Run runs a program until ctx ends and then takes it down gracefully. Nil
 // after a graceful end.
 func Run(ctx context.Context, program Program, o Options) error {
-	log := newLog(o.Config.Log, o.Stderr, string(program))
+	level := new(slog.LevelVar)
+	level.Set(o.Config.Log.Level.Slog())
+	log := newLog(o.Config.Log, level, o.Stderr, string(program))
 	redis.SetLogger(redisLog{log})
 	stopSim := func() {}
 	if o.Config.Sim.Enabled {
@@ -68,12 +72,29 @@ func Run(ctx context.Context, program Program, o Options) error {
 		stopSim = stop
 	}
 	defer stopSim()
+	tracer, flush, err := openTracer(ctx, o, program, log)
+	if err != nil {
+		return err
+	}
+	defer flush()
 	p, err := openParts(ctx, o, log)
 	if err != nil {
 		return err
 	}
 	defer p.close()
+	p.level, p.tracer = level, tracer
 	return p.run(ctx, program)
+}
+
+// openTracer opens the traces, and gives the way to send the last of them.
+func openTracer(ctx context.Context, o Options, program Program, log *slog.Logger) (trace.Tracer, func(), error) {
+	t := o.Config.Telemetry.Traces
+	return telemetry.NewTracer(ctx, telemetry.Traces{
+		Endpoint: t.Endpoint, Sample: t.Sample, Program: string(program), Version: o.Version,
+		Failed: func(err error) {
+			log.WarnContext(ctx, "traces were not taken and are dropped", "setting", "telemetry.traces.endpoint", "err", err)
+		},
+	})
 }
 
 // parts is everything that the API and the worker stand on.
@@ -81,6 +102,8 @@ type parts struct {
 	Options
 
 	log      *slog.Logger
+	level    *slog.LevelVar // of log
+	tracer   trace.Tracer
 	metrics  *prometheus.Registry
 	rdb      redis.UniversalClient
 	store    *redisstore.Store
@@ -161,6 +184,7 @@ func (p *parts) run(ctx context.Context, program Program) error {
 	p.checkStorage(ctx)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.keepAccounts(ctx) })
+	p.startMetrics(ctx, group, program)
 	if p.Source != nil && p.Config.File() != "" {
 		group.Go(func() error { return p.reload(ctx) })
 	}
@@ -266,7 +290,11 @@ func (p *parts) checkStorage(ctx context.Context) {
 	check, cancel := context.WithTimeout(ctx, 10*time.Second)
 	go func() {
 		defer cancel()
-		if err := p.blobs.Check(check); err != nil && ctx.Err() == nil {
+		switch err := p.blobs.Check(check); {
+		case err == nil, ctx.Err() != nil:
+		case errors.Is(err, blob.ErrUnproven):
+			p.log.WarnContext(check, "the media store works, and one thing could not be tried", "what", err)
+		default:
 			p.log.ErrorContext(check, "the media store does not work", "err", err)
 		}
 	}()

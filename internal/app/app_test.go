@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -258,6 +259,33 @@ func TestWhereFencesAreKept(t *testing.T) {
 		if got := p.workerConfig().FenceObjects; got != want {
 			t.Errorf("%q: fences in the bucket is %v", setting, got)
 		}
+	}
+}
+
+// An address that is for callers alone keeps no program from being ready: in a
+// container it seldom leads anywhere.
+func TestReadyWithoutThePublicEndpoint(t *testing.T) {
+	t.Parallel()
+	bucket := testserver.Versity(t)
+	cfg, err := config.Load(config.Source{Role: config.ForEmbedded, Environ: []string{
+		"TINTYPE_SERVER_ADDR=127.0.0.1:0", "TINTYPE_STORAGE_DRIVER=s3", "TINTYPE_STORAGE_S3_ENDPOINT=" + bucket.Endpoint, "TINTYPE_STORAGE_S3_BUCKET=" + bucket.Bucket,
+		"TINTYPE_STORAGE_S3_ACCESS_KEY_ID=" + bucket.AccessKey, "TINTYPE_STORAGE_S3_SECRET_ACCESS_KEY=" + bucket.SecretKey,
+		"TINTYPE_STORAGE_S3_PUBLIC_ENDPOINT=http://127.0.0.1:1",
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var well error
+	err = Run(ctx, All, Options{Config: cfg, Stderr: io.Discard, Ready: func(addr string) {
+		go func() {
+			defer cancel()
+			well = Health(ctx, addr, false)
+		}()
+	}})
+	if err != nil || well != nil {
+		t.Errorf("Run = %v; %v", err, well)
 	}
 }
 

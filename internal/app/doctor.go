@@ -186,11 +186,16 @@ func examineStorage(ctx context.Context, c *config.Config, report func(Finding))
 	defer closeStore()
 	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
 	defer cancel()
-	if err := store.Check(ctx); err != nil {
+	switch err := store.Check(ctx); {
+	case errors.Is(err, blob.ErrUnproven):
+		report(Finding{"bucket", Well, writesText(c)})
+		report(Finding{"bucket", Doubt, err.Error()})
+	case err != nil:
 		report(Finding{"bucket", Broken, err.Error()})
 		return nil
+	default:
+		report(Finding{"bucket", Well, writesText(c) + linkText(c)})
 	}
-	report(Finding{"bucket", Well, storageText(c)})
 	if c.Worker.SubmitFence != config.FenceInBucket {
 		return nil
 	}
@@ -205,16 +210,19 @@ func examineStorage(ctx context.Context, c *config.Config, report func(Finding))
 	return nil
 }
 
-func storageText(c *config.Config) string {
+func writesText(c *config.Config) string {
 	if c.Storage.Driver == config.DiskStorage {
 		return c.Storage.File.Dir + " can be written, read and cleaned up"
 	}
+	return fmt.Sprintf("%s at %s can be written, read and cleaned up", c.Storage.S3.Bucket, c.Storage.S3.Endpoint)
+}
+
+func linkText(c *config.Config) string {
 	s := c.Storage.S3
-	text := fmt.Sprintf("%s at %s can be written, read and cleaned up", s.Bucket, s.Endpoint)
-	if s.PublicEndpoint != "" && s.PublicEndpoint != s.Endpoint {
-		text += ", and a signed link opens at " + s.PublicEndpoint
+	if c.Storage.Driver == config.DiskStorage || s.PublicEndpoint == "" || s.PublicEndpoint == s.Endpoint {
+		return ""
 	}
-	return text
+	return ", and a signed link opens at " + s.PublicEndpoint
 }
 
 // examineUpstream asks an upstream for nothing but an answer, of whatever kind,

@@ -8,16 +8,17 @@ import (
 	"time"
 
 	"github.com/tintypehq/tintype/internal/config"
+	"github.com/tintypehq/tintype/internal/telemetry"
 )
 
-// newLog makes the logger of a program.
-func newLog(c config.Log, w io.Writer, program string) *slog.Logger {
-	opts := &slog.HandlerOptions{Level: c.Level.Slog(), ReplaceAttr: readable}
+// newLog makes the logger of a program. Its level is what level says at the time.
+func newLog(c config.Log, level slog.Leveler, w io.Writer, program string) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: readable}
 	var h slog.Handler = slog.NewJSONHandler(w, opts)
 	if c.Format == config.FormatText {
 		h = slog.NewTextHandler(w, opts)
 	}
-	return slog.New(h).With("program", program)
+	return slog.New(telemetry.Logs(h)).With("program", program)
 }
 
 // readable writes durations as text and errors as their whole text.

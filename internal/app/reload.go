@@ -110,8 +110,8 @@ func (p *parts) reread(ctx context.Context) *config.Config {
 	return nil
 }
 
-// apply puts changed accounts to use, and tells whether they all are: if the store
-// is away, it is tried again.
+// apply puts changed accounts to use, and the log's level, and tells whether all of it
+// is: if the store is away, it is tried again.
 func (p *parts) apply(ctx context.Context, from, to *config.Config) bool {
 	for _, u := range to.Upstreams {
 		if _, ok := p.services.byName[u.Name]; !ok {
@@ -128,7 +128,11 @@ func (p *parts) apply(ctx context.Context, from, to *config.Config) bool {
 		p.roster.set(u.Name, all)
 		p.log.InfoContext(ctx, "the accounts were changed", "upstream", u.Name, "accounts", len(all))
 	}
-	if sections := config.ChangedBeyondAccounts(from, to); len(sections) > 0 {
+	if from.Log.Level != to.Log.Level {
+		p.level.Set(to.Log.Level.Slog())
+		p.log.WarnContext(ctx, "the log's level was changed", "level", to.Log.Level) // whatever it is now
+	}
+	if sections := config.ChangedBeyondReload(from, to); len(sections) > 0 {
 		p.log.WarnContext(ctx, "these changed settings count from the next start on", "sections", sections)
 	}
 	return true

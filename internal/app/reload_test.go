@@ -36,3 +36,34 @@ func TestWrongReload(t *testing.T) {
 		t.Errorf("a right file gives %v; log: %s", got, &log)
 	}
 }
+
+// TestLevelIsReloaded: the log's level counts as soon as it is changed.
+func TestLevelIsReloaded(t *testing.T) {
+	t.Parallel()
+	load := func(level string) *config.Config {
+		t.Helper()
+		c, err := config.Load(config.Source{Role: config.ForEmbedded, Environ: []string{"TINTYPE_LOG_LEVEL=" + level}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	var log bytes.Buffer
+	level := new(slog.LevelVar)
+	p := &parts{log: newLog(config.Log{Format: config.FormatText}, level, &log, "api"), level: level, services: &services{}}
+	for _, step := range []struct {
+		from, to string
+		debugs   bool
+	}{{"info", "debug", true}, {"debug", "error", false}, {"error", "debug", true}} {
+		level.Set(load(step.from).Log.Level.Slog())
+		log.Reset()
+		if !p.apply(t.Context(), load(step.from), load(step.to)) {
+			t.Error("not applied")
+		}
+		log.Reset()
+		p.log.DebugContext(t.Context(), "hello")
+		if got := strings.Contains(log.String(), "hello"); got != step.debugs {
+			t.Errorf("%s to %s: logged %v", step.from, step.to, got)
+		}
+	}
+}

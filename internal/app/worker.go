@@ -52,7 +52,7 @@ func (p *parts) workerConfig() worker.Config {
 		Webhooks:      p.workerWebhooks(),
 		FenceObjects:  c.Worker.SubmitFence == config.FenceInBucket,
 		SweepInterval: c.Worker.SweepInterval, StatusCalls: c.Worker.StatusConcurrency,
-		StatusPerAcct: c.Worker.StatusConcurrencyPerAccount, Log: p.log, Metrics: p.metrics,
+		StatusPerAcct: c.Worker.StatusConcurrencyPerAccount, Log: p.log, Tracer: p.tracer, Metrics: p.metrics,
 	}
 	for _, r := range c.Worker.Roles {
 		out.Roles = append(out.Roles, worker.Role(r))

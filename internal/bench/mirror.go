@@ -30,11 +30,14 @@ func measureMirror(ctx context.Context, r *rig) ([]figure, error) {
 		return nil, err
 	}
 	defer sv.close()
-	rate, err := sv.putRates(ctx)
-	if err != nil {
-		return nil, err
+	var out []figure
+	for _, files := range []int{1, 4, 16} {
+		rate, err := sv.putRates(ctx, files)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, rate)
 	}
-	out := []figure{rate}
 	for _, size := range r.effort.files {
 		f, err := sv.putGrowth(ctx, size)
 		if err != nil {
@@ -46,21 +49,23 @@ func measureMirror(ctx context.Context, r *rig) ([]figure, error) {
 	return append(out, worker), err
 }
 
-func (s *service) putRates(ctx context.Context) (figure, error) {
-	const size = 256
+// putRates compares uploads of as many files at once.
+func (s *service) putRates(ctx context.Context, files int) (figure, error) {
+	const together = 256 // MiB
+	size := int64(together / files)
 	rates := map[stand.Uploader][]float64{}
 	for round := range s.rig.effort.rounds {
 		order := []stand.Uploader{stand.OurStore, stand.BareSDK}
 		for i := range order {
 			by := order[(round+i)%2]
-			p, err := s.put(ctx, by, size, 1)
+			p, err := s.put(ctx, by, size, files)
 			if err != nil {
 				return figure{}, err
 			}
-			rates[by] = append(rates[by], mib(p.SizeBytes)/p.Seconds)
+			rates[by] = append(rates[by], together/p.Seconds)
 		}
 	}
-	return compare(fmt.Sprintf("one file of %d MiB", size), mibPerSec, rates[stand.OurStore], rates[stand.BareSDK], bareFloor).aim(ratioAtLeast(leastPut)), nil
+	return compare(fmt.Sprintf("%d at a time, of %d MiB each", files, size), mibPerSec, rates[stand.OurStore], rates[stand.BareSDK], bareFloor).aim(ratioAtLeast(leastPut)), nil
 }
 
 func (s *service) putGrowth(ctx context.Context, sizeMiB int64) (figure, error) {

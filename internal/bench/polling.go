@@ -22,7 +22,7 @@ const (
 	mostPolling  = 150.0 // MiB
 	videoTime    = time.Hour
 	startedFor   = 2 * time.Minute // the longest wait until all videos run
-	submitAtOnce = 16
+	submitAtOnce = 64
 )
 
 // measurePolling lets one worker poll thousands of videos that never become

@@ -34,6 +34,8 @@ type effort struct {
 	starters int           // jobs one after the other
 	answers  int           // videos that are waited for
 	files    []int64       // sizes in MiB whose memory is compared
+	pictures int           // made in one round, from request to answer
+	open     time.Duration // of an open loop
 	videos   int           // running at once
 	settle   time.Duration // watched while they run
 	waiters  int           // callers and streams at once
@@ -43,14 +45,14 @@ type effort struct {
 func (o options) effort() effort {
 	e := effort{
 		rounds: 5, window: 1500 * time.Millisecond, starts: 7, submits: 1500,
-		starters: 50, answers: 40, files: []int64{64, 512}, videos: 5000, settle: 20 * time.Second,
-		waiters: 10_000, film: 64,
+		starters: 50, answers: 40, files: []int64{64, 512}, videos: 10_000, settle: 20 * time.Second,
+		waiters: 10_000, film: 64, pictures: 60, open: 10 * time.Second,
 	}
 	if o.short {
 		e = effort{
 			rounds: 3, window: 500 * time.Millisecond, starts: 3, submits: 600,
 			starters: 15, answers: 12, files: []int64{64, 256}, videos: 3000, settle: 5 * time.Second,
-			waiters: 2000, film: 64,
+			waiters: 2000, film: 64, pictures: 24, open: 3 * time.Second,
 		}
 	}
 	if o.rounds > 0 {
@@ -112,16 +114,20 @@ func (r *rig) measure(ctx context.Context, list []scenario) (*report, error) {
 
 func roundTo(d time.Duration) string { return d.Round(100 * time.Millisecond).String() }
 
-// program starts one of the programs, under a profile if that was asked for.
-func (r *rig) program(ctx context.Context, name, config string) (*proc.Process, error) {
+// program starts one of the programs, under a profile if that was asked for. addr is
+// where it listens, if not where its settings say.
+func (r *rig) program(ctx context.Context, name, config, addr string) (*proc.Process, error) {
 	c := proc.Config{Name: name, Path: filepath.Join(r.bin, name), Args: []string{"--config", config}, Dir: r.dir}
+	if addr != "" {
+		c.Args = append(c.Args, "--addr", addr)
+	}
 	if r.profile != "" {
 		dir, err := filepath.Abs(r.profile)
 		if err != nil {
 			return nil, err
 		}
 		file := filepath.Join(dir, fmt.Sprintf("%s-%s.pprof", name, time.Now().Format("150405.000")))
-		c.Path, c.Args = r.self, []string{"stand", name, "-cpuprofile", file, "-config", config}
+		c.Path, c.Args = r.self, append([]string{"stand", name, "-cpuprofile", file}, c.Args...)
 	}
 	return proc.Start(ctx, c)
 }

@@ -27,6 +27,7 @@ func scenarios() []scenario {
 		{"chat-added", "time added to a chat on one connection", "at most 2 × what the bare proxy adds", measureChatAdded},
 		{"chunks", "from the upstream's writing of a chunk to the caller's reading, 64 chunks a second and stream", "p50 below 1 ms, p99 below 5 ms", measureChunks},
 		{"submit", "POST /v1/images/generations, Prefer: respond-async, on 64 connections; admitted, bell rung, no worker", "0.4 × the rate of bare Echo and asynq Enqueue, or more", measureSubmit},
+		{"open-loop", "jobs of 20 tenants that come at a fixed rate, 3 images to 1 video, some urgent, some not; answers count from when they were due", "p99 at most 3 × the floor's + 5 ms", measureOpenLoop},
 		{"admission", "10,000 jobs of 500 tenants wait for 50 accounts", "p99 below 1 ms, 2,000 a second", measureAdmission},
 		{"waiters", "10,000 callers wait on one API process, each for a job of its own; no worker (-short: 2,000)", "45 KiB each, a stream 50 KiB; all answered; p99 at most 3 × the floor's; alone p50 below 5 ms", measureWaiters},
 		{"fanout", "10,000 streams on one API process, each of a job of its own; no worker (-short: 2,000)", "2,000 events a second, none lost", measureFanout},
@@ -34,6 +35,7 @@ func scenarios() []scenario {
 		{"ready-to-answer", "from a video's being ready at the upstream to the blocking caller's answer", "at most poll interval + mirror time + 50 ms", measureReadyToAnswer},
 		{"mirror", "copying media into the bucket", "0.9 × a bare streamed PutObject, 16 MiB for each at once", measureMirror},
 		{"proxy", "GET of a film's link, through the API", "0.8 × a bare http.ServeContent of the same bytes, or more; memory flat", measureProxy},
+		{"scale", "pictures from request to answer by one API and one worker, and by more of each, all on this machine", "what each process more costs", measureScale},
 		{"polling", "running videos, each asked after every 3 s by one worker", "below 5 % of a Redis core, 150 MiB", measurePolling},
 	}
 }

@@ -37,6 +37,7 @@ type settings struct {
 	accounts int           // of the pool, each with up to 1,000 jobs at once
 	poll     time.Duration // from one question after a video to the next; 0: the programs' default
 	files    bool          // media lies in a directory, not in the S3 server
+	tenants  int           // that have keys of their own; see tenantKey
 }
 
 // mostInFlight is the most jobs that the configuration lets one account run.
@@ -85,7 +86,7 @@ func (s *service) close() {
 
 // startAPI starts cmd/api and gives the time to its first ready answer.
 func (s *service) startAPI(ctx context.Context) (ready time.Duration, err error) {
-	if s.api, err = s.rig.program(ctx, "api", s.config); err != nil {
+	if s.api, err = s.rig.program(ctx, "api", s.config, ""); err != nil {
 		return 0, err
 	}
 	s.onClose(func() { s.rig.end(s.api) })
@@ -94,7 +95,7 @@ func (s *service) startAPI(ctx context.Context) (ready time.Duration, err error)
 
 // startWorker does the same for cmd/worker.
 func (s *service) startWorker(ctx context.Context) (ready time.Duration, err error) {
-	if s.worker, err = s.rig.program(ctx, "worker", s.config); err != nil {
+	if s.worker, err = s.rig.program(ctx, "worker", s.config, ""); err != nil {
 		return 0, err
 	}
 	s.onClose(func() { s.rig.end(s.worker) })
@@ -106,7 +107,10 @@ func (s *service) startWorker(ctx context.Context) (ready time.Duration, err err
 func (s *service) writeConfig() (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "server: {addr: %q}\nworker: {addr: %q}\nredis: {url: %q}\n", s.apiAddr, s.workerAddr, s.redis.URL)
-	fmt.Fprintf(&b, "auth: {pass_through: false, allow_pooled: always}\n")
+	fmt.Fprintf(&b, "auth:\n  pass_through: false\n  allow_pooled: always\n  keys:\n")
+	for i := range max(1, s.settings.tenants) {
+		fmt.Fprintf(&b, "    - {name: tenant-%d, key: %s}\n", i, tenantKey(i))
+	}
 	if err := s.writeStorage(&b); err != nil {
 		return "", err
 	}
@@ -127,6 +131,9 @@ func (s *service) writeConfig() (string, error) {
 	}
 	return filepath.Clean(file.Name()), err
 }
+
+// tenantKey is a tenant's key.
+func tenantKey(i int) string { return fmt.Sprintf("tt_bench-tenant-%04d", i) }
 
 func (s *service) writeStorage(b *strings.Builder) error {
 	if !s.settings.files {

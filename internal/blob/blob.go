@@ -33,6 +33,11 @@ var ErrExists = errors.New("blob: the key holds an object already")
 // ProveNew where the store has it and does not keep its promise.
 var ErrNoPutNew = errors.New("blob: the store does not keep a key from being written twice")
 
+// ErrUnproven is what Check returns when the store works and only the way that callers
+// take to it could not be tried: a name that is for them need not lead anywhere from
+// where the service runs, in a container for one.
+var ErrUnproven = errors.New("blob: not tried from here")
+
 // UnknownSize is the SizeBytes of a PutRequest whose length is not known.
 const UnknownSize int64 = -1
 
@@ -120,7 +125,9 @@ type Store interface {
 	Sweep(ctx context.Context, age time.Duration) (int, error)
 
 	// Check proves with a probe object that the store can be written, read and
-	// cleaned up. Its error is for the operator and names the setting to mend.
+	// cleaned up. Its error is for the operator and names the setting to mend. One
+	// that is ErrUnproven says that all of that works, and that something could not
+	// be tried from here.
 	Check(ctx context.Context) error
 }
 

@@ -9,8 +9,8 @@ func TestMistakes(t *testing.T) {
 	t.Parallel()
 	const more = "`tintype --help` tells more.\n"
 	for args, want := range map[string]string{
-		"rnu":          `tintype: there is no command "rnu", but run, demo, sim, image, video, chat, config, bucket, accounts, jobs, version` + "\n" + more,
-		"help nothing": `tintype: there is no command "nothing", but run, demo, sim, image, video, chat, config, bucket, accounts, jobs, version` + "\n" + more,
+		"rnu":          `tintype: there is no command "rnu", but run, demo, sim, image, video, chat, config, bucket, accounts, jobs, doctor, health, version` + "\n" + more,
+		"help nothing": `tintype: there is no command "nothing", but run, demo, sim, image, video, chat, config, bucket, accounts, jobs, doctor, health, version` + "\n" + more,
 		"--bogus":      "tintype: unknown flag --bogus\n" + more,
 		"run extra":    "tintype run: unexpected argument extra\n`tintype run --help` tells more.\n",
 		"run --adr x":  "tintype run: unknown flag --adr, did you mean \"--addr\"?\n`tintype run --help` tells more.\n",

@@ -58,6 +58,31 @@ func TestDocsCommands(t *testing.T) {
 	s.end()
 }
 
+// TestRunbookCommands: an operator who follows docs/runbook.md calls what there is.
+func TestRunbookCommands(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "runbook.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := regexp.MustCompile("(?m)^tintype [^#\n]*|`(tintype [a-z][^`]*)`").FindAllStringSubmatch(string(text), -1)
+	if len(commands) < 30 {
+		t.Errorf("only %d commands were found", len(commands))
+	}
+	tried := map[string]bool{}
+	for _, m := range commands {
+		line := strings.TrimSpace(strings.Trim(m[0], "`"))
+		if tried[line] {
+			continue
+		}
+		tried[line] = true
+		words := append(strings.Fields(line)[1:], "--help")
+		if code, out, errs := call(t, nil, words...); code != 0 || !strings.Contains(out, "Usage: tintype "+strings.Join(words[:min(2, len(words)-1)], " ")) {
+			t.Errorf("%s: exit code %d\n%s%s", line, code, out, errs)
+		}
+	}
+}
+
 // TestDocsProgram builds the programs of docs/client.md and of the package's
 // comment and runs them.
 func TestDocsProgram(t *testing.T) {

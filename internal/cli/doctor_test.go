@@ -41,7 +41,8 @@ func TestDoctor(t *testing.T) {
 		{"a Redis without scripts", []string{"TINTYPE_REDIS_URL=redis://" + narrow.Addr}, 1, []string{"failure  redis        redis.username: this user may not run scripts"}},
 		{"no Redis", []string{"TINTYPE_REDIS_URL=redis://:hunter2@127.0.0.1:1"}, 1, []string{"failure  redis        redis.url: no Redis answers at redis://", "connection refused", "ok       bucket "}},
 		{"a wrong secret", []string{"TINTYPE_STORAGE_S3_SECRET_ACCESS_KEY=wrong"}, 1, []string{"failure  bucket       storage.s3.secret_access_key: "}},
-		{"links that lead nowhere", []string{"TINTYPE_STORAGE_S3_PUBLIC_ENDPOINT=http://127.0.0.1:1"}, 1, []string{"failure  bucket       storage.s3.public_endpoint: "}},
+		{"links that lead nowhere from here", []string{"TINTYPE_STORAGE_S3_PUBLIC_ENDPOINT=http://127.0.0.1:1"}, 0, []string{"ok       bucket       ", "warning  bucket       storage.s3.public_endpoint: "}},
+		{"links that lead elsewhere", []string{"TINTYPE_STORAGE_S3_PUBLIC_ENDPOINT=" + upstream.URL}, 1, []string{"failure  bucket       storage.s3.public_endpoint: "}},
 		{"no upstream", []string{"TINTYPE_UPSTREAMS_0_BASE_URL=http://127.0.0.1:1"}, 1, []string{"failure  upstream ark base_url: http://127.0.0.1:1 cannot be reached from here: connection refused"}},
 	}
 	for _, tt := range tests {

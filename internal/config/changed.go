@@ -5,11 +5,12 @@ import "reflect"
 // File is the file that was read; empty if there was none.
 func (c *Config) File() string { return c.file }
 
-// ChangedBeyondAccounts names the sections in which two configurations differ,
-// the accounts of the pool aside.
-func ChangedBeyondAccounts(from, to *Config) []string {
+// ChangedBeyondReload names the sections in which two configurations differ, those
+// settings aside that are applied to a running program: the accounts of the pool and
+// the log's level.
+func ChangedBeyondReload(from, to *Config) []string {
 	var names []string
-	a, b := reflect.ValueOf(from.withoutAccounts()), reflect.ValueOf(to.withoutAccounts())
+	a, b := reflect.ValueOf(from.withoutReloaded()), reflect.ValueOf(to.withoutReloaded())
 	for i := range a.NumField() {
 		if field := a.Type().Field(i); field.IsExported() && !reflect.DeepEqual(a.Field(i).Interface(), b.Field(i).Interface()) {
 			names = append(names, field.Tag.Get("yaml"))
@@ -18,9 +19,10 @@ func ChangedBeyondAccounts(from, to *Config) []string {
 	return names
 }
 
-// withoutAccounts is a copy whose upstreams have no accounts.
-func (c *Config) withoutAccounts() Config {
+// withoutReloaded is a copy whose upstreams have no accounts and whose log no level.
+func (c *Config) withoutReloaded() Config {
 	out := *c
+	out.Log.Level = ""
 	out.Upstreams = append([]Upstream(nil), c.Upstreams...)
 	for i := range out.Upstreams {
 		out.Upstreams[i].Accounts = extrasOnly(out.Upstreams[i].Accounts)

@@ -9,7 +9,7 @@ import (
 	"github.com/tintypehq/tintype/internal/config"
 )
 
-func TestChangedBeyondAccounts(t *testing.T) {
+func TestChangedBeyondReload(t *testing.T) {
 	t.Parallel()
 	load := func(text string) *config.Config {
 		t.Helper()
@@ -30,9 +30,11 @@ func TestChangedBeyondAccounts(t *testing.T) {
 		head + "weight: 2}, {id: b, key: k}]}]":                                nil,
 		head + "weight: 1}], pass_through_max_in_flight: 7}]":                  {"upstreams"},
 		head + "weight: 1}]}]\nlimits: {prompt_runes: 10}":                     {"limits"},
-		head + "weight: 2}]}]\nfairness: {video_cost: 9}\nlog: {level: debug}": {"log", "fairness"},
+		head + "weight: 2}]}]\nfairness: {video_cost: 9}\nlog: {format: json}": {"fairness"},
+		head + "weight: 1}]}]\nlog: {level: debug, format: text}":              {"log"},
+		head + "weight: 1}]}]\nlog: {level: debug}":                            nil,
 	} {
-		if got := config.ChangedBeyondAccounts(from, load(text)); !slices.Equal(got, want) {
+		if got := config.ChangedBeyondReload(from, load(text)); !slices.Equal(got, want) {
 			t.Errorf("%s: %v, want %v", text, got, want)
 		}
 	}

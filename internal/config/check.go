@@ -18,6 +18,7 @@ func (l *loader) check() {
 			l.report(path, "%v", err)
 		}
 	}
+	l.checkTelemetry()
 	l.checkServer()
 	l.checkWorker()
 	l.checkRedis()

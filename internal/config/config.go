@@ -37,6 +37,7 @@ package config
 // that concern it. Load makes one; it is read-only afterwards.
 type Config struct {
 	Log       Log       `yaml:"log"`
+	Telemetry Telemetry `yaml:"telemetry"`
 	Server    Server    `yaml:"server"`
 	Worker    Worker    `yaml:"worker"`
 	Redis     Redis     `yaml:"redis"`

@@ -20,7 +20,7 @@ func TestProblems(t *testing.T) {
 			"a setting of another section", smallHead + smallUpstreams + "server: {bucket: x}\nredis_url: x\n", nil,
 			[]string{
 				"t.yaml:6: server.bucket: is no setting; did you mean storage.s3.bucket?",
-				"t.yaml:7: redis_url: is no setting; known here: log, server, worker, redis, storage, media, auth, security, wait, limits, fairness, image, video, chat, fetch, webhooks, retention, upstreams, models, sim",
+				"t.yaml:7: redis_url: is no setting; known here: log, telemetry, server, worker, redis, storage, media, auth, security, wait, limits, fairness, image, video, chat, fetch, webhooks, retention, upstreams, models, sim",
 			},
 		},
 		{

@@ -9,7 +9,8 @@ import (
 
 // Log is how the program logs, to standard error.
 type Log struct {
-	// Level is the lowest level that is logged: debug, info, warn or error.
+	// Level is the lowest level that is logged: debug, info, warn or error. Changed
+	// in the file it counts at once, without a new start.
 	Level Level `yaml:"level" default:"info"`
 
 	// Format is json, or text for reading in a terminal.

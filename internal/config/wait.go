@@ -29,8 +29,8 @@ type Wait struct {
 	// SSEHeartbeat is the time between two signs of life on a stream.
 	SSEHeartbeat time.Duration `yaml:"sse_heartbeat" default:"10s" range:"1s..5m"`
 
-	// Recheck is how often a waiting call reads its job's log although nobody
-	// woke it: a lost wake-up costs no more than this.
+	// Recheck is how often a process looks whether the jobs that are waited for have
+	// changed without news of it: a lost wake-up costs no more than this.
 	Recheck time.Duration `yaml:"recheck" default:"5s" range:"100ms..1m"`
 }
 

@@ -103,7 +103,8 @@ func (c *cluster) misplaced() (out []request) {
 // looks through does hold what belongs there, or its silence would mean nothing.
 func TestCanaries(t *testing.T) {
 	t.Parallel()
-	c := start(t, "TINTYPE_LOG_LEVEL=debug", "TINTYPE_IMAGE_SUBMIT_TIMEOUT=5s", "TINTYPE_VIDEO_SUBMIT_TIMEOUT=5s", "TINTYPE_VIDEO_UNKNOWN_HOLD=1s",
+	spans := openCollector(t)
+	c := start(t, spans.setting(), "TINTYPE_LOG_LEVEL=debug", "TINTYPE_IMAGE_SUBMIT_TIMEOUT=5s", "TINTYPE_VIDEO_SUBMIT_TIMEOUT=5s", "TINTYPE_VIDEO_UNKNOWN_HOLD=1s",
 		"TINTYPE_WORKER_SUBMIT_FENCE=redis+s3")
 	all := wishes()
 	began := time.Now()
@@ -136,6 +137,15 @@ func TestCanaries(t *testing.T) {
 		if ends[end] == 0 {
 			t.Errorf("no job ended with %s", end)
 		}
+	}
+	bodies := spans.bodies()
+	for _, body := range bodies {
+		if s := leaked(body); s != "" {
+			t.Errorf("a trace holds a secret, as %q, in %q", s, around(body, s))
+		}
+	}
+	if len(bodies) == 0 {
+		t.Error("no trace was looked through")
 	}
 	for _, id := range jobs {
 		c.checkControls(id)

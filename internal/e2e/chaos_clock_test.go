@@ -107,18 +107,6 @@ func wrongClock(t *testing.T, r *row) {
 	}
 }
 
-// waiting are blocking calls to both APIs.
-func (c *cluster) waiting() (out []request) {
-	for _, api := range c.apis {
-		for _, w := range works() {
-			out = append(out, request{
-				url: api.base() + w.path, key: gatewayKey, body: encode(fields{"model": w.model, "prompt": c.prompt("waves sim:ready=1500ms")}),
-			})
-		}
-	}
-	return out
-}
-
 // clockOff is how far a program's clock is from ours, by its last log line.
 func (c *cluster) clockOff(p *program) time.Duration {
 	for _, line := range p.log.all() {

@@ -80,6 +80,7 @@ type rig struct {
 	limit  int      // on each pooled account
 	doors  doors
 	skews  map[string]time.Duration
+	old    []string           // programs that come from an earlier commit
 	idle   map[string]float64 // goroutines of each program at its start
 	named  atomic.Int64
 	leaks  leakBook // secrets in answers
@@ -97,6 +98,9 @@ type plan struct {
 	// skews are the errors of the programs' clocks, by their names; those named
 	// come from another build. Nil: none.
 	skews map[string]time.Duration
+
+	// old are the programs that come from an earlier commit; see TestVersionSkew.
+	old []string
 
 	// unchecked is for a test that takes the records away by which the checker
 	// knows what was promised.
@@ -124,7 +128,7 @@ func start(t *testing.T, settings ...string) *cluster {
 func (p plan) start(t *testing.T) *cluster {
 	t.Helper()
 	c := bare(t)
-	c.limit, c.skews = cmp.Or(p.limit, poolLimit), p.skews
+	c.limit, c.skews, c.old = cmp.Or(p.limit, poolLimit), p.skews, p.old
 	// What Redis writes to disk is kept whole and as it is, for checkSecrets.
 	c.redis = testserver.Redis(t, "--rdbcompression", "no", "--auto-aof-rewrite-percentage", "0")
 	c.s3 = testserver.Versity(t)
@@ -213,6 +217,9 @@ func (c *cluster) program(name, file string) *program {
 	}
 	p := &program{name: name, file: file, args: []string{"--config", settings}, find: loggedAddress}
 	p.env = append(slices.Clone(c.env), c.doors.variables(name)...)
+	if slices.Contains(c.old, name) {
+		p.file = filepath.Join(oldDir, file)
+	}
 	if skew, wrong := c.skews[name]; wrong {
 		p.file = filepath.Join("skewed", file)
 		p.env = append(p.env, fmt.Sprintf("CHAOS_CLOCK_SKEW=%d", skew/time.Second))
@@ -240,6 +247,9 @@ func (c *cluster) environment() []string {
 	}
 	return out
 }
+
+// oldDir is where in bin the programs of an earlier commit are.
+const oldDir = "old"
 
 // sealKey makes a key for security.keys.
 func sealKey(id string) string {

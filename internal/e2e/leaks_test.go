@@ -71,7 +71,7 @@ type place struct {
 // places gives all that the service leaves anywhere: the logs of its programs,
 // their metrics, every key and value that is or ever was in Redis (a dump, and
 // the append-only file, Asynq's keys in both), and the bucket, names too.
-// Traces will belong here when there are any.
+// TestCanaries looks into the traces.
 func (c *cluster) places(ctx context.Context) (out []place, err error) {
 	for _, p := range slices.Concat(c.apis, c.workers) {
 		out = append(out, place{"the log of " + p.name, []byte(strings.Join(p.log.all(), "\n"))})

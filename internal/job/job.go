@@ -109,6 +109,10 @@ type Spec struct {
 	Seconds        int    `json:"seconds,omitempty"`    // length of a video
 	NegativePrompt string `json:"negative_prompt,omitempty"`
 
+	// Trace is where the caller's trace stands, as in the header traceparent. Empty:
+	// the job belongs to none.
+	Trace string `json:"trace,omitempty"`
+
 	// Webhook is where the caller wants to be told. Nil: nowhere but at its
 	// tenant's own endpoints.
 	Webhook *Webhook `json:"webhook,omitempty"`
@@ -186,6 +190,9 @@ type Job struct {
 	// nothing of them.
 	Webhooks *WebhookState
 
+	// UpstreamTook is how long the upstream says that it took; zero if it does not.
+	UpstreamTook time.Duration
+
 	// Recovered: it had failed, and its media came late.
 	Recovered bool
 
@@ -205,7 +212,9 @@ type Job struct {
 	ExpectedBy time.Time
 
 	CreatedAt   time.Time
+	BegunAt     time.Time // its last submission was begun; zero before
 	SubmittedAt time.Time // the upstream accepted; zero before
+	ReadyAt     time.Time // its media was found to be made; zero before, and where the submission's answer had it
 	FinishedAt  time.Time // final; zero before
 	Deadline    time.Time // not final by then: failed with fault.GenerationTimeout
 	ExpiresAt   time.Time // the record and its media are kept until then

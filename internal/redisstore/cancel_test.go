@@ -138,7 +138,7 @@ func testCancelRunning(t *testing.T, b bench) {
 		if rows, err := b.Running(t.Context(), []job.ID{id}); err != nil || len(rows) != 1 || rows[0].Cancel {
 			t.Errorf("running = %+v, %v", rows, err)
 		}
-		must(t, redisstore.Written)(firstTwo(b.Ready(t.Context(), id, "p2", oneSource, nil)))
+		must(t, redisstore.Written)(firstTwo(b.Ready(t.Context(), id, "p2", oneSource, nil, 0)))
 		if ok, err := b.Claim(t.Context(), id, job.StageMirror, "m"); !ok || err != nil {
 			t.Fatalf("claim = %v, %v", ok, err)
 		}
@@ -160,7 +160,7 @@ func testCancelTooLate(t *testing.T, b bench) {
 	if _, err := b.ClaimPolls(t.Context(), "p", 10); err != nil {
 		t.Fatal(err)
 	}
-	must(t, redisstore.Written)(firstTwo(b.Ready(t.Context(), id, "p", oneSource, nil)))
+	must(t, redisstore.Written)(firstTwo(b.Ready(t.Context(), id, "p", oneSource, nil, 0)))
 	must(t, redisstore.Stale)(firstTwo(b.Canceled(t.Context(), id, "p", true)))
 	if ok, err := b.Claim(t.Context(), id, job.StageMirror, "m"); !ok || err != nil {
 		t.Fatalf("claim = %v, %v", ok, err)

@@ -73,7 +73,7 @@ func testLateAfterBlind(t *testing.T, b bench) {
 func testArchived(t *testing.T, b bench) {
 	id := b.overdue(t)
 	read := b.get(t, id) // by the archiver
-	must(t, redisstore.Written)(firstTwo(b.Ready(t.Context(), id, "p", oneSource, nil)))
+	must(t, redisstore.Written)(firstTwo(b.Ready(t.Context(), id, "p", oneSource, nil, 0)))
 	if ok, err := b.Claim(t.Context(), id, job.StageMirror, "m"); !ok || err != nil {
 		t.Fatalf("claim = %v, %v", ok, err)
 	}
@@ -93,7 +93,7 @@ func testBilling(t *testing.T, b bench) {
 		t.Fatal(err)
 	}
 	must(t, redisstore.Written)(firstTwo(b.Canceled(t.Context(), id, "p", false)))
-	must(t, redisstore.Written)(firstTwo(b.Ready(t.Context(), id, "p", oneSource, nil))) // made, and so charged
+	must(t, redisstore.Written)(firstTwo(b.Ready(t.Context(), id, "p", oneSource, nil, 0))) // made, and so charged
 	if ok, err := b.Claim(t.Context(), id, job.StageMirror, "m"); !ok || err != nil {
 		t.Fatalf("claim = %v, %v", ok, err)
 	}

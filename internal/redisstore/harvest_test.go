@@ -44,7 +44,7 @@ func testHarvest(t *testing.T, b bench) {
 	if ok, err := b.Progress(t.Context(), id, "p", job.PhaseGenerating); !ok || err != nil {
 		t.Errorf("progress = %v, %v", ok, err)
 	}
-	s, bells, err := b.Ready(t.Context(), id, "p", oneSource, &job.Usage{OutputTokens: 5})
+	s, bells, err := b.Ready(t.Context(), id, "p", oneSource, &job.Usage{OutputTokens: 5}, 0)
 	must(t, redisstore.Written)(s, err)
 	if len(bells) != 1 || bells[0].Stage != job.StageMirror {
 		t.Errorf("bells = %v", bells)
@@ -90,7 +90,7 @@ func testHarvestGivenUp(t *testing.T, b bench) {
 		t.Errorf("harvested until %s, the deadline was %s", j.HarvestUntil, j.Deadline)
 	}
 	b.sweepUntil(t, func(s redisstore.Swept) bool { return slices.Contains(s.GivenUp, id) })
-	must(t, redisstore.Stale)(firstTwo(b.Ready(t.Context(), id, "p", oneSource, nil)))
+	must(t, redisstore.Stale)(firstTwo(b.Ready(t.Context(), id, "p", oneSource, nil, 0)))
 	b.wantState(t, id, job.Failed)
 	b.wantNothingLeft(t)
 }
@@ -115,7 +115,7 @@ func testLateHarvest(t *testing.T, b bench) {
 			if ids, err := b.ClaimPolls(t.Context(), "p", 10); err != nil || !reflect.DeepEqual(ids, []job.ID{id}) {
 				t.Fatalf("polls = %v, %v", ids, err)
 			}
-			s, bells, err = b.Ready(t.Context(), id, "p", oneSource, nil)
+			s, bells, err = b.Ready(t.Context(), id, "p", oneSource, nil, 0)
 			must(t, redisstore.Written)(s, err)
 		}
 		if len(bells) != 1 || bells[0].Stage != job.StageMirror {

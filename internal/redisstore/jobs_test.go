@@ -216,13 +216,17 @@ func testLife(t *testing.T, b bench) {
 		}
 	}
 	sources := []job.Source{{Role: job.Primary, URL: "http://x/1?sig=a%2Fb"}, {Role: job.Cover, URL: "http://x/2"}}
-	s, bells, err := b.Ready(t.Context(), id, "p", sources, &job.Usage{OutputTokens: 5})
+	s, bells, err := b.Ready(t.Context(), id, "p", sources, &job.Usage{OutputTokens: 5}, 3*time.Second)
 	must(t, redisstore.Written)(s, err)
 	if len(bells) != 1 || bells[0].Stage != job.StageMirror || bells[0].Job != id {
 		t.Errorf("bells = %v", bells)
 	}
-	must(t, redisstore.Written)(firstTwo(b.Ready(t.Context(), id, "p", sources, nil))) // its reply was lost
+	ready := b.get(t, id).ReadyAt
+	must(t, redisstore.Written)(firstTwo(b.Ready(t.Context(), id, "p", sources, nil, 0))) // its reply was lost
 	j := b.wantState(t, id, job.Mirroring)
+	if j.BegunAt.Before(j.CreatedAt) || j.SubmittedAt.Before(j.BegunAt) || j.ReadyAt.Before(j.SubmittedAt) || !j.ReadyAt.Equal(ready) || j.UpstreamTook != 3*time.Second {
+		t.Errorf("begun %s, submitted %s, ready %s, took %s", j.BegunAt, j.SubmittedAt, j.ReadyAt, j.UpstreamTook)
+	}
 	if !reflect.DeepEqual(j.Sources, sources) || j.Usage.OutputTokens != 5 {
 		t.Errorf("job = %+v", j)
 	}

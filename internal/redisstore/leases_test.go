@@ -364,7 +364,7 @@ func testPolls(t *testing.T, b bench) {
 		ids, err := b.ClaimPolls(t.Context(), "p3", 10)
 		return err == nil && len(ids) == 1
 	})
-	must(t, redisstore.Stale)(firstTwo(b.Ready(t.Context(), id, "p2", []job.Source{{URL: "x"}}, nil)))
+	must(t, redisstore.Stale)(firstTwo(b.Ready(t.Context(), id, "p2", []job.Source{{URL: "x"}}, nil, 0)))
 }
 
 func testRenew(t *testing.T, b bench) {
@@ -429,17 +429,17 @@ func testArchive(t *testing.T, b bench) {
 }
 
 func testNews(t *testing.T, b bench) {
-	news := b.NewNews()
+	news := b.NewNews(time.Hour)
 	ctx, cancel := contextWithCancel(t)
 	done := make(chan error, 1)
 	id, _ := b.accept(t)
-	changed, stop := news.Listen(id)
-	defer stop()
+	listener := news.Listen(id)
+	defer listener.Stop()
 	go func() { done <- news.Run(ctx) }()
 	wait := func(what string) {
 		t.Helper()
 		select {
-		case <-changed:
+		case <-listener.Changed():
 		case <-time.After(5 * time.Second):
 			t.Fatalf("no news of %s", what)
 		}
@@ -451,5 +451,50 @@ func testNews(t *testing.T, b bench) {
 	cancel()
 	if err := <-done; err == nil {
 		t.Error("Run ended without a cause")
+	}
+}
+
+// testLook: what nobody was told is found, by those alone who have not read it.
+func testLook(t *testing.T, b bench) {
+	news := b.NewNews(time.Hour)
+	id, _ := b.accept(t)
+	other, _ := b.accept(t)
+	version := b.get(t, id).Version
+	listen := func(id job.ID, saw int64) *redisstore.Listener {
+		l := news.Listen(id)
+		t.Cleanup(l.Stop)
+		l.Saw(saw)
+		return l
+	}
+	awake := func(l *redisstore.Listener) bool {
+		select {
+		case <-l.Changed():
+			return true
+		default:
+			return false
+		}
+	}
+	knows, behind, ahead := listen(id, version), listen(id, version-1), listen(id, version+1) // ahead of a Redis that has gone back in time
+	lost := listen(job.NewID(time.Now()), 1)
+	elsewhere := listen(other, b.get(t, other).Version)
+	gone := news.Listen(id)
+	gone.Stop()
+	news.Look(t.Context())
+	for name, l := range map[string]*redisstore.Listener{"behind": behind, "ahead": ahead, "of a job that is gone": lost} {
+		if !awake(l) {
+			t.Errorf("whoever is %s sleeps on", name)
+		}
+	}
+	for name, l := range map[string]*redisstore.Listener{"knows it": knows, "waits for another job": elsewhere, "has stopped": gone} {
+		if awake(l) {
+			t.Errorf("whoever %s was woken", name)
+		}
+	}
+	knows.Stop() // from the middle of a list
+	b.begin(t, id, "w1")
+	must(t, redisstore.Written)(firstTwo(b.Fail(t.Context(), id, "w1", fault.New(fault.GenerationFailed, "no"), redisstore.Rest{})))
+	news.Look(t.Context())
+	if !awake(behind) || !awake(ahead) || awake(knows) {
+		t.Error("the change was told to others than those who wait for it")
 	}
 }

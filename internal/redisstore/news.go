@@ -3,8 +3,11 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -13,30 +16,44 @@ import (
 )
 
 // News wakes whoever waits for a job. One subscription serves all waiters of a
-// process, however many there are. A message says only that something changed,
-// and messages may be lost: listen first, then read, and read again every few
-// seconds.
+// process, however many there are. A message says only that something changed, and
+// messages may be lost. So listen first, then read; and now and then News itself
+// looks at the jobs that are waited for, all of them in a few calls.
 type News struct {
-	pubsub  func(context.Context) *redis.PubSub
+	store   *Store
+	every   time.Duration
 	mu      sync.Mutex
-	waiters map[job.ID]map[chan struct{}]struct{}
+	waiters map[job.ID]*Listener // the first of each job
 }
 
-// NewNews makes the waiters' room. It hears nothing until Run is called.
-func (s *Store) NewNews() *News {
-	return &News{
-		pubsub:  func(ctx context.Context) *redis.PubSub { return s.rdb.Subscribe(ctx, s.prefix+"news") },
-		waiters: map[job.ID]map[chan struct{}]struct{}{},
-	}
+// Listener is one that waits for a job.
+type Listener struct {
+	news *News
+	id   job.ID
+	ch   chan struct{}
+	saw  atomic.Int64
+	next *Listener // of the same job
+}
+
+// NewNews makes the waiters' room. It hears nothing until Run is called, and looks
+// at the jobs every so often then.
+func (s *Store) NewNews(every time.Duration) *News {
+	return &News{store: s, every: every, waiters: map[job.ID]*Listener{}}
 }
 
 // newsCheck is how long a subscription may be silent before it is tried.
 const newsCheck = 3 * time.Second
 
-// Run hears the news until ctx ends. After a lost connection it subscribes
-// again and wakes everybody, since they may have missed something.
+// Run hears the news until ctx ends, and looks for what it has not heard. After a
+// lost connection it subscribes again and wakes everybody, since they may have
+// missed something.
 func (n *News) Run(ctx context.Context) error {
-	sub := n.pubsub(ctx)
+	var looking sync.WaitGroup
+	defer looking.Wait()
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	looking.Go(func() { n.lookAgain(ctx) })
+	sub := n.store.rdb.Subscribe(ctx, n.store.prefix+"news")
 	defer func() { _ = sub.Close() }()
 	messages := sub.ChannelWithSubscriptions(redis.WithChannelSize(4096), redis.WithChannelHealthCheckInterval(newsCheck))
 	for {
@@ -52,7 +69,7 @@ func (n *News) Run(ctx context.Context) error {
 				n.wakeAll()
 			case *redis.Message:
 				id, _, _ := strings.Cut(m.Payload, " ")
-				n.wake(job.ID(id))
+				n.wake(job.ID(id), always)
 			}
 		}
 	}
@@ -60,50 +77,116 @@ func (n *News) Run(ctx context.Context) error {
 
 var errNewsEnded = errors.New("redisstore: the subscription to job news ended")
 
-// Listen gives a channel that is sent to, at least once, after each change of
-// a job. It holds one wake-up; stop must be called.
-func (n *News) Listen(id job.ID) (changed <-chan struct{}, stop func()) {
-	ch := make(chan struct{}, 1)
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.waiters[id] == nil {
-		n.waiters[id] = map[chan struct{}]struct{}{}
-	}
-	n.waiters[id][ch] = struct{}{}
-	return ch, func() { n.forget(id, ch) }
-}
-
-func (n *News) forget(id job.ID, ch chan struct{}) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	delete(n.waiters[id], ch)
-	if len(n.waiters[id]) == 0 {
-		delete(n.waiters, id)
+func (n *News) lookAgain(ctx context.Context) {
+	tick := time.NewTicker(n.every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			n.Look(ctx)
+		}
 	}
 }
 
-func (n *News) wake(id job.ID) {
+// lookBatch is how many jobs one call asks for, so that Redis is not kept from its
+// other callers.
+const lookBatch = 256
+
+// Look wakes those whose job has changed without news of it. Run does it by itself.
+func (n *News) Look(ctx context.Context) {
+	for ids := range slices.Chunk(n.waitedFor(), lookBatch) {
+		versions := make([]*redis.StringCmd, len(ids))
+		_, _ = n.store.rdb.Pipelined(ctx, func(p redis.Pipeliner) error { // each answer has its own error
+			for i, id := range ids {
+				versions[i] = p.HGet(ctx, n.store.key("job:", string(id)), "ver")
+			}
+			return nil
+		})
+		for i, id := range ids {
+			version, err := versions[i].Int64()
+			switch {
+			case err == nil:
+				n.wake(id, version)
+			case errors.Is(err, redis.Nil): // it is gone
+				n.wake(id, always)
+			} // else Redis is away, and the next look is soon
+		}
+	}
+}
+
+func (n *News) waitedFor() []job.ID {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for ch := range n.waiters[id] {
-		nudge(ch)
+	return slices.Collect(maps.Keys(n.waiters))
+}
+
+// Listen waits for changes of a job. Stop must be called.
+func (n *News) Listen(id job.ID) *Listener {
+	l := &Listener{news: n, id: id, ch: make(chan struct{}, 1)}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	l.next = n.waiters[id]
+	n.waiters[id] = l
+	return l
+}
+
+// Changed is sent to, at least once, after each change of the job. It holds one
+// wake-up.
+func (l *Listener) Changed() <-chan struct{} { return l.ch }
+
+// Saw notes which version of the job its waiter has read. A Look wakes it for others:
+// also for earlier ones, since a Redis may go back in time.
+func (l *Listener) Saw(version int64) { l.saw.Store(version) }
+
+// Stop ends the listening. It may be called again.
+func (l *Listener) Stop() {
+	n := l.news
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.waiters[l.id] == l {
+		n.waiters[l.id] = l.next
+	}
+	for at := n.waiters[l.id]; at != nil; at = at.next {
+		if at.next == l {
+			at.next = l.next
+		}
+	}
+	if n.waiters[l.id] == nil {
+		delete(n.waiters, l.id)
+	}
+}
+
+// always is a version that nobody has seen.
+const always = -1
+
+// wake wakes those who wait for a job and have seen another version of it.
+func (n *News) wake(id job.ID, version int64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for l := n.waiters[id]; l != nil; l = l.next {
+		l.nudge(version)
 	}
 }
 
 func (n *News) wakeAll() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for _, chans := range n.waiters {
-		for ch := range chans {
-			nudge(ch)
+	for _, l := range n.waiters {
+		for ; l != nil; l = l.next {
+			l.nudge(always)
 		}
 	}
 }
 
 // nudge wakes a waiter that is not awake already.
-func nudge(ch chan struct{}) {
+func (l *Listener) nudge(version int64) {
+	if l.saw.Load() == version {
+		return
+	}
 	select {
-	case ch <- struct{}{}:
+	case l.ch <- struct{}{}:
 	default:
 	}
 }

@@ -30,12 +30,21 @@ func (s *Store) Get(ctx context.Context, id job.ID) (*job.Job, error) {
 	return readJob(m)
 }
 
+// schema is the form of a record; see lua/prelude.lua.
+const schema = 1
+
+var errNewer = fault.New(fault.Unavailable, "The job was posted to a newer version of this service than the one that answers. Ask again in a moment.")
+
 func readJob(m map[string]string) (*job.Job, error) {
+	if number(m["schema"]) > schema {
+		return nil, errNewer
+	}
 	j := &job.Job{
 		ID: job.ID(m["id"]), Tenant: m["tenant"], State: job.State(m["state"]), Secret: m["secret"],
 		Account: m["account"], UpstreamID: m["upstream_id"], Phase: job.Phase(m["phase"]),
 		Version: number(m["ver"]), Fence: number(m["fence"]),
-		CreatedAt: instant(m["created"]), AdmittedAt: instant(m["admitted"]), ExpectedBy: instant(m["eta90"]), SubmittedAt: instant(m["submitted"]), FinishedAt: instant(m["finished"]),
+		CreatedAt: instant(m["created"]), AdmittedAt: instant(m["admitted"]), ExpectedBy: instant(m["eta90"]), FinishedAt: instant(m["finished"]),
+		BegunAt: instant(m["submit_began"]), SubmittedAt: instant(m["submitted"]), ReadyAt: instant(m["ready"]), UpstreamTook: time.Duration(number(m["took"])) * time.Millisecond,
 		Deadline: instant(m["deadline"]), ExpiresAt: instant(m["expires"]),
 		Recovered: m["recovered"] != "", Harvest: job.Harvest(m["harvest"]), HarvestUntil: instant(cmp.Or(m["harvest_ends"], m["harvest_by"])),
 		Cancel: readCancel(m), Webhooks: readWebhooks(m), Removed: m["gone"] != "",

@@ -153,7 +153,7 @@ func testForgetHarvested(t *testing.T, b bench) {
 	if err := b.Removed(t.Context(), id); err != nil { // somebody said so by mistake
 		t.Fatal(err)
 	}
-	must(t, redisstore.Written)(firstTwo(b.Ready(t.Context(), id, "p", oneSource, nil)))
+	must(t, redisstore.Written)(firstTwo(b.Ready(t.Context(), id, "p", oneSource, nil, 0)))
 	if ok, err := b.Claim(t.Context(), id, job.StageMirror, "m"); !ok || err != nil {
 		t.Fatalf("claim = %v, %v", ok, err)
 	}

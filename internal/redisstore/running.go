@@ -65,13 +65,14 @@ func (s *Store) Progress(ctx context.Context, id job.ID, token string, phase job
 	return word != "stale", unavailable(err)
 }
 
-// Ready hands a running job whose media can be fetched on to the mirror.
-func (s *Store) Ready(ctx context.Context, id job.ID, token string, sources []job.Source, usage *job.Usage) (Settled, []job.Bell, error) {
+// Ready hands a running job whose media can be fetched on to the mirror. took is
+// how long the upstream says that it took; zero if it does not.
+func (s *Store) Ready(ctx context.Context, id job.ID, token string, sources []job.Source, usage *job.Usage, took time.Duration) (Settled, []job.Bell, error) {
 	links, counted, err := encodeResult(sources, usage)
 	if err != nil {
 		return "", nil, err
 	}
-	r, err := readReply(s.run(ctx, s.lua.ready, string(id), token, links, counted, s.grace()))
+	r, err := readReply(s.run(ctx, s.lua.ready, string(id), token, links, counted, s.grace(), took.Milliseconds()))
 	return settled(r.word), r.bells, err
 }
 

@@ -53,6 +53,7 @@ type Store struct {
 	lease  time.Duration
 	keys   *account.KeyRing
 	lua    scripts
+	clock  clock
 }
 
 // New makes a store. It opens no connection.
@@ -84,7 +85,7 @@ var luaFiles embed.FS
 
 // scripts are the Lua scripts, each with what they share in front.
 type scripts struct {
-	look *redis.Script
+	look, census *redis.Script
 
 	accept, claim, begin, accepted, notSent, rejected, finish,
 	progress, ready, stored, claimPolls, renew, release, sweep, accounts, postpone, unsettled, cancel, canceled, archived,
@@ -108,7 +109,9 @@ func parts(name string) []string {
 	case "stands", "cool", "works":
 		return []string{"prelude", "pool", "standing"}
 	case "sweep": // who waits in vain
-		return []string{"prelude", "pool", "lines", "life", "stranded"}
+		return []string{"prelude", "pool", "lines", "life", "stranded", "recount"}
+	case "census":
+		return []string{"prelude", "pool"}
 	}
 	return []string{"prelude", "pool", "lines", "life"}
 }
@@ -127,7 +130,7 @@ func ScriptSHA(name string) string { return newScript(name).Hash() }
 func loadScripts() scripts {
 	load := newScript
 	return scripts{
-		look:   load("look"),
+		look: load("look"), census: load("census"),
 		accept: load("accept"), claim: load("claim"), begin: load("begin"), accepted: load("accepted"),
 		notSent: load("not_sent"), rejected: load("rejected"), finish: load("finish"), progress: load("progress"),
 		ready: load("ready"), stored: load("stored"), claimPolls: load("claim_polls"), renew: load("renew"),

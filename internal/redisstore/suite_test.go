@@ -85,6 +85,7 @@ var suite = []struct {
 	{"LateAnswerOfACanceledJobIsToBeStopped", testLateAnswerOfCanceled},
 	{"ArchiveKeepsAsking", testArchive},
 	{"NewsWakesWaiters", testNews},
+	{"ALookFindsWhatNobodyTold", testLook},
 	{"PositionCountsDown", testPosition},
 	{"EventsHaveNoGaps", testEvents},
 	{"LostWritesAreNoticed", testMemory},
@@ -148,6 +149,14 @@ var suite = []struct {
 	{"ForgottenIsNotArchivedAgain", testForgetArchived},
 	{"ForgottenOfTheArchive", testForgetWithoutRecord},
 	{"ForgottenAbsorbsNothing", testForgetAbsorbs},
+	{"AJobIsCountedWhereItIs", testCensus},
+	{"AHarvestIsCountedApart", testCensusHarvest},
+	{"AgesCountFromTheStage", testCensusAge},
+	{"AccountsAreCounted", testCensusAccounts},
+	{"OldProcessesAreCounted", testCensusHeals},
+	{"AllThatIsMissingIsFound", testCensusHealsAll},
+	{"ACensusOnlyReads", testCensusReads},
+	{"NewerJobsAreLeftAlone", testSchema},
 }
 
 func TestOnMiniredis(t *testing.T) {
@@ -181,6 +190,7 @@ func open(t *testing.T, addr string) bench {
 		t.Fatal(err)
 	}
 	s := redisstore.New(redisstore.Config{Client: rdb, Lease: lease, Keys: keys})
+	t.Cleanup(func() { wantCensus(t, rdb) })
 	pool(t, s, acct("a", 2))
 	return bench{Store: s, rdb: rdb}
 }

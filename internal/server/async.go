@@ -7,11 +7,11 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/tintypehq/tintype/internal/job"
-	"github.com/tintypehq/tintype/pkg/tintype"
 )
 
 // answerAsWished serves "Prefer: wait=N" and "Prefer: respond-async".
-func (s *Server) answerAsWished(c echo.Context, j *job.Job, wish preference, format tintype.ResponseFormat) error {
+func (s *Server) answerAsWished(c echo.Context, call *callJob) error {
+	j, wish, format := call.job, call.wish, call.style.format
 	hears := readPatience(c)
 	if quiet := hears.quiet(); wish.wait > 0 && quiet > 0 {
 		wish.wait = min(wish.wait, max(quiet.Truncate(time.Second), time.Second))
@@ -28,7 +28,7 @@ func (s *Server) answerAsWished(c echo.Context, j *job.Job, wish preference, for
 	case err != nil:
 		return s.finish(c, end.job, format, err)
 	case end.why == changed && wish.wait > 0:
-		return s.finish(c, end.job, format, nil)
+		return s.finishAwaited(c, end.job, format)
 	}
 	return s.handle(c, end.job, nil)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
+	"github.com/tintypehq/tintype/internal/telemetry"
 )
 
 // wake is why a waiter stopped sleeping.
@@ -54,11 +55,11 @@ type outcome struct {
 }
 
 // await waits until done says yes, the limit has come, or one of the other
-// reasons. The job is looked at after each news of it and every Recheck, since
-// news may be lost. At each of ticks, if any, tick is called.
+// reasons. The job is read after each news of it, and again after Recheck where it
+// could not be. At each tick of beat, if there is one, that is run.
 func (s *Server) await(ctx context.Context, j *job.Job, done func(*job.Job) bool, limit time.Time, beat *ticker) (outcome, error) {
-	news, stop := s.cfg.News.Listen(j.ID)
-	defer stop()
+	news := s.cfg.News.Listen(j.ID)
+	defer news.Stop()
 	look := time.Time{} // at once: listen first, then read
 	for {
 		now := time.Now()
@@ -66,11 +67,13 @@ func (s *Server) await(ctx context.Context, j *job.Job, done func(*job.Job) bool
 			fresh, err := s.cfg.Store.Get(ctx, j.ID)
 			switch {
 			case err == nil:
-				j = fresh
+				j, look = fresh, limit
+				news.Saw(j.Version)
 			case !fault.Is(err, fault.Unavailable) && ctx.Err() == nil:
 				return outcome{job: j}, err
-			} // else the store is away for a moment: the job is not
-			look = now.Add(s.cfg.Wait.Recheck)
+			default: // the store is away for a moment: the job is not
+				look = now.Add(s.cfg.Wait.Recheck)
+			}
 		}
 		if done(j) {
 			return outcome{j, changed}, nil
@@ -81,7 +84,7 @@ func (s *Server) await(ctx context.Context, j *job.Job, done func(*job.Job) bool
 		if err := beat.run(now); err != nil {
 			return outcome{j, gone}, err
 		}
-		switch why := s.sleep(ctx, news, earliest(limit, look, beat.next())); why {
+		switch why := s.sleep(ctx, news.Changed(), earliest(limit, look, beat.next())); why {
 		case changed:
 			look = time.Time{}
 		case due:
@@ -122,6 +125,13 @@ func earliest(first time.Time, more ...time.Time) time.Time {
 		}
 	}
 	return first
+}
+
+// delivered notes that a caller who waited for the end of a job has been told of it.
+func (s *Server) delivered(j *job.Job) {
+	if isFinal(j) && !j.FinishedAt.IsZero() {
+		s.metrics.stages.Observe(telemetry.Deliver, j.Spec.Kind, s.cfg.Store.Now().Sub(j.FinishedAt))
+	}
 }
 
 func isFinal(j *job.Job) bool { return j.State.Final() }

@@ -166,7 +166,7 @@ func TestChunksHaveAnEnd(t *testing.T) {
 	h.must(err)
 	_, _, err = h.store.Canceled(context.Background(), id, token, false)
 	h.must(err)
-	_, _, err = h.store.Ready(context.Background(), id, token, []job.Source{{Role: job.Primary, URL: "https://up/1"}}, nil)
+	_, _, err = h.store.Ready(context.Background(), id, token, []job.Source{{Role: job.Primary, URL: "https://up/1"}}, nil, 0)
 	h.must(err)
 	h.stored(id, 0, "video-0.mp4", job.Primary, []byte("film"), "video/mp4")
 	_, fs := h.stream(http.MethodGet, videos+"/"+string(id)+"/events", "")

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/tintypehq/tintype/internal/blob"
 	"github.com/tintypehq/tintype/internal/fetch"
@@ -70,6 +71,7 @@ type Config struct {
 	TrustForwarded bool
 
 	Log     *slog.Logger
+	Tracer  trace.Tracer         // of requests; nil: no spans
 	Metrics *prometheus.Registry // served at /metrics; nil: a new one
 	Version string               // told by /healthz
 }

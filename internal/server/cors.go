@@ -19,7 +19,7 @@ var exposed = strings.Join([]string{
 func (s *Server) cors(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r, h := c.Request(), c.Response().Header()
-		if !strings.HasPrefix(r.URL.Path, "/v1/") {
+		if !strings.HasPrefix(r.URL.Path, apiPrefix) {
 			return next(c)
 		}
 		allowed := s.allowOrigin(r.Header.Get(echo.HeaderOrigin), h)

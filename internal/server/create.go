@@ -11,6 +11,7 @@ import (
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/redisstore"
+	"github.com/tintypehq/tintype/internal/telemetry"
 	"github.com/tintypehq/tintype/internal/upstream"
 	"github.com/tintypehq/tintype/pkg/tintype"
 )
@@ -21,66 +22,89 @@ func (s *Server) create(kind job.Kind) echo.HandlerFunc { return s.createBy(s.or
 // createBy serves a path on which requests for media come in.
 func (s *Server) createBy(d door) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		who, err := s.authenticate(c, ScopeGenerate)
+		call, err := s.take(c, d)
 		if err != nil {
 			return err
-		}
-		wish, err := readPreference(c.Request().Header, s.cfg.Wait.MaxPrefer)
-		if err != nil {
-			return err
-		}
-		// Looked at before anything is paid, taken only once the waiting begins:
-		// a slow body must not hold a place.
-		wish = d.wish(wish)
-		if d.waits(wish) {
-			if err := s.places.free(who.tenant); err != nil {
-				return err
-			}
-		}
-		call, err := s.submit(c, who, d)
-		if err != nil {
-			return err
-		}
-		markAccepted(c, call.job.ID)
-		if !call.attached {
-			s.metrics.accepted.WithLabelValues(string(d.kind)).Inc()
 		}
 		if d.answer != nil {
-			err = d.answer(c, call.job, wish)
+			err = d.answer(c, call.job, call.wish)
 		} else {
-			err = s.answerCreate(c, call.job, who.mode, wish, call.style)
+			err = s.answerCreate(c, call)
 		}
-		// Looked at now: whoever goes once it has its answer has not left early.
-		cancels := call.style.cancelIfLeft && hasLeft(c.Request().Context(), err)
-		if alone := s.leave(c, call, err, cancels); alone && cancels {
-			s.cancelLeft(c.Request().Context(), call.job)
-		}
+		s.see(c, call, err)
 		return err
+	}
+}
+
+// take turns a request into the job of its call. What is done before the waiting and
+// after it is apart from the waiting, so that whoever waits keeps no room for it:
+// ten thousand stacks of half the size are what an API process is made of.
+func (s *Server) take(c echo.Context, d door) (*callJob, error) {
+	who, err := s.authenticate(c, ScopeGenerate)
+	if err != nil {
+		return nil, err
+	}
+	wish, err := readPreference(c.Request().Header, s.cfg.Wait.MaxPrefer)
+	if err != nil {
+		return nil, err
+	}
+	// Looked at before anything is paid, taken only once the waiting begins:
+	// a slow body must not hold a place.
+	wish = d.wish(wish)
+	if d.waits(wish) {
+		if err := s.places.free(who.tenant); err != nil {
+			return nil, err
+		}
+	}
+	call, err := s.submit(c, who, d)
+	if err != nil {
+		return nil, err
+	}
+	call.wish, call.mode = wish, who.mode
+	markAccepted(c, call.job.ID)
+	if !call.attached {
+		s.metrics.accepted.WithLabelValues(string(d.kind)).Inc()
+		s.metrics.admission.Observe(time.Since(began(c)).Seconds())
+	}
+	return call, nil
+}
+
+// see sees a call off.
+func (s *Server) see(c echo.Context, call *callJob, err error) {
+	// Looked at now: whoever goes once it has its answer has not left early.
+	cancels := call.style.cancelIfLeft && hasLeft(c.Request().Context(), err)
+	if alone := s.leave(c, call, err, cancels); alone && cancels {
+		s.cancelLeft(c.Request().Context(), call.job)
 	}
 }
 
 // answerCreate keeps a caller company in the way that it asked for. Whoever
 // waits needs a place; when the last one was taken since the job was made, the
 // caller gets the job to come back to.
-func (s *Server) answerCreate(c echo.Context, j *job.Job, mode WaitMode, wish preference, req answerStyle) error {
-	if wish.async && wish.wait == 0 && !req.stream {
-		return s.answerAsWished(c, j, wish, req.format)
+func (s *Server) answerCreate(c echo.Context, call *callJob) error {
+	if call.wish.async && call.wish.wait == 0 && !call.style.stream {
+		return s.answerAsWished(c, call)
 	}
-	leave, err := s.enter("create", j.Tenant)
-	if err != nil && wish.given() && !req.stream {
-		return s.handle(c, j, j.FirstEvents())
-	}
+	leave, err := s.enter("create", call.job.Tenant)
 	if err != nil {
-		return errStillRuns(j)
+		return s.noPlace(c, call)
 	}
 	defer leave()
 	switch {
-	case req.stream:
-		return s.streamChunks(c, j)
-	case wish.given():
-		return s.answerAsWished(c, j, wish, req.format)
+	case call.style.stream:
+		return s.streamChunks(c, call.job)
+	case call.wish.given():
+		return s.answerAsWished(c, call)
 	}
-	return s.answerBlocking(c, j, mode, req.format)
+	return s.answerBlocking(c, call)
+}
+
+// noPlace answers a call that cannot wait here.
+func (s *Server) noPlace(c echo.Context, call *callJob) error {
+	if call.wish.given() && !call.style.stream {
+		return s.handle(c, call.job, call.job.FirstEvents())
+	}
+	return errStillRuns(call.job)
 }
 
 // answerStyle is what the answer needs to know of the request. The request itself,
@@ -112,9 +136,11 @@ func readStyle(kind job.Kind, f fields) (a answerStyle, err error) {
 type callJob struct {
 	job      *job.Job
 	style    answerStyle
-	attached bool  // an earlier call made it
-	turn     int64 // of this call among the job's callers
-	noted    bool  // the caller may retry by itself: how the call ends is to be noted
+	wish     preference
+	mode     WaitMode // of the caller's key; "": the server's
+	attached bool     // an earlier call made it
+	turn     int64    // of this call among the job's callers
+	noted    bool     // the caller may retry by itself: how the call ends is to be noted
 }
 
 // submit turns a request into a job, or finds the one that it has. Whatever is
@@ -178,6 +204,7 @@ func (s *Server) findOrMake(c echo.Context, who caller, kind job.Kind, n redisst
 		return nil, err
 	}
 	ctx := c.Request().Context()
+	n.Spec.Trace = telemetry.Carry(ctx)
 	if err := s.checkCredential(ctx, n.Own); err != nil {
 		return nil, err
 	}

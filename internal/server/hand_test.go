@@ -57,7 +57,7 @@ func (h *house) ready(id job.ID) {
 	h.Helper()
 	_, err := h.store.ClaimPolls(context.Background(), token, 10)
 	h.must(err)
-	_, _, err = h.store.Ready(context.Background(), id, token, []job.Source{{Role: job.Primary, URL: "https://up/1"}}, &job.Usage{OutputTokens: 5, TotalTokens: 5})
+	_, _, err = h.store.Ready(context.Background(), id, token, []job.Source{{Role: job.Primary, URL: "https://up/1"}}, &job.Usage{OutputTokens: 5, TotalTokens: 5}, 0)
 	h.must(err)
 }
 

@@ -2,11 +2,14 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/tintypehq/tintype/internal/blob"
 )
 
 // healthz says that the process lives. It looks at nothing else: a restart
@@ -90,5 +93,8 @@ func (b *bucketCheck) ok(ctx context.Context) error {
 func (b *bucketCheck) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healthPatience)
 	defer cancel()
-	return b.check(ctx)
+	if err := b.check(ctx); !errors.Is(err, blob.ErrUnproven) {
+		return err
+	}
+	return nil
 }

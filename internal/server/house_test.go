@@ -110,7 +110,7 @@ func build(tb testing.TB, change ...func(*options)) *house {
 		AllowHTTP: true, AllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, ConnectTimeout: 2 * time.Second,
 	})
 	tb.Cleanup(inputs.Close)
-	news := h.store.NewNews()
+	news := h.store.NewNews(time.Hour)
 	if o.chat == nil {
 		o.chat = []account.Account{pooled("a1")}
 	}
@@ -225,7 +225,7 @@ func (h *house) twin() *house { h.Helper(); return h.twinWith() }
 func (h *house) twinWith(accounts ...account.Account) *house {
 	h.Helper()
 	t := &house{TB: h.TB, store: h.store, blobs: h.blobs, redis: h.redis, rdb: h.rdb, log: h.log, sim: h.sim, cfg: h.cfg}
-	t.cfg.Metrics, t.cfg.News = nil, h.store.NewNews()
+	t.cfg.Metrics, t.cfg.News = nil, h.store.NewNews(time.Hour)
 	srv, err := server.New(t.cfg)
 	h.must(err)
 	srv.SetAccounts("ark", accounts)

@@ -85,6 +85,12 @@ func (s *Server) getJob(c echo.Context) error {
 	if j, err = s.longPoll(c, j); err != nil {
 		return err
 	}
+	return s.sendJob(c, j)
+}
+
+// sendJob answers with a job. What it takes is apart from the waiting, so that
+// whoever waits keeps no room for it.
+func (s *Server) sendJob(c echo.Context, j *job.Job) error {
 	view, err := s.renderJob(c, j, nil)
 	if err != nil {
 		return err
@@ -139,6 +145,9 @@ func (s *Server) longPoll(c echo.Context, j *job.Job) (*job.Job, error) {
 	hears := readPatience(c)
 	until := hears.within(time.Now().Add(time.Duration(wait)*time.Second), hears.quiet())
 	end, err := s.await(c.Request().Context(), j, newer, until, nil)
+	if err == nil {
+		s.delivered(end.job)
+	}
 	return end.job, err
 }
 

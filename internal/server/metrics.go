@@ -8,6 +8,8 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/tintypehq/tintype/internal/telemetry"
 )
 
 // metrics are what the server counts. No label holds a tenant, a prompt or a
@@ -28,6 +30,9 @@ type metrics struct {
 
 	connections prometheus.Gauge
 	turnedAway  prometheus.Counter
+
+	admission prometheus.Histogram
+	stages    *telemetry.Stages
 }
 
 func newMetrics(r *prometheus.Registry) (*metrics, error) {
@@ -72,13 +77,18 @@ func newMetrics(r *prometheus.Registry) (*metrics, error) {
 		turnedAway: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "tintype_http_connections_refused_total", Help: "Connections closed unheard because limits.connections were open.",
 		}),
+		admission: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "tintype_admission_seconds", Help: "Time from the arrival of a request for media until its job was written, its body and input images included.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60},
+		}),
 		page: promhttp.HandlerFor(r, promhttp.HandlerOpts{}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.waiters, m.accepted, m.attached, m.cancels, m.deletes, m.resumes, m.attempts, m.cooldowns, m.sent, m.connections, m.turnedAway} {
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.waiters, m.accepted, m.attached, m.cancels, m.deletes, m.resumes, m.attempts, m.cooldowns, m.sent, m.connections, m.turnedAway, m.admission} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}
 	}
+	m.stages = telemetry.NewStages(r, telemetry.Deliver)
 	return m, nil
 }
 

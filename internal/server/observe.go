@@ -33,6 +33,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		h.Set(headerRequestID, requestID(c.Request().Header.Get(headerRequestID)))
 		h.Set(echo.HeaderXContentTypeOptions, "nosniff")
+		end := s.trace(c)
 		err := s.contain(next, c)
 		cut := errors.Is(err, errCut)
 		if err != nil && !cut {
@@ -41,6 +42,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		took := time.Since(began)
 		s.metrics.observe(c, statusFor(c, err), took)
 		s.logRequest(c, took, err)
+		end(err)
 		if cut {
 			panic(http.ErrAbortHandler) // net/http's way to end a connection without an end of the body
 		}
@@ -110,7 +112,7 @@ func statusFor(c echo.Context, err error) int {
 // caller did is not, and probes are noise.
 func levelOf(c echo.Context, err error) slog.Level {
 	if err == nil {
-		if strings.HasPrefix(c.Request().URL.Path, "/v1/") {
+		if strings.HasPrefix(c.Request().URL.Path, apiPrefix) {
 			return slog.LevelInfo
 		}
 		return slog.LevelDebug

@@ -8,6 +8,9 @@ import (
 	"github.com/tintypehq/tintype/internal/job"
 )
 
+// apiPrefix is what the paths of the API begin with; the others are for operators.
+const apiPrefix = "/v1/"
+
 // routes is the list of all paths.
 func (s *Server) routes() *echo.Echo {
 	e := echo.New()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
+	"github.com/tintypehq/tintype/internal/redisstore"
 )
 
 // cursor is where in a job's log a stream goes on: after an event.
@@ -63,13 +64,17 @@ type stream struct {
 // goes or the server stops. A caller that may come back to a log at its end
 // (again) is told so by 204.
 func (s *Server) follow(c echo.Context, j *job.Job, from cursor, speak dialect, again bool) error {
-	news, stop := s.cfg.News.Listen(j.ID)
-	defer stop()
+	news := s.cfg.News.Listen(j.ID)
+	defer news.Stop()
 	st := &stream{Server: s, c: c, speak: speak, at: from.after, job: j}
 	// A call that has just made its job, and a finished job, can be answered
 	// without the log; the rest follows when the store is back.
-	if err := st.read(0); err != nil && again && !j.State.Final() {
+	err := st.read(0)
+	if err != nil && again && !j.State.Final() {
 		return err
+	}
+	if err == nil {
+		news.Saw(st.newest())
 	}
 	if from.resumed {
 		s.metrics.resumes.Inc()
@@ -84,7 +89,7 @@ func (s *Server) follow(c echo.Context, j *job.Job, from cursor, speak dialect, 
 	if err := s.send(c, first.Bytes()); err != nil {
 		return err
 	}
-	return st.live(news)
+	return st.live(news, err == nil)
 }
 
 // startStream sends the head of an answer in server-sent events.
@@ -152,14 +157,21 @@ func (st *stream) ended() bool {
 	return st.log[len(st.log)-1].State.Final()
 }
 
-// live follows the log from its end on.
-func (st *stream) live(news <-chan struct{}) error {
+// live follows the log from its end on. A log that could not be read is tried again
+// after a while; news of it may come no more.
+func (st *stream) live(news *redisstore.Listener, isRead bool) error {
+	if st.ended() {
+		return nil
+	}
 	ctx := st.c.Request().Context()
 	beat := time.Now().Add(st.cfg.Wait.Beat)
 	for !st.ended() {
 		var b bytes.Buffer
-		look := time.Now().Add(st.cfg.Wait.Recheck)
-		switch st.sleep(ctx, news, earliest(beat, look)) {
+		wake := beat
+		if !isRead {
+			wake = earliest(beat, time.Now().Add(st.cfg.Wait.Recheck))
+		}
+		switch st.sleep(ctx, news.Changed(), wake) {
 		case changed, due:
 		case handover:
 			return nil // between two events: the caller goes on elsewhere
@@ -167,9 +179,13 @@ func (st *stream) live(news <-chan struct{}) error {
 			return context.Cause(ctx)
 		}
 		known := len(st.log)
-		if err := st.read(st.newest()); fault.Is(err, fault.NotFound) {
+		err := st.read(st.newest())
+		if fault.Is(err, fault.NotFound) {
 			return err
 		} // any other error: the store is away for a moment, the job is not
+		if isRead = err == nil; isRead {
+			news.Saw(st.newest())
+		}
 		if len(st.log) > known {
 			st.catchUp(&b)
 		}
@@ -184,5 +200,6 @@ func (st *stream) live(news <-chan struct{}) error {
 			return err
 		}
 	}
+	st.delivered(st.job)
 	return nil
 }

@@ -51,6 +51,7 @@ func (s *Server) answerVideo(c echo.Context, j *job.Job, wish preference) error 
 				return err
 			}
 			j = end.job
+			s.delivered(j)
 		}
 	}
 	status := http.StatusOK

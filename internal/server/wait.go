@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"net/http"
 	"time"
 
@@ -14,13 +15,25 @@ import (
 // answerBlocking holds the connection until the job is final, or as long as the
 // caller has announced to wait. SDKs that announce it repeat a call by themselves
 // when they have waited in vain, and as gladly after a 409, which says more.
-func (s *Server) answerBlocking(c echo.Context, j *job.Job, mode WaitMode, format tintype.ResponseFormat) error {
-	if isFinal(j) { // that of an earlier request, perhaps from the archive
-		return s.finish(c, j, format, nil)
+func (s *Server) answerBlocking(c echo.Context, call *callJob) error {
+	if isFinal(call.job) { // that of an earlier request, perhaps from the archive
+		return s.finish(c, call.job, call.style.format, nil)
 	}
-	if mode == "" {
-		mode = s.cfg.Wait.Mode
-	}
+	b := s.blockingFor(c, call)
+	end, err := s.await(c.Request().Context(), call.job, isFinal, b.limit, b.beat)
+	return s.endBlocking(c, call, b, end, err)
+}
+
+// blocking is how a blocking call is held.
+type blocking struct {
+	mode  WaitMode
+	most  time.Time // the job is over by then
+	limit time.Time // for this call
+	beat  *ticker
+}
+
+func (s *Server) blockingFor(c echo.Context, call *callJob) *blocking {
+	j, mode := call.job, cmp.Or(call.mode, s.cfg.Wait.Mode)
 	// By this process's clock alone: the deadline is by the store's.
 	most := time.Now().Add(j.Deadline.Sub(j.CreatedAt) + s.cfg.Wait.Slack)
 	limit := most
@@ -37,16 +50,20 @@ func (s *Server) answerBlocking(c echo.Context, j *job.Job, mode WaitMode, forma
 	case Window:
 		limit = hears.within(earliest(most, time.Now().Add(s.cfg.Wait.Window)), hears.quiet())
 	}
-	end, err := s.await(c.Request().Context(), j, isFinal, limit, beat)
+	return &blocking{mode, most, limit, beat}
+}
+
+func (s *Server) endBlocking(c echo.Context, call *callJob, b *blocking, end outcome, err error) error {
+	format := call.style.format
 	switch {
 	case err != nil:
 		return s.finish(c, end.job, format, err)
 	case end.why == changed:
-		return s.finish(c, end.job, format, nil)
-	case end.why == due && limit.Before(most) && !c.Response().Committed && (mode == Window || s.cfg.Repeats.Absorb > 0):
-		return s.comeBack(c, j)
+		return s.finishAwaited(c, end.job, format)
+	case end.why == due && b.limit.Before(b.most) && !c.Response().Committed && (b.mode == Window || s.cfg.Repeats.Absorb > 0):
+		return s.comeBack(c, call.job)
 	}
-	return s.finish(c, end.job, format, errStillRuns(j))
+	return s.finish(c, end.job, format, errStillRuns(call.job))
 }
 
 // sendSpace keeps every proxy on the way believing in the answer. JSON allows
@@ -60,6 +77,15 @@ func (s *Server) sendSpace(c echo.Context) error {
 		w.WriteHeader(http.StatusOK)
 	}
 	return s.send(c, []byte(" "))
+}
+
+// finishAwaited ends a blocking answer for a caller that has waited for it.
+func (s *Server) finishAwaited(c echo.Context, j *job.Job, format tintype.ResponseFormat) error {
+	err := s.finish(c, j, format, nil)
+	if !isGone(c, err) {
+		s.delivered(j)
+	}
+	return err
 }
 
 // finish ends a blocking answer, whether it has begun or not.

@@ -165,14 +165,15 @@ func TestUnknownPreferenceIsIgnored(t *testing.T) {
 	}
 }
 
-// TestLostNews: a waiter whose news is lost finds the end by itself.
+// TestLostNews: a waiter whose news is lost is woken by the next look.
 func TestLostNews(t *testing.T) {
 	t.Parallel()
-	h := open(t, waiting(server.Wait{Recheck: 20 * ms}))
+	h := open(t)
 	h.meanwhile(func() {
 		id := h.waitForJob()
 		h.deaf()
 		h.makeImage(id, picture(t, 8, 6))
+		h.cfg.News.Look(h.Context())
 	})
 	if a := h.call(http.MethodPost, images, `{"prompt":"x"}`); a.status != 200 {
 		t.Errorf("%d %s", a.status, a.body)

@@ -4,6 +4,7 @@
 #
 #   redis-server, gcc, npm, nginx,       from Debian's packages, by apt-get,
 #   curl, python3, chromium, openssl     unless they are there; npm with nodejs
+#   promtool                             out of Debian's package prometheus
 #   versitygw, minio, golangci-lint,     built from the pinned tool modules
 #   etcd, kwok, kubectl, kube-apiserver, beside this file into Go's build cache
 #   kube-controller-manager, kube-scheduler
@@ -37,6 +38,29 @@ apt() {
 	}
 }
 
+# fetch_promtool takes the one program out of Debian's package prometheus. Installed, the
+# package would start a Prometheus that nobody has asked for.
+fetch_promtool() {
+	command -v apt-get >/dev/null || die "not found: promtool. This is no Debian: install Prometheus with your system's package manager and run make again."
+	local root=()
+	if [ "$(id -u)" -ne 0 ]; then
+		command -v sudo >/dev/null || die "not found: promtool. Put the one of Debian's package prometheus, or of https://prometheus.io/download/, into your PATH."
+		root=(sudo)
+	fi
+	say "fetching promtool out of Debian's package prometheus into /usr/local/bin"
+	local dir
+	dir=$(mktemp -d)
+	(
+		cd "$dir"
+		apt-get -qq download prometheus >/dev/null 2>&1 || {
+			"${root[@]}" apt-get -qq -o DPkg::Lock::Timeout=120 update && apt-get -qq download prometheus
+		} >log 2>&1 || { cat log >&2 && false; }
+		dpkg-deb --fsys-tarfile prometheus_*.deb | tar -xO ./usr/bin/promtool >promtool
+		"${root[@]}" install -m 755 promtool /usr/local/bin/promtool
+	) || die "promtool could not be fetched"
+	rm -r "$dir"
+}
+
 # tool NAME MODULE [LONG] builds a program unless the build cache has it.
 tool() {
 	cd "$2"
@@ -65,6 +89,7 @@ for need in "$@"; do
 	npm) command -v npm >/dev/null && command -v node >/dev/null || apt nodejs npm ;;
 	nginx) [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || apt nginx-light ;;
 	curl | python3 | chromium | openssl) command -v "$need" >/dev/null || apt "$need" ;;
+	promtool) command -v promtool >/dev/null || fetch_promtool ;;
 	versitygw | minio) tool "$need" "$need" ;;
 	golangci-lint) tool golangci-lint lint ;;
 	etcd) tool go.etcd.io/etcd/server/v3 etcd ;;

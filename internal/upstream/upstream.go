@@ -99,6 +99,19 @@ type Status struct {
 	Usage   *job.Usage    // in Ready, if told
 	Failure *fault.Error  // in Failed: what the caller will read
 	After   time.Duration // the upstream's own wish when to be asked again; zero: none
+
+	// Took is, in Ready, how long the job took by the upstream's own clock, from its
+	// creation to its end; zero if it does not tell.
+	Took time.Duration
+}
+
+// Took is the time between two moments that an upstream told in Unix seconds;
+// zero if they do not tell one.
+func Took(created, ended int64) time.Duration {
+	if created <= 0 || ended < created {
+		return 0
+	}
+	return time.Duration(ended-created) * time.Second
 }
 
 // State is the upstream's view of a job, reduced to what matters to us.

@@ -11,6 +11,7 @@ import (
 	"github.com/tintypehq/tintype/internal/archive"
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
+	"github.com/tintypehq/tintype/internal/telemetry"
 )
 
 const (
@@ -166,17 +167,14 @@ func (w *Worker) finished(ctx context.Context, id job.ID, why error) {
 		w.Log.WarnContext(ctx, "a job ended and cannot be read", "job_id", id, "err", err)
 		return
 	}
+	ctx = telemetry.Resume(ctx, j.Spec.Trace)
 	if j.Webhooks != nil && j.Webhooks.Pending > 0 {
 		w.ringWebhooks(ctx) // at once, not with the next sweep
 	}
 	if why == nil && j.Failure != nil {
 		why = j.Failure
 	}
-	if j.Recovered {
-		w.metrics.harvests.WithLabelValues("recovered").Inc()
-	}
-	w.metrics.jobs.WithLabelValues(string(j.Spec.Kind), string(j.State)).Inc()
-	w.metrics.coverage.note(j)
+	w.metrics.ended(j)
 	w.Log.InfoContext(ctx, "a job ended", "job_id", id, "kind", j.Spec.Kind, "state", j.State, "account", j.Account,
 		"upstream_id", j.UpstreamID, "took", j.FinishedAt.Sub(j.CreatedAt), "err", why)
 }

@@ -69,10 +69,12 @@ func (s *submission) deposit(ctx context.Context) (ok bool, err error) {
 		return true, nil
 	case errors.Is(err, errFenceUsed):
 		s.metrics.conflicts.Inc()
+		s.metrics.refusals.Inc()
 		s.Log.ErrorContext(ctx, "Redis has gone back in time: a submission was begun before, and is not sent again",
 			"job_id", s.job.ID, "account", s.job.Account, "fence", s.fence, "err", err)
 		return false, s.settle(ctx, err)
 	case errors.Is(err, errFenceLeft):
+		s.metrics.refusals.Inc()
 		return false, s.unfenced(ctx, s.fence, retryNextFence, err)
 	}
 	return false, s.unfenced(ctx, 0, retryFence, err)

@@ -1,11 +1,16 @@
 package worker
 
 import (
+	"errors"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
+	"github.com/tintypehq/tintype/internal/redisstore"
+	"github.com/tintypehq/tintype/internal/telemetry"
+	"github.com/tintypehq/tintype/internal/upstream"
 )
 
 // metrics are what a worker counts. No label names a tenant, a prompt or a
@@ -33,6 +38,13 @@ type metrics struct {
 
 	undelivered       prometheus.Gauge
 	oldestUndelivered prometheus.Gauge
+
+	stages         *telemetry.Stages
+	failures       *prometheus.CounterVec
+	refusals       prometheus.Counter
+	recovered      *prometheus.CounterVec
+	copied         *prometheus.HistogramVec
+	mirrorFailures *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -50,7 +62,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		Namespace: "tintype", Name: "eta_coverage_ratio",
 		Help: "Share of the last " + strconv.Itoa(coverageOver) + " jobs of this process, counted as in tintype_eta_jobs_total, that were done by their p90. It should be about 0.9.",
 	}, []string{"kind"})
-	reg.MustRegister(ratio)
+	copied := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: "tintype", Name: "mirror_seconds",
+		Help:    "Time of one file's copy into the bucket, that succeeded. With tintype_mirror_bytes_total it gives the rate.",
+		Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900},
+	}, []string{"kind"})
+	reg.MustRegister(ratio, copied)
 	return &metrics{
 		coverage: &coverage{
 			jobs:  counter("eta_jobs_total", "Jobs that were given an estimate and succeeded or ran out of time after its p90, by whether they were done by then (covered: true).", "kind", "covered"),
@@ -77,5 +94,77 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 
 		undelivered:       gauge("webhooks_undelivered", "Webhook deliveries that are still to be made, of all processes, as the last sweep saw them."),
 		oldestUndelivered: gauge("webhook_oldest_undelivered_seconds", "Time since the oldest event that is still to be delivered; 0 without any."),
+
+		stages:    telemetry.NewStages(reg, telemetry.Waiting, telemetry.Submit, telemetry.Generate, telemetry.Notice, telemetry.Mirror),
+		failures:  counter("job_failures_total", "Jobs that failed in this process, by the code that their callers read. One that succeeded later is counted here as well.", "kind", "code"),
+		refusals:  counter("submit_fence_refusals_total", "Submissions that were not sent because the fence or the lease said no: another worker has the job, or may have sent it.").WithLabelValues(),
+		recovered: counter("media_recovered_total", "Jobs that had failed and succeeded after all, since their media came late.", "kind"),
+		copied:    copied,
+		mirrorFailures: counter("mirror_failures_total", "Copies of media that failed and are tried again, by what was in the way: "+
+			"the upstream (it gives the media out slowly, damaged or not at all) or the bucket (or Redis).", "kind", "cause"),
+	}
+}
+
+// begin shows the counters that alerts look at from the beginning, with zero: of one
+// that appears with its first event no increase can be seen.
+func (m *metrics) begin(upstreams map[string]Upstream) {
+	for _, kind := range []job.Kind{job.Image, job.Video} {
+		k := string(kind)
+		for name := range upstreams {
+			for _, outcome := range []upstream.Outcome{"accepted", upstream.NotSent, upstream.Rejected, upstream.Ambiguous} {
+				m.submits.WithLabelValues(name, k, string(outcome))
+			}
+		}
+		for _, state := range []job.State{job.Succeeded, job.Failed, job.Canceled} {
+			m.jobs.WithLabelValues(k, string(state))
+		}
+		for _, code := range []fault.Code{fault.OutcomeUnknown, fault.GenerationTimeout, fault.MediaInvalid, fault.PoolExhausted} {
+			m.failures.WithLabelValues(k, string(code))
+		}
+		for _, cause := range []string{causeUpstream, causeBucket} {
+			m.mirrorFailures.WithLabelValues(k, cause)
+		}
+		m.recovered.WithLabelValues(k)
+		m.mirrored.WithLabelValues(k)
+		m.copied.WithLabelValues(k)
+	}
+	for _, result := range []string{"recovered", "ended", "given_up"} {
+		m.harvests.WithLabelValues(result)
+	}
+	for _, how := range []string{"ended", "moved"} {
+		m.stranded.WithLabelValues(how)
+	}
+	for _, outcome := range []redisstore.DeliveryOutcome{redisstore.TryDelivered, redisstore.TryRetry, redisstore.TryFailed, redisstore.TryGone, redisstore.TryBusy} {
+		m.webhooks.WithLabelValues(string(outcome))
+	}
+}
+
+// What is in the way of a copy.
+const (
+	causeUpstream = "upstream"
+	causeBucket   = "bucket"
+)
+
+// mirrorFailed counts a copy that did not come about.
+func (m *metrics) mirrorFailed(kind job.Kind, err error) {
+	cause := causeBucket
+	if errors.Is(err, errRubbish) || errors.Is(err, errSource) || errors.Is(err, errGone) {
+		cause = causeUpstream
+	}
+	m.mirrorFailures.WithLabelValues(string(kind), cause).Inc()
+}
+
+// ended counts a job that is final, as its record tells.
+func (m *metrics) ended(j *job.Job) {
+	kind := string(j.Spec.Kind)
+	m.jobs.WithLabelValues(kind, string(j.State)).Inc()
+	m.coverage.note(j)
+	m.stages.Ended(j)
+	if j.Recovered {
+		m.harvests.WithLabelValues("recovered").Inc()
+		m.recovered.WithLabelValues(kind).Inc()
+	}
+	if j.State == job.Failed && j.Failure != nil {
+		m.failures.WithLabelValues(kind, string(j.Failure.Code)).Inc()
 	}
 }

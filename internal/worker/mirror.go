@@ -12,12 +12,16 @@ import (
 	"path"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/tintypehq/tintype/internal/blob"
 	"github.com/tintypehq/tintype/internal/crash"
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/probe"
 	"github.com/tintypehq/tintype/internal/redisstore"
+	"github.com/tintypehq/tintype/internal/telemetry"
 )
 
 const (
@@ -46,8 +50,22 @@ var (
 type copying struct {
 	*Worker
 
-	job   *job.Job
-	lease redisstore.Lease
+	job    *job.Job
+	lease  redisstore.Lease
+	copied int64 // bytes
+}
+
+// troubleOf names what kept a file from being copied, for its trace.
+func troubleOf(err error) string {
+	switch {
+	case err == nil:
+		return ""
+	case errors.Is(err, errRubbish):
+		return "damaged"
+	case errors.Is(err, errGone), errors.Is(err, errSource):
+		return "unreachable"
+	}
+	return "store"
 }
 
 // Mirror is the handler of [job.StageMirror].
@@ -66,13 +84,19 @@ func (w *Worker) Mirror(ctx context.Context, id job.ID) error {
 	}
 	crash.At(crash.MirrorBegun, string(id))
 	c := &copying{Worker: w, job: j, lease: lease}
+	ctx, held = telemetry.Resume(ctx, j.Spec.Trace), telemetry.Resume(held, j.Spec.Trace)
+	span := w.span(held, j, "mirror", trace.SpanKindInternal, time.Time{})
 	err = c.run(held)
+	endSpan(span, troubleOf(err), attribute.Int("tintype.files", len(j.Sources)), attribute.Int64("tintype.bytes", c.copied))
 	switch {
 	case err == nil:
 		return nil
 	case held.Err() != nil:
 		w.Log.WarnContext(ctx, "a mirror was given up", "job_id", id, "err", context.Cause(held))
 		return nil // whoever has the lease now goes on
+	}
+	w.metrics.mirrorFailed(j.Spec.Kind, err)
+	switch {
 	case errors.Is(err, errRubbish), errors.Is(err, errGone):
 		return c.damaged(ctx, err)
 	}
@@ -112,6 +136,7 @@ func (c *copying) run(ctx context.Context) error {
 			return err
 		}
 		c.metrics.mirrored.WithLabelValues(string(c.job.Spec.Kind)).Add(float64(m.SizeBytes))
+		c.copied += m.SizeBytes
 	}
 	return c.succeed(ctx)
 }
@@ -179,7 +204,11 @@ func (c *copying) mirror(ctx context.Context, i int) (m job.Media, err error) {
 				return m, err
 			}
 		}
+		begun := time.Now()
 		m, err = c.copyOnce(ctx, i)
+		if err == nil {
+			c.metrics.copied.WithLabelValues(string(c.job.Spec.Kind)).Observe(time.Since(begun).Seconds())
+		}
 		if !errors.Is(err, errRubbish) {
 			return m, err
 		}

@@ -44,6 +44,7 @@ type polled struct {
 	deadline time.Time
 	asked    int // questions so far
 	lost     int // times in a row that the upstream did not know it
+	notes    []note
 
 	// ctx ends when the lease is lost. It is kept with the job because it is
 	// the job's lease, not a call's context, and outlives every call.

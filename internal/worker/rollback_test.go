@@ -133,6 +133,9 @@ func (tt rollback) check(t *testing.T, r *rig, j *job.Job, metrics *prometheus.R
 	if n := total(t, metrics, "tintype_fence_conflicts_total"); n != tt.conflicts {
 		t.Errorf("%v conflicts, want %v", n, tt.conflicts)
 	}
+	if n := total(t, metrics, "tintype_submit_fence_refusals_total"); n != tt.conflicts {
+		t.Errorf("%v refusals, want %v", n, tt.conflicts)
+	}
 	if n := total(t, metrics, "tintype_store_rollbacks_total"); n != 1 {
 		t.Errorf("one rollback was noticed %v times", n)
 	}

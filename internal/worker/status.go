@@ -140,6 +140,7 @@ func (p *poller) pause(j *polled) time.Duration {
 // act writes down what the upstream said.
 func (p *poller) act(life context.Context, j *polled, s upstream.Status) error {
 	p.w.metrics.polls.WithLabelValues(j.Upstream, string(s.State)).Inc()
+	p.noted(j, string(s.State))
 	j.lost = 0
 	switch s.State {
 	case upstream.Ready:
@@ -166,13 +167,15 @@ func (p *poller) act(life context.Context, j *polled, s upstream.Status) error {
 // ready hands a job on to the mirror.
 func (p *poller) ready(life context.Context, j *polled, s upstream.Status) error {
 	crash.At(crash.ReadySeen, string(j.ID))
-	_, bells, err := p.w.Store.Ready(life, j.ID, j.lease.Token, s.Sources, s.Usage)
+	_, bells, err := p.w.Store.Ready(life, j.ID, j.lease.Token, s.Sources, s.Usage, s.Took)
 	if err != nil {
 		return err
 	}
 	crash.At(crash.ReadyKept, string(j.ID))
+	p.w.Log.InfoContext(life, "the upstream has made a job's media", j.attrs()...)
 	p.drop(j)
 	p.w.ring(life, bells)
+	p.generated(life, j, "")
 	return nil
 }
 
@@ -187,6 +190,7 @@ func (p *poller) end(life context.Context, j *polled, f *fault.Error, rest redis
 	}
 	p.drop(j)
 	p.w.ring(life, bells)
+	p.generated(life, j, string(f.Code))
 	switch settled {
 	case redisstore.Written:
 		p.w.finished(life, j.ID, f)
@@ -204,6 +208,7 @@ func (p *poller) end(life context.Context, j *polled, f *fault.Error, rest redis
 func (p *poller) failed(life context.Context, j *polled, err error) {
 	e := upstream.AsError(err)
 	p.w.metrics.polls.WithLabelValues(j.Upstream, string(e.Class)).Inc()
+	p.noted(j, string(e.Class))
 	p.w.Log.WarnContext(life, "a running job could not be asked after", append(j.attrs(), "err", err)...)
 	age := time.Since(j.accepted)
 	if e.Class != upstream.Lost {

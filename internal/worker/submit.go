@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/blob"
@@ -16,6 +18,7 @@ import (
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/redisstore"
+	"github.com/tintypehq/tintype/internal/telemetry"
 	"github.com/tintypehq/tintype/internal/upstream"
 )
 
@@ -56,6 +59,7 @@ func (w *Worker) Submit(ctx context.Context, id job.ID) error {
 		return err
 	}
 	s := &submission{Worker: w, job: j, lease: lease, fence: j.Fence}
+	ctx = telemetry.Resume(ctx, j.Spec.Trace)
 	switch j.Doing() {
 	case job.Queued:
 		return s.run(ctx)
@@ -82,14 +86,17 @@ func (s *submission) run(ctx context.Context) error {
 		return s.notSent(ctx, unsent(err)) // the fence may be written, but nothing was sent
 	}
 	if s.fence == 0 {
+		s.metrics.refusals.Inc()
 		return nil
 	}
 	crash.At(crash.Fenced, string(s.job.ID))
+	s.Log.InfoContext(ctx, "a submission begins", "job_id", s.job.ID, "upstream", s.job.Spec.Upstream, "account", s.job.Account, "fence", s.fence)
 	if ok, err := s.deposit(ctx); !ok {
 		return err
 	}
-	request.Fence = s.fence
+	request.Fence, s.job.Fence = s.fence, s.fence
 	if !s.leases.fresh(s.lease) {
+		s.metrics.refusals.Inc()
 		return s.notSent(ctx, unsent(errLeaseLost))
 	}
 	crash.At(crash.Guarded, string(s.job.ID))
@@ -107,9 +114,18 @@ func (s *submission) run(ctx context.Context) error {
 // a worker that was stopped after its last look at the lease must not wake with
 // all of the time before it.
 func (s *submission) send(ctx context.Context, begun time.Time, d upstream.Driver, acct account.Account, request upstream.Submission) (upstream.Submitted, error) {
+	s.waited(ctx, s.job, begun)
+	span := s.span(ctx, s.job, "submit", trace.SpanKindClient, begun)
 	ctx, cancel := context.WithDeadline(ctx, begun.Add(s.Kinds[s.job.Spec.Kind].SubmitTimeout))
 	defer cancel()
-	return d.Submit(ctx, acct, request)
+	got, err := d.Submit(ctx, acct, request)
+	outcome, trouble := "accepted", ""
+	if err != nil {
+		e := upstream.AsError(err)
+		outcome, trouble = string(e.Outcome), string(e.Class)
+	}
+	endSpan(span, trouble, attribute.String("tintype.outcome", outcome), attribute.String("tintype.account", acct.ID))
+	return got, err
 }
 
 // unsent is a submission that our own side stopped before it left.

@@ -6,11 +6,15 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/archive"
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/redisstore"
+	"github.com/tintypehq/tintype/internal/telemetry"
 	"github.com/tintypehq/tintype/internal/webhook"
 )
 
@@ -75,6 +79,9 @@ func (w *Worker) Deliver(ctx context.Context, id job.ID) error {
 	if err != nil {
 		return err // the sweeper rings again once the claim has lapsed
 	}
+	if j != nil {
+		ctx = telemetry.Resume(ctx, j.Spec.Trace)
+	}
 	var tries sync.WaitGroup
 	for _, d := range list {
 		tries.Go(func() {
@@ -130,7 +137,7 @@ func (w *Worker) try(ctx context.Context, d *redisstore.Delivery, j *job.Job, lo
 		}
 		m.Body, out.Body = body, body
 	}
-	t := w.Webhooks.Send(ctx, m)
+	t := w.send(ctx, d, j, m)
 	out.Try = t.WebhookTry
 	wait, more := w.Webhooks.Schedule.Next(d.Tries+1, t.RetryAfter)
 	switch {
@@ -144,6 +151,21 @@ func (w *Worker) try(ctx context.Context, d *redisstore.Delivery, j *job.Job, lo
 		out.Outcome = redisstore.TryFailed
 	}
 	return out
+}
+
+// send sends a delivery, and adds that to its job's trace.
+func (w *Worker) send(ctx context.Context, d *redisstore.Delivery, j *job.Job, m webhook.Message) webhook.Try {
+	if j == nil {
+		return w.Webhooks.Send(ctx, m)
+	}
+	span := w.span(ctx, j, "webhook", trace.SpanKindClient, time.Time{})
+	t := w.Webhooks.Send(ctx, m)
+	trouble := ""
+	if !t.Taken() {
+		trouble = "not_taken"
+	}
+	endSpan(span, trouble, attribute.String("tintype.event", string(d.Type)), attribute.Int("http.response.status_code", t.Status))
+	return t
 }
 
 // bodyOf writes what a delivery says, about the job as it was after its event.

@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tintypehq/tintype/internal/account"
@@ -109,6 +110,7 @@ type Config struct {
 	DrainPolls      time.Duration   // how long running status calls get on shutdown; zero: 5 s
 
 	Log     *slog.Logger
+	Tracer  trace.Tracer          // of jobs; nil: no spans
 	Metrics prometheus.Registerer // nil: a registry of its own
 }
 
@@ -167,6 +169,7 @@ func New(c Config) *Worker {
 	for name, u := range c.Upstreams {
 		w.SetAccounts(name, u.Accounts)
 	}
+	w.metrics.begin(c.Upstreams)
 	w.leases = newLeases(c.Store, c.Log, w.metrics)
 	w.poller, w.done = newPoller(w), newArchiver(w)
 	return w

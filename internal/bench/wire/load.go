@@ -11,7 +11,9 @@ import (
 )
 
 // Load is a closed loop: each connection sends its next request when it has the
-// whole answer to the one before.
+// whole answer to the one before. With Every it is an open one: requests come when
+// their time has come, whether those before are answered or not, as long as a
+// connection is free; a request that finds none waits, and its waiting counts.
 type Load struct {
 	Addr  string // host:port
 	Conns int
@@ -29,6 +31,9 @@ type Load struct {
 	// counted and not looked at.
 	Size int64
 
+	// Every is the time between two requests of an open loop, over all connections.
+	Every time.Duration
+
 	// For ends the run after a time, Count after so many requests. One of them
 	// is set.
 	For   time.Duration
@@ -42,7 +47,7 @@ func Same(r Request) func(int64) Request { return func(int64) Request { return r
 type Result struct {
 	Answers   int
 	Took      time.Duration
-	Latencies []time.Duration // one for each answer, in no order
+	Latencies []time.Duration // one for each answer, in no order; of an open loop from when it was due
 }
 
 // Rate is answers a second.
@@ -100,12 +105,29 @@ func (l Load) loop(ctx context.Context, c *Conn, sent *atomic.Int64, began time.
 		}
 		request := l.Request(n)
 		start := time.Now()
+		if l.Every > 0 {
+			if start = began.Add(time.Duration(n) * l.Every); !sleepUntil(ctx, start) {
+				break
+			}
+		}
 		if err := l.one(c, request); err != nil {
 			return latencies, err
 		}
 		latencies = append(latencies, time.Since(start))
 	}
 	return latencies, context.Cause(ctx)
+}
+
+// sleepUntil waits for a time; false if ctx has ended before.
+func sleepUntil(ctx context.Context, at time.Time) bool {
+	timer := time.NewTimer(time.Until(at))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
 }
 
 // one sends a request and looks at the answer.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -164,5 +165,31 @@ func TestLoadRefusesOtherAnswers(t *testing.T) {
 				t.Error("no error")
 			}
 		})
+	}
+}
+
+// TestAnOpenLoopDoesNotWait: while one answer is late, the others come and go; the
+// late one counts from when its request was due.
+func TestAnOpenLoopDoesNotWait(t *testing.T) {
+	t.Parallel()
+	var came atomic.Int64
+	late := make(chan struct{})
+	addr := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if came.Add(1) == 5 {
+			close(late)
+		}
+		if r.URL.Path == "/0" {
+			<-late
+		}
+		_, _ = io.WriteString(w, "well")
+	})
+	const every = 5 * time.Millisecond
+	load := wire.Load{
+		Addr: addr, Conns: 5, Request: func(n int64) wire.Request { return wire.NewRequest(http.MethodGet, fmt.Sprintf("/%d", n), addr, "") },
+		Status: http.StatusOK, Contains: "well", Every: every, Count: 5,
+	}
+	r, err := load.Run(t.Context())
+	if err != nil || r.Answers != 5 || r.Took < 4*every || slices.Max(r.Latencies) < 4*every {
+		t.Errorf("%d answers in %s, %v, %v", r.Answers, r.Took, r.Latencies, err)
 	}
 }

@@ -21,8 +21,13 @@ func (s *Store) Check(ctx context.Context) error {
 	steps := []func(context.Context, string) error{
 		s.checkMissing, s.checkWrite, s.checkRead, s.checkLink, s.checkSweep, s.Delete, s.checkMissing,
 	}
+	var unproven error
 	for _, step := range steps {
 		err := step(ctx, key)
+		if errors.Is(err, blob.ErrUnproven) && ctx.Err() == nil {
+			unproven = err
+			continue
+		}
 		if err == nil {
 			continue
 		}
@@ -35,13 +40,19 @@ func (s *Store) Check(ctx context.Context) error {
 		}
 		return s.cfg.advise(err)
 	}
-	return nil
+	return unproven
 }
 
 // settingError is an error that already names its setting.
 type settingError struct{ text string }
 
 func (e *settingError) Error() string { return e.text }
+
+// unprovenError is blob.ErrUnproven with the setting.
+type unprovenError struct{ text string }
+
+func (e *unprovenError) Error() string        { return e.text }
+func (e *unprovenError) Is(target error) bool { return target == blob.ErrUnproven }
 
 var probe = []byte("tintype writes, reads and deletes this object when it starts")
 
@@ -94,7 +105,7 @@ func (s *Store) checkLink(ctx context.Context, key string) error {
 	}
 	resp, err := (&http.Client{Transport: s.transport}).Do(req)
 	if err != nil { // its text has the link in it
-		return &settingError{fmt.Sprintf("storage.s3.public_endpoint: %s cannot be reached from here", s.cfg.PublicEndpoint)}
+		return &unprovenError{fmt.Sprintf("storage.s3.public_endpoint: %s cannot be reached from here, so it is not known whether callers can open signed links there; with media.delivery proxy they need not", s.cfg.PublicEndpoint)}
 	}
 	defer func() { _ = resp.Body.Close() }()
 	got, err := io.ReadAll(io.LimitReader(resp.Body, int64(len(probe))+1))

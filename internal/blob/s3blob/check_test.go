@@ -1,6 +1,7 @@
 package s3blob_test
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tintypehq/tintype/internal/blob"
 	"github.com/tintypehq/tintype/internal/blob/s3blob"
 	"github.com/tintypehq/tintype/internal/testserver"
 )
@@ -43,7 +45,7 @@ var mistakes = []struct {
 		t.Helper()
 		cfg.Endpoint = website(t, http.StatusNotFound)
 	}},
-	{"nobody listens where callers come", "public_endpoint", func(_ *testing.T, cfg *s3blob.Config) {
+	{unreached, "public_endpoint", func(_ *testing.T, cfg *s3blob.Config) {
 		cfg.PublicEndpoint = "http://s3.invalid"
 	}},
 	{"another server where callers come", "public_endpoint", func(t *testing.T, cfg *s3blob.Config) {
@@ -64,6 +66,9 @@ func website(t *testing.T, status int) string {
 	return s.URL
 }
 
+// unreached is the one that is no failure of the store.
+const unreached = "nobody listens where callers come"
+
 func testMistakes(t *testing.T, server *testserver.S3Server) {
 	t.Helper()
 	for _, tt := range mistakes {
@@ -77,6 +82,9 @@ func testMistakes(t *testing.T, server *testserver.S3Server) {
 			err := s.Check(t.Context())
 			if err == nil || !strings.HasPrefix(err.Error(), "storage.s3."+tt.setting+":") {
 				t.Errorf("got %v\nwant it to name storage.s3.%s", err, tt.setting)
+			}
+			if unproven := tt.name == unreached; errors.Is(err, blob.ErrUnproven) != unproven {
+				t.Errorf("the store works all the same: want %v of %v", unproven, err)
 			}
 			if err != nil && strings.Contains(err.Error(), server.SecretKey) {
 				t.Errorf("the secret is shown: %v", err)

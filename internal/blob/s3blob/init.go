@@ -77,7 +77,7 @@ func (s *Store) Init(ctx context.Context, w Wishes) (Setup, error) {
 	if done.Bucket, err = s.makeBucket(ctx); err != nil {
 		return done, err
 	}
-	if err := check(ctx); err != nil {
+	if err := check(ctx); err != nil && !errors.Is(err, blob.ErrUnproven) {
 		return done, err
 	}
 	if done.Expiry, err = s.setExpiry(ctx, w.Folders); err != nil {

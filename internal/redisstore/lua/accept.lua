@@ -55,10 +55,10 @@ if acct and limited and not let_in(tenant) then acct = nil end
 local most = tonumber(ARGV[28])
 if not acct and most > 0 and redis.call('SCARD', P .. 'waits:' .. tenant) >= most then return { 'full', {} } end
 if ARGV[11] ~= '' then redis.call('SET', P .. 'cred:' .. id, ARGV[13], 'PX', keep) end
-redis.call('HSET', job_key(id), 'id', id, 'tenant', tenant, 'spec', ARGV[5], 'secret', ARGV[6],
+redis.call('HSET', job_key(id), 'id', id, 'schema', SCHEMA, 'tenant', tenant, 'spec', ARGV[5], 'secret', ARGV[6],
   'pool', pool, 'model', model, 'kind', kind, 'upstream', upstream, 'also', ARGV[30], 'own', ARGV[11] ~= '' and 1 or 0, 'state', 'queued', 'phase', '',
   'cost', ARGV[24], 'bias', ARGV[25], 'tag', acct and acct.pool.turn or '', 'ver', acct and 2 or 0, 'fence', 0, 'bell', acct and 1 or 0, 'tries', 0,
-  'account', acct and acct.id or '', 'owner', '', 'created', now, 'admitted', acct and now or '', 'class', ARGV[29], 'deadline', deadline, 'harvest_by', deadline + tonumber(ARGV[15]),
+  'account', acct and acct.id or '', 'census', acct and 'admitted|' .. kind or '', 'owner', '', 'created', now, 'admitted', acct and now or '', 'class', ARGV[29], 'deadline', deadline, 'harvest_by', deadline + tonumber(ARGV[15]),
   'retention', ARGV[8], 'expires', deadline + tonumber(ARGV[8]))
 -- The spec says whether the caller wants to be told. No text in it can look like this: its quotes are escaped.
 local hook = string.find(ARGV[5], '"webhook":{"url":', 1, true) and cjson.decode(ARGV[5]).webhook
@@ -80,5 +80,6 @@ tell(id, 1, 'job.queued', 'queued', tenant, own)
 tell(id, 2, 'job.admitted', 'queued', tenant, own)
 use(pool, acct, id, kind)
 redis.call('SADD', P .. 'busy:' .. tenant, id)
+redis.call('ZADD', P .. 'census:admitted|' .. kind, now, id)
 redis.call('ZADD', P .. 'bells', now + grace, id)
 return { 'ok', { { id, 'submit', 1 } }, now, acct.id }

@@ -23,6 +23,7 @@ local function over(id)
   redis.call('DEL', P .. 'cred:' .. id)
   if redis.call('EXISTS', job_key(id)) == 1 then
     redis.call('HSET', job_key(id), 'owner', '', 'harvest', '', 'stop', '')
+    count(id)
     expire(id)
   end
   return pool
@@ -42,6 +43,7 @@ end
 -- as it does, the record does not expire: it names the slot.
 local function harvest(id, stage, ends)
   redis.call('HSET', job_key(id), 'harvest', stage, 'harvest_ends', ends)
+  count(id)
   redis.call('PERSIST', job_key(id))
   redis.call('PERSIST', P .. 'ev:' .. id)
   redis.call('ZREM', P .. 'expiries', id)

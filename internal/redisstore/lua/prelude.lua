@@ -23,15 +23,25 @@
 --   webhooks        zset    deliveries that are not made, by when somebody must look
 --   undelivered     zset    the same, by when their event was
 --   webhook_bell    string  counter of the bells for them
+--   census:<stage>|<kind>  zset  jobs in a stage, by when they came into it; for counting alone
 local P = KEYS[1]
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
+
+-- SCHEMA is the form of a job's record. A process leaves jobs alone whose form is newer
+-- than it knows: while a new version is rolled out, old processes run beside it. A
+-- field more is no new form, since nobody touches fields that it does not know.
+-- Record.go has the same number.
+local SCHEMA = 1
 
 local PARKED = 9007199254740991 -- a cooldown without an end
 
 local function job_key(id) return P .. 'job:' .. id end
 local function get(id, ...) return redis.call('HMGET', job_key(id), ...) end
 local function final(state) return state == 'succeeded' or state == 'failed' or state == 'canceled' end
+
+-- newer tells whether a job is for processes of a later version alone.
+local function newer(id) return (tonumber(redis.call('HGET', job_key(id), 'schema')) or 1) > SCHEMA end
 
 -- doing is what is being done for a job: its state or, once it is final, the
 -- stage of its harvest: "submitting" (the answer may come or be looked up),
@@ -43,6 +53,36 @@ end
 
 -- leased is the set that holds the lease for what is being done.
 local function leased(stage) return P .. (stage == 'running' and 'polls' or 'bells') end
+
+-- The stages in which jobs are counted. A queued job is waiting or, once it has a
+-- slot, admitted; a final one is harvesting or not counted any more.
+local STAGES = { 'waiting', 'admitted', 'submitting', 'running', 'mirroring', 'harvesting' }
+
+-- recorded puts a job where it is counted, and notes in its record where that is.
+-- Nothing but the census is decided by it. It is called after each change of the
+-- state, account or harvest of a job, with what the record says now: a second time
+-- changes nothing. It tells whether it has changed anything.
+local function recorded(id, state, account, harvest, kind, at)
+  local stage = doing(state, harvest)
+  if stage == 'queued' then
+    stage = (account or '') ~= '' and 'admitted' or 'waiting'
+  elseif stage ~= '' and final(state) then
+    stage = 'harvesting'
+  end
+  local place = stage ~= '' and stage .. '|' .. kind or ''
+  at = at or ''
+  if place == at then return false end
+  if at ~= '' then redis.call('ZREM', P .. 'census:' .. at, id) end
+  if place ~= '' then redis.call('ZADD', P .. 'census:' .. place, now, id) end
+  redis.call('HSET', job_key(id), 'census', place)
+  return true
+end
+
+-- count is recorded for whoever has not read the record.
+local function count(id)
+  local j = get(id, 'state', 'account', 'harvest', 'kind', 'census')
+  return j[1] and j[4] and recorded(id, j[1], j[2], j[3], j[4], j[5])
+end
 
 -- tell leaves a delivery of an event for each who wants to know of it. It is
 -- written together with the event, so that no crash can come between.
@@ -72,7 +112,8 @@ end
 -- phase must be written before. Extra arguments are further fields.
 local function event(id, kind, ...)
   local seq = redis.call('HINCRBY', job_key(id), 'ver', 1)
-  local s = get(id, 'state', 'phase', 'tenant', 'hook')
+  local s = get(id, 'state', 'phase', 'tenant', 'hook', 'account', 'harvest', 'kind', 'census')
+  if s[1] and s[7] then recorded(id, s[1], s[5], s[6], s[7], s[8]) end
   redis.call('XADD', P .. 'ev:' .. id, seq .. '-0', 'type', kind, 'at', now, 'state', s[1], 'phase', s[2] or '', ...)
   redis.call('PUBLISH', P .. 'news', id .. ' ' .. seq)
   tell(id, seq, kind, s[1], s[3] or '', s[4])

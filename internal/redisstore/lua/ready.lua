@@ -1,5 +1,6 @@
 -- ready hands a running job whose media can be fetched to the mirror.
--- ARGV: id, token, sources, usage, grace ms
+-- ARGV: id, token, sources, usage, grace ms, how long the upstream says that it took,
+--       in ms (0: it does not)
 -- Returns {"ok", bells}, {"done", {}} when it was handed on before, or {"stale", {}}.
 local id = ARGV[1]
 local j = get(id, 'state', 'owner', 'harvest')
@@ -7,7 +8,7 @@ local stage = doing(j[1], j[3])
 if stage == 'mirroring' or j[1] == 'succeeded' then return { 'done', {} } end
 if stage ~= 'running' or j[2] ~= ARGV[2] then return { 'stale', {} } end
 cancel_as(id, 'too_late', 'charged')
-redis.call('HSET', job_key(id), final(j[1]) and 'harvest' or 'state', 'mirroring', 'phase', '', 'sources', ARGV[3])
+redis.call('HSET', job_key(id), final(j[1]) and 'harvest' or 'state', 'mirroring', 'phase', '', 'sources', ARGV[3], 'ready', now, 'took', ARGV[6])
 if ARGV[4] ~= '' then redis.call('HSET', job_key(id), 'usage', ARGV[4]) end
 redis.call('ZREM', P .. 'polls', id)
 if not final(j[1]) then event(id, 'job.progress') end

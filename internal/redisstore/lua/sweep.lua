@@ -1,7 +1,7 @@
 -- sweep heals what others left: it rings again for jobs whose lease lapsed,
 -- ends jobs whose deadline passed, cancels those whose time for that has come,
 -- gives harvests up, takes those that wait in vain out of their lines, and admits
--- what can be admitted.
+-- what can be admitted. It also looks over a part of the census.
 -- ARGV: most jobs of each sort, grace ms, failure of a passed deadline, the
 --       same for a job whose submission is on the wire, failure of a job that
 --       nobody can serve, the same for one that may have been paid for before
@@ -83,6 +83,8 @@ local function take(id)
   stranded[#stranded + 1] = id
   return true
 end
+
+recount(math.min(most, 100))
 
 local left = most
 for _, tenant in ipairs(due('tenants')) do

@@ -58,6 +58,7 @@ func (t taskAnswer) ready() (upstream.Status, *upstream.Error) {
 	st := upstream.Status{
 		State:   upstream.Ready,
 		Sources: []job.Source{{Role: job.Primary, URL: t.Content.VideoURL}},
+		Took:    upstream.Took(int64(t.CreatedAt), int64(t.UpdatedAt)),
 	}
 	if t.Content.LastFrameURL != "" {
 		st.Sources = append(st.Sources, job.Source{Role: job.Cover, URL: t.Content.LastFrameURL})

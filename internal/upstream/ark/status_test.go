@@ -27,7 +27,7 @@ func TestStatus(t *testing.T) {
 		{"running", `{"id":"` + taskID + `","status":"running","updated_at":1765434920}`, upstream.Working, job.PhaseGenerating, "", ""},
 		{"a new word", `{"id":"` + taskID + `","status":"postprocessing"}`, upstream.Working, job.PhaseGenerating, "", ""},
 		{"succeeded", `{"id":"` + taskID + `","model":"dreamina-seedance-2-5-260628","status":"succeeded","content":{"video_url":"` + videoURL + `","last_frame_url":"` + frameURL + `"},
-			"usage":{"completion_tokens":324000,"total_tokens":324000},"seed":53843,"duration":5.0,"framespersecond":24,"draft":false}`, upstream.Ready, "", "", ""},
+			"usage":{"completion_tokens":324000,"total_tokens":324000},"created_at":1765434900,"updated_at":1765434977,"seed":53843,"duration":5.0,"framespersecond":24,"draft":false}`, upstream.Ready, "", "", ""},
 		{"expired", `{"status":"expired"}`, upstream.Failed, "", fault.GenerationFailed, ""},
 		{"cancelled", `{"status":"cancelled"}`, upstream.Failed, "", fault.GenerationFailed, ""},
 		{"failed", `{"status":"failed","error":{"code":"InternalServiceError","message":"m"}}`, upstream.Failed, "", fault.GenerationFailed, ""},
@@ -53,6 +53,9 @@ func TestStatus(t *testing.T) {
 			}
 			if tt.state == upstream.Ready {
 				wantSources(t, got, videoURL, frameURL)
+				if got.Took != 77*time.Second {
+					t.Errorf("took %s", got.Took)
+				}
 			}
 			r := w.only(t)
 			if r.method != "GET" || r.path != "/api/v3/contents/generations/tasks/"+taskID || r.header.Get("Authorization") != "Bearer "+key {

@@ -55,6 +55,8 @@ type taskAnswer struct {
 		CompletionTokens rawjson.Number `json:"completion_tokens"`
 		TotalTokens      rawjson.Number `json:"total_tokens"`
 	} `json:"usage"`
+	CreatedAt rawjson.Number `json:"created_at"` // Unix seconds
+	UpdatedAt rawjson.Number `json:"updated_at"` // of a task that has ended: when it did
 }
 
 // ask gives the task object of an answer, which has a status.

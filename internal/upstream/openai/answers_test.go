@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
@@ -218,6 +219,24 @@ func TestCancelAnswers(t *testing.T) {
 		got, err := driver(t, srv.URL).Cancel(t.Context(), acc(), "v")
 		if got != tt.want || (err != nil) != (tt.want == "") || len(srv.got) != 2 {
 			t.Errorf("%s: %q, %v after %d requests", tt.name, got, err, len(srv.got))
+		}
+	}
+}
+
+// TestVideoTook: an upstream that tells when it began and when it was done is
+// believed, and nonsense is nothing.
+func TestVideoTook(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]time.Duration{
+		`{"status":"completed","created_at":1765434900,"completed_at":1765434961}`: 61 * time.Second,
+		`{"status":"completed","created_at":1765434900}`:                           0,
+		`{"status":"completed","created_at":"soon","completed_at":[]}`:             0,
+		`{"status":"completed","created_at":20,"completed_at":10}`:                 0,
+	} {
+		srv := newServer(t, reply(200, body))
+		got, err := driver(t, srv.URL, everything).Status(t.Context(), acc(), "a")
+		if err != nil || got.State != upstream.Ready || got.Took != want {
+			t.Errorf("%s: %+v, %v", body, got, err)
 		}
 	}
 }

@@ -123,7 +123,7 @@ func (d *Driver) status(c wire.Call, id string, v videoAnswer) (upstream.Status,
 // ready says where the video is: at a link that the upstream tells, or behind the
 // credential, see Guards.
 func (d *Driver) ready(id string, v videoAnswer) (upstream.Status, *upstream.Error) {
-	st := upstream.Status{State: upstream.Ready}
+	st := upstream.Status{State: upstream.Ready, Took: upstream.Took(int64(v.CreatedAt), int64(v.CompletedAt))}
 	if d.cfg.Videos == NewAPI {
 		st.Sources = v.made()
 		if v.URL != "" {

@@ -9,6 +9,7 @@ import (
 	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/upstream"
+	"github.com/tintypehq/tintype/internal/upstream/rawjson"
 	"github.com/tintypehq/tintype/internal/upstream/wire"
 )
 
@@ -110,6 +111,9 @@ type videoAnswer struct {
 	Status string    `json:"status"`
 	URL    string    `json:"url"`
 	Error  *apiError `json:"error"`
+
+	CreatedAt   rawjson.Number `json:"created_at"`   // Unix seconds
+	CompletedAt rawjson.Number `json:"completed_at"` // not of every upstream
 
 	// Data is what an upstream gives that has held the call until the video was
 	// made, as Tintype does at /video/generations.
