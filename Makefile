@@ -77,6 +77,10 @@ k8s-validate: setup-go ## Hold the Kubernetes manifests against the API's schema
 k8s-dry-run: setup-go ## Have a real API server with the CRDs of KEDA and the prometheus-operator take the manifests (builds it once: 10 minutes)
 	deploy/k8s/dry-run.sh
 
+.PHONY: k8s-drain
+k8s-drain: setup-go ## Drain every node of a real control plane with nodes that run nothing (built once: 10 minutes)
+	deploy/k8s/drain.sh
+
 .PHONY: k8s-rules
 k8s-rules: setup-go ## Write the alert rules once more, for the prometheus-operator
 	cd $(DEPLOY) && go run ./rules

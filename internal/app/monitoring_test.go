@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -239,10 +240,40 @@ func alerts(t *testing.T) []alert {
 	return all
 }
 
-// expressions gives every query of the rules and dashboards, by where it stands.
-func expressions(t *testing.T) map[string]string {
+// scaling gives what the workers of a cluster are scaled by.
+func scaling(t *testing.T) map[string]string {
 	t.Helper()
 	out := map[string]string{}
+	file := repository("deploy", "k8s", "components", "keda", "scaledobjects.yaml")
+	for d := yaml.NewDecoder(strings.NewReader(readFile(t, file))); ; {
+		var object struct {
+			Metadata struct{ Name string }
+			Spec     struct {
+				Triggers []struct{ Metadata map[string]string }
+			}
+		}
+		if err := d.Decode(&object); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		for i, trigger := range object.Spec.Triggers {
+			// Prometheus itself adds the namespace to what a cluster's pods show.
+			query := strings.NewReplacer(`namespace="tintype",`, "", `{namespace="tintype"}`, "").Replace(trigger.Metadata["query"])
+			out[fmt.Sprintf("%s, trigger %d", object.Metadata.Name, i)] = query
+		}
+	}
+	if len(out) < 4 {
+		t.Fatalf("%s: only %d triggers", file, len(out))
+	}
+	return out
+}
+
+// expressions gives every query of the rules, the dashboards and the scaling, by where
+// it stands.
+func expressions(t *testing.T) map[string]string {
+	t.Helper()
+	out := scaling(t)
 	for _, a := range alerts(t) {
 		out[a.Alert] = a.Expr
 	}

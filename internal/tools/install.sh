@@ -6,7 +6,8 @@
 #   curl, python3, chromium, openssl     unless they are there; npm with nodejs
 #   promtool                             out of Debian's package prometheus
 #   versitygw, minio, golangci-lint,     built from the pinned tool modules
-#   etcd, kube-apiserver, kubectl        beside this file into Go's build cache
+#   etcd, kwok, kubectl, kube-apiserver, beside this file into Go's build cache
+#   kube-controller-manager, kube-scheduler
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -92,7 +93,8 @@ for need in "$@"; do
 	versitygw | minio) tool "$need" "$need" ;;
 	golangci-lint) tool golangci-lint lint ;;
 	etcd) tool go.etcd.io/etcd/server/v3 etcd ;;
-	kube-apiserver | kubectl) tool "$need" kubernetes "up to ten minutes" ;;
+	kwok) tool kwok kwok ;;
+	kube-apiserver | kube-controller-manager | kube-scheduler | kubectl) tool "$need" kubernetes "up to ten minutes" ;;
 	*) die "install.sh does not know $need" ;;
 	esac
 done
