@@ -30,7 +30,7 @@ refused() {
 	if apply --dry-run=server -f - >"$work/refused" 2>&1; then die "the server takes $1"; fi
 	grep -q "$2" "$work/refused" || { cat "$work/refused" >&2; die "the server refuses $1 for another reason"; }
 }
-refused "an unknown field" 'unknown field "spec.prots"' <<<'{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "x", "namespace": "tintype"}, "spec": {"prots": []}}'
+refused "an unknown field" 'spec.prots: field not declared in schema' <<<'{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "x", "namespace": "tintype"}, "spec": {"prots": []}}'
 refused "a pod that is not restricted" 'violate PodSecurity' <<<'{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "x", "namespace": "tintype"}, "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "x", "image": "x"}]}}}}'
 refused "a ScaledObject without triggers" 'spec.triggers' <<<'{"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "metadata": {"name": "x", "namespace": "tintype"}, "spec": {"scaleTargetRef": {"name": "x"}}}'
 say "and it refuses what is wrong"
