@@ -23,7 +23,11 @@ END
 pids+=($!)
 "$(tool kubernetes kube-scheduler)" --kubeconfig "$work/config" --leader-elect=false --secure-port 0 >"$work/scheduler.log" 2>&1 &
 pids+=($!)
-(cd "$work" && HOME=$work exec "$(cd "$OLDPWD" && tool kwok kwok)" --kubeconfig "$work/config" --manage-all-nodes=true --server-address "127.0.0.1:$(port)") >"$work/kwok.log" 2>&1 &
+kwok=$(tool kwok kwok)
+# What its nodes and pods do, as its own fast set has it: they are ready at once.
+k kustomize "$(cd internal/tools/kwok && go list -m -f '{{.Dir}}' sigs.k8s.io/kwok)/kustomize/stage/fast" >"$work/stages.yaml"
+HOME=$work "$kwok" --kubeconfig "$work/config" --config "$work/stages.yaml" --manage-all-nodes=true --node-lease-duration-seconds 40 \
+	--server-address "127.0.0.1:$(port)" >"$work/kwok.log" 2>&1 &
 pids+=($!)
 
 nodes=(a b c)
