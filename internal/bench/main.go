@@ -11,8 +11,8 @@
 // Ten thousand callers at once need as many open files in one process (ulimit -Hn);
 // where fewer are allowed there are fewer callers, which their figures say.
 //
-//	bench                        everything, in about eight minutes
-//	bench -short                 the same with less care, in about three
+//	bench                        everything, in about a quarter of an hour
+//	bench -short                 the same with less care, in about five
 //	bench -only chat,submit      these scenarios
 //	bench -json figures.json     figures for a program to read
 //	bench -profile DIR           CPU profiles of the API and the worker
