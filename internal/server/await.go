@@ -55,7 +55,7 @@ type outcome struct {
 }
 
 // await waits until done says yes, the limit has come, or one of the other
-// reasons. The job is read after each news of it, and again after Recheck where it
+// reasons. j becomes what is read of the job: whoever waits holds one record of it. The job is read after each news of it, and again after Recheck where it
 // could not be. At each tick of beat, if there is one, that is run.
 func (s *Server) await(ctx context.Context, j *job.Job, done func(*job.Job) bool, limit time.Time, beat *ticker) (outcome, error) {
 	news := s.cfg.News.Listen(j.ID)
@@ -67,7 +67,7 @@ func (s *Server) await(ctx context.Context, j *job.Job, done func(*job.Job) bool
 			fresh, err := s.cfg.Store.Get(ctx, j.ID)
 			switch {
 			case err == nil:
-				j, look = fresh, limit
+				*j, look = *fresh, limit
 				news.Saw(j.Version)
 			case !fault.Is(err, fault.Unavailable) && ctx.Err() == nil:
 				return outcome{job: j}, err

@@ -244,11 +244,14 @@ func (w *Worker) loops(ctx context.Context, work *errgroup.Group) {
 
 // await waits for handlers that the queue has given up, as it does when Redis
 // was away for a while, but which may have a paid request on the wire. It waits
-// no longer than such a request and its writing down can take.
+// no longer than such a request and its writing down can take, and for copies of
+// files, which are made anew elsewhere, no longer than for the writing down.
 func (w *Worker) await(life context.Context) {
-	most := 30 * time.Second
-	for _, k := range w.Kinds {
-		most = max(most, k.SubmitTimeout+30*time.Second)
+	most := 10 * time.Second
+	if w.has(RoleSubmit) {
+		for _, k := range w.Kinds {
+			most = max(most, k.SubmitTimeout+30*time.Second)
+		}
 	}
 	idle, over := context.WithTimeout(life, most)
 	go func() {
