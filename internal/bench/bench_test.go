@@ -271,3 +271,19 @@ func TestWaitFigures(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 }
+
+func TestMarkdown(t *testing.T) {
+	t.Parallel()
+	r := report{At: time.Date(2026, 11, 27, 0, 0, 0, 0, time.UTC), Go: "go1", CPUs: 2, Load: "0", Took: "1s", Scenarios: []outcome{{
+		Name: "chat", About: "many", Target: "fast", Figures: []figure{figure{Name: "answers", Unit: perSecond, Ours: 5}.against(10, "a proxy").aim(ratioAtLeast(0.6))},
+	}}}
+	got := r.markdown()
+	for _, want := range []string{
+		"go1 on 2026-11-27, 2 CPUs", "\n**chat**: many. Target: fast.\n\n| figure | ours | floor | ratio | target | result | note |\n| --- | ---: |",
+		"\n| answers | 5.00 /s | 10.0 /s | 0.50 | ratio ≥ 0.6 | MISSED | floor: a proxy |\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is missing from\n%s", want, got)
+		}
+	}
+}

@@ -15,6 +15,7 @@
 //	bench -short                 the same with less care, in about five
 //	bench -only chat,submit      these scenarios
 //	bench -json figures.json     figures for a program to read
+//	bench -markdown figures.md   the table as Markdown
 //	bench -profile DIR           CPU profiles of the API and the worker
 package main
 
@@ -53,6 +54,7 @@ type options struct {
 	short   bool
 	rounds  int    // 0: what the effort says
 	json    string // file; empty: none
+	md      string // the same, for Markdown
 	profile string // directory; empty: none
 }
 
@@ -75,6 +77,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err // what was measured before it would be taken for a whole run
 	}
 	report.write(stdout)
+	if o.md != "" {
+		if err := os.WriteFile(o.md, []byte(report.markdown()), 0o644); err != nil { //nolint:gosec // G306: figures are no secret
+			return err
+		}
+	}
 	if o.json == "" {
 		return nil
 	}
@@ -89,6 +96,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.BoolVar(&o.short, "short", false, "fewer and shorter rounds")
 	flags.IntVar(&o.rounds, "rounds", 0, "rounds of each comparison; 0: 5, or 3 with -short")
 	flags.StringVar(&o.json, "json", "", "`file` to write the figures to")
+	flags.StringVar(&o.md, "markdown", "", "`file` to write the table to, as Markdown")
 	flags.StringVar(&o.profile, "profile", "", "`directory` for CPU profiles of the programs; they cost some speed")
 	if err := flags.Parse(args); err != nil {
 		return o, err

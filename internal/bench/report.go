@@ -65,6 +65,22 @@ func (r *report) write(w io.Writer) {
 	}
 }
 
+// markdown is the table as Markdown.
+func (r *report) markdown() string {
+	var b strings.Builder
+	row := func(cells ...string) { fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | ")) }
+	fmt.Fprintf(&b, "%s on %s, %d CPUs, load before the run %s, took %s.\n", r.Go, r.At.Format(time.DateOnly), r.CPUs, r.Load, r.Took)
+	for _, o := range r.Scenarios {
+		fmt.Fprintf(&b, "\n**%s**: %s. Target: %s.\n\n", o.Name, o.About, o.Target)
+		row("figure", "ours", "floor", "ratio", "target", "result", "note")
+		row("---", "---:", "---:", "---:", "---", "---", "---")
+		for _, f := range o.Figures {
+			row(f.cells()...)
+		}
+	}
+	return b.String()
+}
+
 func (f figure) cells() []string {
 	cells := []string{f.Name, number(f.Ours) + " " + string(f.Unit), "", "", "", "", f.note()}
 	if f.Floor != nil {
