@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/tintypehq/tintype/internal/bench/stand"
 	"github.com/tintypehq/tintype/internal/bench/wire"
 )
 
@@ -23,19 +22,11 @@ const (
 // would hide by sending less.
 func measureOpenLoop(ctx context.Context, r *rig) ([]figure, error) {
 	jobs := int64(r.effort.open/openEvery) + 1
-	sv, err := r.newService(ctx, settings{accounts: int(jobs)/mostInFlight + 1, tenants: openTenants}, stand.Upstream)
+	sv, _, addr, err := r.newDoors(ctx, settings{accounts: int(jobs)/mostInFlight + 1, tenants: openTenants})
 	if err != nil {
 		return nil, err
 	}
 	defer sv.close()
-	if _, err := sv.startAPI(ctx); err != nil {
-		return nil, err
-	}
-	bare, addr, err := r.stand(ctx, stand.Enqueue, "-redis", sv.redis.Addr)
-	if err != nil {
-		return nil, err
-	}
-	sv.onClose(bare.Kill)
 	floor, err := openLoad(addr, r.effort.open).Run(ctx)
 	if err != nil {
 		return nil, err

@@ -34,19 +34,11 @@ type door struct {
 // its bell is rung, and nothing is done about it.
 func measureSubmit(ctx context.Context, r *rig) ([]figure, error) {
 	jobs := r.effort.submits * int64(r.effort.rounds+1)
-	sv, err := r.newService(ctx, settings{accounts: int(jobs/mostInFlight) + 1}, stand.Upstream)
+	sv, bare, addr, err := r.newDoors(ctx, settings{accounts: int(jobs/mostInFlight) + 1})
 	if err != nil {
 		return nil, err
 	}
 	defer sv.close()
-	if _, err := sv.startAPI(ctx); err != nil {
-		return nil, err
-	}
-	bare, addr, err := r.stand(ctx, stand.Enqueue, "-redis", sv.redis.Addr)
-	if err != nil {
-		return nil, err
-	}
-	sv.onClose(bare.Kill)
 	ours, floor := &door{addr: sv.apiAddr, process: sv.api, jobs: r.effort.submits}, &door{addr: addr, process: bare, jobs: floorJobs * r.effort.submits}
 	for round := range r.effort.rounds + 1 {
 		order := []*door{ours, floor}
@@ -57,6 +49,23 @@ func measureSubmit(ctx context.Context, r *rig) ([]figure, error) {
 		}
 	}
 	return submitFigures(ours, floor), nil
+}
+
+// newDoors starts an API without a worker, and the floor that hands jobs in at the
+// same Redis. Close the service afterwards.
+func (r *rig) newDoors(ctx context.Context, s settings) (sv *service, bare *proc.Process, addr string, err error) {
+	if sv, err = r.newService(ctx, s, stand.Upstream); err != nil {
+		return nil, nil, "", err
+	}
+	if _, err = sv.startAPI(ctx); err == nil {
+		bare, addr, err = r.stand(ctx, stand.Enqueue, "-redis", sv.redis.Addr)
+	}
+	if err != nil {
+		sv.close()
+		return nil, nil, "", err
+	}
+	sv.onClose(bare.Kill)
+	return sv, bare, addr, nil
 }
 
 func submitFigures(ours, floor *door) []figure {

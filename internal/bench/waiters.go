@@ -96,7 +96,7 @@ func waitFigures(mode waitMode, ours, floor *waited, n int, note string) []figur
 	memory.Note = fmt.Sprintf("growth of the process' RSS, %s; heap %s, stacks %s KiB", note, number(ours.heap), number(ours.stacks))
 	answered := figure{Name: mode.name + ", callers answered", Ours: float64(ours.answered)}.aim(atLeast(float64(n)))
 	answered.Note = "each with the end of another job"
-	idle := figure{Name: mode.name + ", API while they wait, of a core", Unit: percent, Ours: ours.cpu, Note: "each looks at its job now and then, since news may be lost"}
+	idle := figure{Name: mode.name + ", API while they wait, of a core", Unit: percent, Ours: ours.cpu, Note: "the process looks at their jobs now and then, since news may be lost"}
 	p99 := figure{Name: mode.name + ", end to answer, p99", Unit: millis, Ours: quantile(ours.crowd, 0.99)}.
 		against(quantile(floor.crowd, 0.99), roomIs).aim(ratioAtMost(mostDelivery))
 	p99.Note = fmt.Sprintf("%d ends a second; with the write to Redis %s ms", endPace, number(quantile(ours.asked, 0.99)))

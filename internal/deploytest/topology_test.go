@@ -148,25 +148,6 @@ func (tp *topology) initBucket(t *testing.T) {
 	}
 }
 
-// nginxConf is what nginx needs to run in a folder, around what the compose file
-// mounts into its conf.d.
-const nginxConf = `
-daemon off;
-master_process off;
-pid %[1]s/nginx.pid;
-error_log stderr notice;
-events {}
-http {
-	access_log off;
-	client_body_temp_path %[1]s/body;
-	proxy_temp_path %[1]s/proxy;
-	fastcgi_temp_path %[1]s/fastcgi;
-	uwsgi_temp_path %[1]s/uwsgi;
-	scgi_temp_path %[1]s/scgi;
-%[2]s
-}
-`
-
 func (tp *topology) startNginx(t *testing.T) {
 	t.Helper()
 	var conf strings.Builder
@@ -190,16 +171,7 @@ func (tp *topology) startNginx(t *testing.T) {
 		}
 		text = strings.ReplaceAll(text, from, to)
 	}
-	path, err := exec.LookPath("nginx")
-	if err != nil {
-		path = "/usr/sbin/nginx" // where Debian has it, and not every PATH does
-	}
-	dir := t.TempDir()
-	file := filepath.Join(dir, "nginx.conf")
-	if err := os.WriteFile(file, fmt.Appendf(nil, nginxConf, dir, tp.here(text)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	testserver.Program(t, path, []string{"-p", dir, "-c", file, "-e", "stderr"}, nil, said(tp.addresses["localhost:8080"], "[notice]"))
+	testserver.Nginx(t, tp.here(text), "http://"+tp.addresses["localhost:8080"])
 }
 
 // make has media made through one of nginx's ports and gives its link.

@@ -7,25 +7,18 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/tintypehq/tintype/internal/testserver"
 )
 
 // bin is where TestMain has put the built programs.
 var bin string
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "tt-e2e-")
-	if err == nil {
-		defer func() { _ = os.RemoveAll(dir) }()
-		err = build(dir)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	bin = dir
-	return m.Run()
+func TestMain(m *testing.M) {
+	os.Exit(testserver.WithBuilt("tt-e2e-", build, func(dir string) int {
+		bin = dir
+		return m.Run()
+	}))
 }
 
 // plainAPI is the file of the API without the race detector.

@@ -21,8 +21,7 @@ import (
 type Config struct {
 	Store *redisstore.Store
 
-	// News must be running ([redisstore.News.Run]), or waiters learn of a
-	// change only when they look again by themselves.
+	// News must be running ([redisstore.News.Run]), or waiters learn of no change.
 	News *redisstore.News
 
 	// Ring wakes the workers. Its errors are logged: the sweeper rings again.
@@ -94,7 +93,7 @@ type Wait struct {
 	Space     time.Duration // 15 s: between two spaces
 	Window    time.Duration // 50 s: before the 409 of Window
 	MaxPrefer time.Duration // 300 s: the longest wait of "Prefer: wait" and of a long poll
-	Recheck   time.Duration // 5 s: between two looks at a job without news of it
+	Recheck   time.Duration // 5 s: before a job is read again that could not be read
 	Beat      time.Duration // 10 s: between two signs of life of a stream
 
 	// Slack is how long after its job's deadline a caller is still kept, since

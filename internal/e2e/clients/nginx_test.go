@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -18,24 +17,6 @@ import (
 
 // A real nginx, and jobs that take longer than it lets a connection be silent.
 const tooLong = "sim:ready=90s "
-
-// nginxConf is what nginx needs to run in a folder, around what a test is about.
-const nginxConf = `
-daemon off;
-master_process off;
-pid %[1]s/nginx.pid;
-error_log stderr notice;
-events {}
-http {
-	access_log off;
-	client_body_temp_path %[1]s/body;
-	proxy_temp_path %[1]s/proxy;
-	fastcgi_temp_path %[1]s/fastcgi;
-	uwsgi_temp_path %[1]s/uwsgi;
-	scgi_temp_path %[1]s/scgi;
-%[2]s
-}
-`
 
 // bareNginx has no setting but where it listens and whom it stands before.
 func bareNginx(addr, api string) string {
@@ -64,26 +45,12 @@ func ownNginx(t *testing.T, addr, api string) string {
 // nginx starts one and gives its origin.
 func nginx(t *testing.T, conf func(addr string) string) string {
 	t.Helper()
-	path, err := exec.LookPath("nginx")
-	if err != nil {
-		path = "/usr/sbin/nginx" // where Debian has it, and not every PATH does
-	}
 	addr, err := testserver.FreeAddr(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	file := filepath.Join(dir, "nginx.conf")
-	if err := os.WriteFile(file, fmt.Appendf(nil, nginxConf, dir, conf(addr)), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	origin := "http://" + addr
-	testserver.Program(t, path, []string{"-p", dir, "-c", file, "-e", "stderr"}, nil, func(line string) string {
-		if strings.Contains(line, "[notice]") {
-			return origin
-		}
-		return ""
-	})
+	testserver.Nginx(t, conf(addr), origin)
 	return origin
 }
 

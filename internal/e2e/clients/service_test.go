@@ -25,26 +25,17 @@ import (
 // bin is where TestMain has put the built programs.
 var bin string
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "tt-clients-")
-	if err == nil {
-		defer func() { _ = os.RemoveAll(dir) }()
-		err = build(dir)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	bin = dir
-	code := m.Run()
-	http.DefaultClient.CloseIdleConnections()
-	if err := goleak.Find(); code == 0 && err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return code
+func TestMain(m *testing.M) {
+	os.Exit(testserver.WithBuilt("tt-clients-", build, func(dir string) int {
+		bin = dir
+		code := m.Run()
+		http.DefaultClient.CloseIdleConnections()
+		if err := goleak.Find(); code == 0 && err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return code
+	}))
 }
 
 func build(dir string) error {
