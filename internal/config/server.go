@@ -70,7 +70,8 @@ type Server struct {
 	TrustForwarded bool `yaml:"trust_forwarded" default:"false"`
 
 	// ShutdownDelay is how long a stopping API still takes calls after /readyz
-	// began to say no, so that load balancers notice first. It is part of
+	// began to say no, so that load balancers notice first. Each answer is the last one on
+	// its connection then. It is part of
 	// ShutdownGrace, and at most half of it.
 	ShutdownDelay time.Duration `yaml:"shutdown_delay" default:"0s" range:"0s..5m"`
 

@@ -28,7 +28,9 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			_ = http.NewResponseController(c.Response()).SetReadDeadline(began.Add(s.cfg.Limits.ReadStall)) // not every test's writer can
 		}
 		h := c.Response().Header()
-		if lengthUnsure(c.Request()) {
+		// What a stopping server keeps open it closes soon, and a call that a proxy is just
+		// sending then would be cut: so each answer is the last one on its connection.
+		if s.stopping.Load() || lengthUnsure(c.Request()) {
 			h.Set(echo.HeaderConnection, "close")
 		}
 		h.Set(headerRequestID, requestID(c.Request().Header.Get(headerRequestID)))

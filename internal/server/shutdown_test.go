@@ -54,7 +54,8 @@ func TestShutdownWaits(t *testing.T) {
 	<-stopped
 }
 
-// TestShutdownDelay: readiness goes first, calls are still taken.
+// TestShutdownDelay: readiness goes first, calls are still taken, each as the last one
+// on its connection.
 func TestShutdownDelay(t *testing.T) {
 	t.Parallel()
 	h := open(t, func(o *options) {
@@ -69,6 +70,13 @@ func TestShutdownDelay(t *testing.T) {
 	h.eventually(func() bool { return h.call(http.MethodGet, "/readyz", "").status == 503 })
 	if a := h.call(http.MethodGet, "/v1/models", ""); a.status != 200 {
 		t.Errorf("%d", a.status)
+	}
+	keeping := &http.Client{Transport: &http.Transport{}} // unlike the other tests' client
+	resp, err := keeping.Get(h.url + "/healthz")
+	h.must(err)
+	_ = resp.Body.Close()
+	if !resp.Close {
+		t.Error("a connection is kept on which the next call would be cut")
 	}
 	<-stopped
 	if _, err := client.Get(h.url + "/healthz"); !isRefused(err) {
