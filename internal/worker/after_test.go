@@ -105,7 +105,7 @@ func TestCancel(t *testing.T) {
 		charged int
 	}{
 		{"waiting there", "sim:queued=20s", func(j *job.Job) bool { return j.State == job.Running }, job.Canceled, job.CancelConfirmed, job.BillingNone, 0, 0},
-		{"being made", "sim:ready=1s", func(j *job.Job) bool { return j.Phase == job.PhaseGenerating }, job.Canceled, job.CancelUnsupported, job.BillingCharged, 2, 1},
+		{"being made", "sim:ready=3s", func(j *job.Job) bool { return j.Phase == job.PhaseGenerating }, job.Canceled, job.CancelUnsupported, job.BillingCharged, 2, 1},
 		{"being made, and it will fail", "sim:ready=2500ms sim:broken", func(j *job.Job) bool { return j.Phase == job.PhaseGenerating }, job.Canceled, job.CancelUnsupported, job.BillingNone, 0, 1},
 		{"made", "sim:slow=1s,on=media", func(j *job.Job) bool { return j.State == job.Mirroring }, job.Succeeded, job.CancelTooLate, job.BillingCharged, 2, 1},
 		{"the wish is not heard at first", "sim:queued=20s sim:500,on=delete,times=2", func(j *job.Job) bool { return j.State == job.Running }, job.Canceled, job.CancelConfirmed, job.BillingNone, 0, 0},
