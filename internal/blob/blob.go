@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"time"
 )
 
@@ -76,6 +77,11 @@ type Object struct {
 type Reader struct {
 	io.ReadCloser
 	Object Object // of the whole object, whatever the range
+
+	// File, where it is not nil, is at the first byte of the range and gives the same
+	// bytes as Read does, but does not end with the range: with it the kernel can copy
+	// them to a connection. A caller reads one of the two.
+	File *os.File
 }
 
 // Store keeps objects. Its methods are safe for concurrent use. An error that

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -57,4 +58,30 @@ func newSlow(c net.Conn) *bufio.Reader { return bufio.NewReaderSize(slow{c}, 256
 func (s slow) Read(b []byte) (int, error) {
 	time.Sleep(50 * ms) // a thin line
 	return s.Conn.Read(b)
+}
+
+// TestThinLineForFiles: the same for a file, where the kernel may be asked for more
+// at once than a slow caller takes in before its time is over.
+func TestThinLineForFiles(t *testing.T) {
+	t.Parallel()
+	h := open(t, configure(func(c *server.Config) { c.Limits.WriteStall = 300 * ms }))
+	film := make([]byte, 8<<20) // more than the kernel takes in for the caller
+	for i := range film {
+		film[i] = byte(i >> 10)
+	}
+	id := h.create(images, `{"prompt":"x"}`)
+	h.makeImage(id, film)
+	conn, ok := h.dial().(*net.TCPConn)
+	if !ok {
+		t.Fatal("no TCP")
+	}
+	h.must(conn.SetReadBuffer(64 << 10))
+	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\nRange: bytes=5-\r\nConnection: close\r\n\r\n", strings.TrimPrefix(h.link(id, "image-0.png"), h.url))
+	resp, err := http.ReadResponse(newSlow(conn), nil)
+	h.must(err)
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil || !bytes.Equal(b, film[5:]) {
+		t.Errorf("%d bytes, %v", len(b), err)
+	}
 }

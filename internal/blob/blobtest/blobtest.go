@@ -103,7 +103,24 @@ func get(t *testing.T, s blob.Store, key string, offset, length int64) ([]byte, 
 	if err := errors.Join(err, r.Close()); err != nil {
 		t.Fatalf("read %s: %v", key, err)
 	}
+	if r.File != nil {
+		sameFromFile(t, s, b, key, offset, length)
+	}
 	return b, r.Object
+}
+
+// sameFromFile reads a range by the open file.
+func sameFromFile(t *testing.T, s blob.Store, want []byte, key string, offset, length int64) {
+	t.Helper()
+	r, err := s.Open(t.Context(), key, offset, length)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, len(want))
+	_, err = io.ReadFull(r.File, got)
+	if err := errors.Join(err, r.Close()); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("the open file has other bytes of %s from %d on: %v", key, offset, err)
+	}
 }
 
 // holdOrNothing checks for a moment that keys hold what they held before or

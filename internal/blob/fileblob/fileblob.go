@@ -86,12 +86,16 @@ func (s *Store) Open(ctx context.Context, key string, offset, length int64) (*bl
 	if length < 0 || length > rest {
 		length = rest
 	}
+	if _, err := f.Seek(offset, io.SeekStart); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
 	return &blob.Reader{
 		ReadCloser: struct {
 			io.Reader
 			io.Closer
-		}{&reader{err: ctx.Err, from: io.NewSectionReader(f, offset, length)}, f},
+		}{&reader{err: ctx.Err, from: io.LimitReader(f, length)}, f},
 		Object: obj,
+		File:   f,
 	}, nil
 }
 
