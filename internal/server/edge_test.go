@@ -9,9 +9,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tintypehq/tintype/internal/blob"
 	"github.com/tintypehq/tintype/internal/server"
@@ -201,6 +204,45 @@ func TestHealth(t *testing.T) {
 	broken := open(t, configure(func(c *server.Config) { c.Blobs = &brokenBucket{c.Blobs, errors.New("no such bucket: secret-name")} }))
 	if a := broken.call(http.MethodGet, "/readyz", ""); a.status != 503 || !strings.Contains(a.body, `"bucket":"unreachable"`) || strings.Contains(a.body, "secret-name") {
 		t.Errorf("bucket away: %d %s", a.status, a.body)
+	}
+}
+
+// TestBucketThatGoes: who has met its bucket stays ready without it, since all share it
+// and nobody else could tell callers so.
+func TestBucketThatGoes(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	bucket := &brokenBucket{h.cfg.Blobs, nil}
+	cfg := h.cfg
+	cfg.Blobs, cfg.Metrics = bucket, prometheus.NewRegistry()
+	srv, err := server.New(cfg)
+	h.must(err)
+	look := func(path string) (int, string) {
+		server.ForgetBucket(srv)
+		w := httptest.NewRecorder()
+		srv.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody))
+		return w.Code, w.Body.String()
+	}
+	for _, is := range []struct {
+		err    error
+		redis  string
+		status int
+		says   string
+		up     int
+	}{
+		{nil, "", 200, `{"status":"ready"}`, 1},
+		{errors.New("away"), "", 200, `{"status":"ready","bucket":"unreachable"}`, 0},
+		{errors.New("away"), "LOADING away", 503, `{"status":"not_ready","redis":"unreachable","bucket":"unreachable"}`, 0},
+		{nil, "", 200, `{"status":"ready"}`, 1},
+	} {
+		bucket.err = is.err
+		h.redis.SetError(is.redis)
+		if status, body := look("/readyz"); status != is.status || strings.TrimSpace(body) != is.says {
+			t.Errorf("%d %s, want %d %s", status, body, is.status, is.says)
+		}
+		if _, page := look("/metrics"); !strings.Contains(page, fmt.Sprintf("tintype_bucket_up %d\n", is.up)) {
+			t.Errorf("the metric is not %d", is.up)
+		}
 	}
 }
 

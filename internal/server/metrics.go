@@ -30,6 +30,7 @@ type metrics struct {
 
 	connections prometheus.Gauge
 	turnedAway  prometheus.Counter
+	bucket      *prometheus.GaugeVec // without labels: it is there after the first look
 
 	admission prometheus.Histogram
 	stages    *telemetry.Stages
@@ -77,13 +78,16 @@ func newMetrics(r *prometheus.Registry) (*metrics, error) {
 		turnedAway: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "tintype_http_connections_refused_total", Help: "Connections closed unheard because limits.connections were open.",
 		}),
+		bucket: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "tintype_bucket_up", Help: "Whether the bucket could be written and read when /readyz last looked, which it does every half minute at most: 1, else 0.",
+		}, nil),
 		admission: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "tintype_admission_seconds", Help: "Time from the arrival of a request for media until its job was written, its body and input images included.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60},
 		}),
 		page: promhttp.HandlerFor(r, promhttp.HandlerOpts{}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.waiters, m.accepted, m.attached, m.cancels, m.deletes, m.resumes, m.attempts, m.cooldowns, m.sent, m.connections, m.turnedAway, m.admission} {
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.waiters, m.accepted, m.attached, m.cancels, m.deletes, m.resumes, m.attempts, m.cooldowns, m.sent, m.connections, m.turnedAway, m.bucket, m.admission} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}
