@@ -45,6 +45,7 @@ type polled struct {
 	asked    int // questions so far
 	lost     int // times in a row that the upstream did not know it
 	notes    []note
+	overtime bool // its trace has been told of its deadline
 
 	// ctx ends when the lease is lost. It is kept with the job because it is
 	// the job's lease, not a call's context, and outlives every call.
@@ -131,7 +132,7 @@ func (p *poller) claimSome(life context.Context, most int) (int, error) {
 		held, done := p.w.leases.hold(life, lease, begun)
 		p.add(&polled{
 			Running: r, lease: lease, ctx: held, done: done, at: time.Now().Add(p.first(r)),
-			accepted: begun.Add(-r.Age), deadline: begun.Add(r.Left),
+			accepted: begun.Add(-r.Age), deadline: begun.Add(r.Left), overtime: r.Left <= 0,
 		})
 	}
 	return len(rows), nil

@@ -115,6 +115,7 @@ func (p *poller) cancel(life context.Context, j *polled) (done bool, err error) 
 	switch settled {
 	case redisstore.Written:
 		p.w.finished(life, j.ID, nil)
+		p.generated(life, j, "canceled")
 	case redisstore.Over:
 		p.w.harvested(life, j.ID, nil)
 	case redisstore.Late, redisstore.Canceled, redisstore.Stale, redisstore.Spent:
@@ -148,6 +149,7 @@ func (p *poller) act(life context.Context, j *polled, s upstream.Status) error {
 	case upstream.Failed:
 		return p.end(life, j, s.Failure, redisstore.Rest{})
 	case upstream.Working:
+		p.overtime(life, j)
 	}
 	if s.Phase != "" && s.Phase != j.Phase {
 		ours, err := p.w.Store.Progress(life, j.ID, j.lease.Token, s.Phase)

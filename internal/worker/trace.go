@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/telemetry"
 )
@@ -65,6 +66,17 @@ func (p *poller) noted(j *polled, answer string) {
 	if p.w.Tracer != nil && len(j.notes) < mostNotes {
 		j.notes = append(j.notes, note{time.Now(), answer})
 	}
+}
+
+// overtime tells once that the upstream is still at work on a job whose deadline is
+// over: it may never be ready, and its trace would have nothing of the time for which
+// somebody looks at it.
+func (p *poller) overtime(ctx context.Context, j *polled) {
+	if j.overtime || time.Now().Before(j.deadline) {
+		return
+	}
+	j.overtime = true
+	p.generated(ctx, j, string(fault.GenerationTimeout))
 }
 
 // generated adds to a job's trace how long the upstream was at work, as far as this
