@@ -113,7 +113,7 @@ func role(s types.ServiceConfig) (config.Role, bool) {
 // TestComposeSettings: every variable is a setting, and nothing is missing.
 func TestComposeSettings(t *testing.T) {
 	t.Parallel()
-	p := composed(t, []string{"ARK_API_KEYS=a,b", "GATEWAY_KEY=tt_of_the_compose_file"}, everything...)
+	p := composed(t, []string{"ARK_API_KEYS=a,b", "GATEWAY_KEY=tt_of_the_compose_file", "ADMIN_KEY=tt_of_the_operator"}, everything...)
 	checked := 0
 	for name, s := range p.Services {
 		r, ours := role(s)
@@ -133,6 +133,7 @@ func TestComposeSettings(t *testing.T) {
 		}
 		checkGrace(t, name, s, c)
 		checkEndpoints(t, p, name, c)
+		checkOperator(t, name, c)
 	}
 	if checked != 8 {
 		t.Errorf("%d services have settings; want 2 × (2 api, worker, bucket)", checked)
@@ -152,6 +153,18 @@ func checkGrace(t *testing.T, name string, s types.ServiceConfig, c *config.Conf
 	if s.StopGracePeriod == nil || time.Duration(*s.StopGracePeriod) < grace+5*time.Second {
 		t.Errorf("%s: stop_grace_period is %v, its own grace %s: give it 5 s more at least", name, s.StopGracePeriod, grace)
 	}
+}
+
+// checkOperator: the routes that the runbook's commands need are there, by a key of
+// their own, which generates nothing.
+func checkOperator(t *testing.T, name string, c *config.Config) {
+	t.Helper()
+	for _, k := range c.Auth.Keys {
+		if slices.Equal(k.Scopes, []config.Scope{config.ScopeRead, config.ScopeAdmin}) {
+			return
+		}
+	}
+	t.Errorf("%s: no gateway key has the scopes read and admin", name)
 }
 
 // checkEndpoints: one way to the store leads to a service by its name, the other
@@ -198,7 +211,7 @@ func TestComposeArkWithoutKeys(t *testing.T) {
 	t.Parallel()
 	s := composed(t, nil, "ark").Services["ark-bucket"]
 	_, err := config.Load(config.Source{Role: config.ForAPI, Environ: variables(s)})
-	if err == nil || !strings.Contains(err.Error(), "TINTYPE_ARK_API_KEYS") || !strings.Contains(err.Error(), "auth.keys[0]: needs key") {
+	if err == nil || !strings.Contains(err.Error(), "TINTYPE_ARK_API_KEYS") || !strings.Contains(err.Error(), "auth.keys[0]: needs key") || !strings.Contains(err.Error(), "auth.keys[1]: needs key") {
 		t.Errorf("without keys: %v", err)
 	}
 }

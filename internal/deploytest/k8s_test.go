@@ -151,6 +151,15 @@ func TestK8sGraces(t *testing.T) {
 	})
 }
 
+// TestK8sOperator: the runbook's commands have a key, in every overlay.
+func TestK8sOperator(t *testing.T) {
+	t.Parallel()
+	eachOverlay(t, func(t *testing.T, s set) {
+		t.Helper()
+		checkOperator(t, "tintype-api", s.settings(t, *s.find("Deployment", "tintype-api")))
+	})
+}
+
 // TestK8sRoles: each stage of the worker runs somewhere, and once only is decided where.
 func TestK8sRoles(t *testing.T) {
 	t.Parallel()

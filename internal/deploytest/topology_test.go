@@ -254,6 +254,14 @@ func TestComposeTopology(t *testing.T) {
 			}
 		})
 	}
+	// As docs/runbook.md has it for one machine, with what the compose file gives by itself.
+	t.Run("the operator", func(t *testing.T) {
+		line := exec.CommandContext(t.Context(), program("/usr/local/bin/tintype"), "accounts")
+		line.Env = []string{"TINTYPE_URL=http://" + tp.addresses["localhost:8080"], "TINTYPE_ADMIN_KEY=tt_operator_of_this_machine"}
+		if said, err := line.CombinedOutput(); err != nil || !bytes.Contains(said, []byte("sim-1")) {
+			t.Errorf("tintype accounts: %v\n%s", err, said)
+		}
+	})
 	t.Run("one API goes", func(t *testing.T) {
 		if err := syscall.Kill(tp.api["api-1"].PID(), syscall.SIGTERM); err != nil {
 			t.Fatal(err)
