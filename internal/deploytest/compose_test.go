@@ -311,6 +311,10 @@ func TestPrometheusTargets(t *testing.T) {
 			}
 		}
 	}
+	// Two installations are told apart by their namespace.
+	if !strings.Contains(text, "regex: 'ark-.*', target_label: namespace, replacement: ark}") || strings.Count(text, "relabel_configs: ") != strings.Count(text, "dns_sd_configs:") {
+		t.Error("what Ark's programs show is not told apart from the simulated ones'")
+	}
 	mounted := slices.ContainsFunc(p.Services["prometheus"].Volumes, func(v types.ServiceVolumeConfig) bool { return v.Target == "/etc/prometheus/rules" })
 	if !mounted || !strings.Contains(text, "rule_files: [/etc/prometheus/rules/*.yaml]") {
 		t.Error("the rules are not read from where they are mounted")
