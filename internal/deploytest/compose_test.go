@@ -5,9 +5,11 @@ import (
 	"maps"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -284,6 +286,43 @@ func TestNginxAlike(t *testing.T) {
 	}
 	if bare := comments.ReplaceAllString(read(t, "deploy/nginx/bare.conf"), ""); strings.Count(bare, ";") != 2 {
 		t.Errorf("bare.conf sets more than where it listens and whom it stands before:\n%s", bare)
+	}
+}
+
+// TestNginxMain: nginx takes its main file, which lets one of its processes carry all the
+// callers that two APIs are made for.
+func TestNginxMain(t *testing.T) {
+	t.Parallel()
+	const callers = 2 * 10_000 // docs/deploy.md
+	text := read(t, "deploy/nginx/nginx.conf")
+	number := func(name string) (n int) {
+		if m := regexp.MustCompile(`(?m)^\s*` + name + `\s+(\d+);`).FindStringSubmatch(text); m != nil {
+			n, _ = strconv.Atoi(m[1])
+		}
+		return n
+	}
+	if connections, files := number("worker_connections"), number("worker_rlimit_nofile"); connections < 2*callers || files <= connections {
+		t.Errorf("%d connections and %d files for %d callers", connections, files, callers)
+	}
+	for _, name := range []string{"nginx", "ark"} {
+		if !slices.ContainsFunc(composed(t, nil, everything...).Services[name].Volumes, func(v types.ServiceVolumeConfig) bool { return v.Target == "/etc/nginx/nginx.conf" }) {
+			t.Errorf("%s has the image's main file", name)
+		}
+	}
+	// As it stands, but for where this machine has things.
+	dir := t.TempDir()
+	here := strings.NewReplacer("/run/nginx.pid", dir+"/pid", "/var/log/nginx/error.log", "stderr", "/var/log/nginx/access.log", dir+"/access.log",
+		"/etc/nginx/conf.d/", dir+"/", "user  nginx;", "")
+	file := filepath.Join(dir, "nginx.main")
+	if err := os.WriteFile(file, []byte(here.Replace(text)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	path, err := exec.LookPath("nginx")
+	if err != nil {
+		path = "/usr/sbin/nginx" // where Debian has it, and not every PATH does
+	}
+	if said, err := exec.CommandContext(t.Context(), path, "-t", "-p", dir, "-c", file).CombinedOutput(); err != nil || strings.Contains(string(said), "[warn]") {
+		t.Errorf("nginx -t: %v\n%s", err, said)
 	}
 }
 

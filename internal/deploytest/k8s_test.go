@@ -2,6 +2,7 @@ package deploytest_test
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"maps"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/tintypehq/tintype/internal/config"
 	"github.com/tintypehq/tintype/internal/deploytest"
+	"github.com/tintypehq/tintype/internal/openapi"
 )
 
 func eachOverlay(t *testing.T, check func(t *testing.T, s set)) {
@@ -253,6 +255,43 @@ func TestK8sServices(t *testing.T) {
 	if prod := overlay(t, "prod"); len(prod.of("ServiceMonitor")) != 2 || len(prod.of("ScaledObject")) != 2 || len(prod.of("PrometheusRule")) != 1 {
 		t.Error("the overlay prod lacks its components")
 	}
+}
+
+// TestK8sIngress: each path of the API is there for callers, and what it shows of itself
+// to Prometheus is not.
+func TestK8sIngress(t *testing.T) {
+	t.Parallel()
+	text, err := openapi.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var document struct{ Paths map[string]any }
+	if err := json.Unmarshal(text, &document); err != nil || len(document.Paths) < 20 {
+		t.Fatalf("%d paths, %v", len(document.Paths), err)
+	}
+	eachOverlay(t, func(t *testing.T, s set) {
+		t.Helper()
+		for _, m := range s.of("Ingress") {
+			open := func(path string) bool {
+				return slices.ContainsFunc(m.Spec.Rules, func(r hostRule) bool {
+					for _, p := range r.HTTP.Paths {
+						if path == p.Path || p.PathType == "Prefix" && strings.HasPrefix(path, strings.TrimSuffix(p.Path, "/")+"/") {
+							return true
+						}
+					}
+					return false
+				})
+			}
+			for _, path := range slices.Concat(slices.Collect(maps.Keys(document.Paths)), []string{"/openapi.json", "/docs", "/docs/index.css", "/admin/v1/accounts", "/admin/queues", "/healthz", "/readyz"}) {
+				if !open(path) && path != "/metrics" {
+					t.Errorf("Ingress %s has no way to %s", m.Metadata.Name, path)
+				}
+			}
+			if open("/metrics") {
+				t.Errorf("Ingress %s shows /metrics to everybody", m.Metadata.Name)
+			}
+		}
+	})
 }
 
 // allowed tells whether a policy lets pods with these labels reach a port of others,
