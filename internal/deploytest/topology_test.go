@@ -266,6 +266,12 @@ func TestComposeTopology(t *testing.T) {
 				}
 			}
 		}
+		// What the alerts on what saturates first look at: docs/capacity.md.
+		for at, want := range map[string]string{"worker:9090": "\ntintype_redis_memory_limit_bytes 1.073741824e+09\n", "api-1:8080": "\ntintype_http_waiters_limit 20000\n"} {
+			if _, b, _ := get(t, http.DefaultClient, "http://"+tp.addresses[at]+"/metrics"); !bytes.Contains(b, []byte(want)) {
+				t.Errorf("%s does not show %q", at, want)
+			}
+		}
 	})
 	// As docs/runbook.md has it for one machine, with what the compose file gives by itself.
 	t.Run("the operator", func(t *testing.T) {
