@@ -173,6 +173,8 @@ func keyRing(c *config.Config) (*account.KeyRing, error) {
 // run starts what the program consists of and waits for its end. A part that
 // fails takes the others down with it.
 func (p *parts) run(ctx context.Context, program Program) error {
+	hup, deaf := p.hangups(program)
+	defer deaf()
 	if err := p.examine(ctx); err != nil {
 		return err
 	}
@@ -185,8 +187,8 @@ func (p *parts) run(ctx context.Context, program Program) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.keepAccounts(ctx) })
 	p.startMetrics(ctx, group, program)
-	if p.Source != nil && p.Config.File() != "" {
-		group.Go(func() error { return p.reload(ctx) })
+	if p.Source != nil {
+		group.Go(func() error { return p.reload(ctx, hup) })
 	}
 	if program != Worker {
 		if err := p.startAPI(ctx, group); err != nil {

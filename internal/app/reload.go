@@ -54,12 +54,30 @@ func (r *roster) set(upstream string, all []account.Account) {
 // a mounted one is replaced as a whole, by a link, with any time of change.
 const lookEvery = 2 * time.Second
 
+// hangups hears SIGHUP until the returned stop. It begins before a program does
+// anything and ends after it has wound down, since the signal would end a process that
+// does not hear it, with a paid request on the wire.
+func (p *parts) hangups(program Program) (hup <-chan os.Signal, stop func()) {
+	heard := make(chan os.Signal, 1)
+	if p.Source == nil || endsByHangup(program, p.Config) {
+		return heard, func() {}
+	}
+	signal.Notify(heard, syscall.SIGHUP)
+	return heard, func() { signal.Stop(heard) }
+}
+
+// endsByHangup tells whether SIGHUP is a wish to end: a terminal says so when it is
+// closed, to a program that somebody has just started in it.
+func endsByHangup(program Program, c *config.Config) bool {
+	return program == All && c.File() == ""
+}
+
 // reload applies changes of the settings' file until ctx ends: when it has changed,
 // and at each SIGHUP. What it cannot apply it says.
-func (p *parts) reload(ctx context.Context) error {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
+func (p *parts) reload(ctx context.Context, hup <-chan os.Signal) error {
+	if p.Config.File() == "" {
+		return p.nothingToReload(ctx, hup)
+	}
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	seen, running := digestOf(p.Config.File()), p.Config
@@ -80,6 +98,18 @@ func (p *parts) reload(ctx context.Context) error {
 			running = next
 		}
 		seen = now
+	}
+}
+
+// nothingToReload says so.
+func (p *parts) nothingToReload(ctx context.Context, hup <-chan os.Signal) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-hup:
+			p.log.WarnContext(ctx, "SIGHUP: there is no settings file that could be read again; variables and flags count from the next start on")
+		}
 	}
 }
 

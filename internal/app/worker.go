@@ -20,12 +20,17 @@ import (
 func (p *parts) startWorker(ctx context.Context, group *errgroup.Group, alone bool) error {
 	w := worker.New(p.workerConfig())
 	p.roster.follow(w.SetAccounts)
+	wound, over := context.WithCancel(context.WithoutCancel(ctx))
 	if alone {
-		if err := p.startHealth(ctx, group); err != nil {
+		if err := p.startHealth(ctx, wound, group); err != nil {
+			over()
 			return err
 		}
 	}
-	group.Go(func() error { return w.Run(ctx) })
+	group.Go(func() error {
+		defer over()
+		return w.Run(ctx)
+	})
 	p.log.InfoContext(ctx, "the worker works", "roles", p.Config.Worker.Roles, "version", p.Version)
 	return nil
 }
@@ -87,8 +92,9 @@ func (p *parts) listenStage(stage job.Stage, handler func(context.Context, job.I
 	return s.Stop, s.Start()
 }
 
-// startHealth serves a lone worker's health and metrics.
-func (p *parts) startHealth(ctx context.Context, group *errgroup.Group) error {
+// startHealth serves a lone worker's health and metrics, until it has wound down: how
+// its last submissions end is to be seen, too. From the end of ctx on it is not ready.
+func (p *parts) startHealth(ctx, wound context.Context, group *errgroup.Group) error {
 	ln, err := listen(ctx, "worker.addr", p.Config.Worker.Addr)
 	if err != nil {
 		return err
@@ -101,7 +107,7 @@ func (p *parts) startHealth(ctx context.Context, group *errgroup.Group) error {
 		Handler: mux, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
 	}
-	group.Go(func() error { return serveUntil(ctx, srv, ln) })
+	group.Go(func() error { return serveUntil(wound, srv, ln) })
 	p.log.InfoContext(ctx, "the worker's health is served", "addr", ln.Addr().String())
 	if p.Ready != nil {
 		p.Ready(ln.Addr().String())

@@ -21,7 +21,7 @@ func TestWorkerKilledWhilePolling(t *testing.T) {
 	c := start(t)
 	api := c.apis[0]
 	for range c.workers { // the second round has the first round's victim alive again
-		prompt := c.prompt("waves sim:ready=6s")
+		prompt := c.prompt("waves sim:ready=12s")
 		id := c.post(api, videoPath, gatewayKey, prompt)
 		dead := c.holder("jobs_polled", c.workers...)
 		heir := other(dead, c.workers)

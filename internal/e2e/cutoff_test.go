@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tintypehq/tintype/internal/e2e/wire"
+	"github.com/tintypehq/tintype/internal/telemetry"
 )
 
 // TestWorkerCutOff: a worker without Redis acts no more once its lease is over,
@@ -21,7 +22,8 @@ func TestWorkerCutOff(t *testing.T) {
 	}
 	c.postAs(works()[1], "waves sim:size=2MB sim:stall,times=1")
 	stopped, taken := c.cutWorkerOff(0)
-	const reading = 50 * time.Millisecond // what it takes to see that it has given up
+	// What it takes to see that it has given up: its page of metrics waits for Redis, too.
+	const reading = telemetry.FleetTimeout + time.Second
 	if stopped > lease+reading || taken > takeover {
 		t.Errorf("it gave up after %s and was taken over after %s; the lease is %s", stopped, taken, lease)
 	}

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -137,4 +138,33 @@ func outcome(call tried) (id, problem string) {
 		return id, fmt.Sprintf("Location is %q", a.header.Get("Location"))
 	}
 	return id, strings.Join(like("body", o, want), "; ")
+}
+
+// TestDrainingWorkerIsSeen: a worker that winds down still shows how it fares, and says
+// that it takes nothing more.
+func TestDrainingWorkerIsSeen(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	c.workers[1].stop(t)
+	w, prompt := c.workers[0], c.prompt("a cat sim:ready=6s")
+	id := c.post(c.apis[0], imagePath, gatewayKey, prompt)
+	c.awaitSubmission(prompt)
+	w.terminate(t)
+	ctx, cancel := context.WithTimeout(c.ctx(), callWithin)
+	defer cancel()
+	err := until(ctx, func() error {
+		if err := w.ready(ctx); err != nil && strings.Contains(err.Error(), "503") {
+			return nil
+		}
+		return errNotYet
+	})
+	if err != nil {
+		t.Fatalf("/readyz of a worker that winds down was never 503: %v", err)
+	}
+	if a := c.call(request{method: http.MethodGet, url: w.base() + "/metrics"}); a.status != http.StatusOK || !bytes.Contains(a.body, []byte("tintype_build_info")) {
+		t.Errorf("/metrics: %d", a.status)
+	}
+	w.stop(t)
+	c.run(w)
+	c.succeeded(c.apis[0], gatewayKey, id)
 }

@@ -83,7 +83,7 @@ func TestWorkersKilledInMidDelivery(t *testing.T) {
 	t.Parallel()
 	secret := hookSecret()
 	r := openReceiver(t, secret)
-	c := start(t, "TINTYPE_WEBHOOKS_SECRET="+secret, "TINTYPE_WEBHOOKS_ALLOW_PRIVATE=127.0.0.0/8", "TINTYPE_WEBHOOKS_TIMEOUT=3s", "TINTYPE_WEBHOOKS_SCHEDULE=1s,1s,1s,1s,1s,1s,1s,1s")
+	c := start(t, "TINTYPE_WEBHOOKS_SECRET="+secret, "TINTYPE_WEBHOOKS_ALLOW_PRIVATE=127.0.0.0/8", "TINTYPE_WEBHOOKS_TIMEOUT=3s", "TINTYPE_WEBHOOKS_SCHEDULE=1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s")
 	want := map[string]string{}
 	var ids []string
 	for i := range 6 {

@@ -160,7 +160,7 @@ func TestLyingAnswers(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			c := newClient(t, func(cfg *fetch.Config) { cfg.HeaderTimeout, cfg.Timeout = 300*time.Millisecond, 2*time.Second })
+			c := newClient(t, func(cfg *fetch.Config) { cfg.HeaderTimeout, cfg.Timeout = 3*time.Second, 10*time.Second })
 			resp, err := c.Get(t.Context(), raw(t, tt.answer, tt.after), fetch.Options{})
 			var got []byte
 			if err == nil {

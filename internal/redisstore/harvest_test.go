@@ -14,7 +14,7 @@ import (
 var oneSource = []job.Source{{Role: job.Primary, URL: "http://x/1"}}
 
 // soon makes a job's deadline pass soon.
-func soon(n *redisstore.NewJob) { n.Deadline = 500 * time.Millisecond }
+func soon(n *redisstore.NewJob) { n.Deadline = 1500 * time.Millisecond }
 
 // overdue brings a job to running, polled by "p", and past its deadline.
 func (b bench) overdue(t *testing.T, change ...func(*redisstore.NewJob)) job.ID {
@@ -85,8 +85,8 @@ func testHarvestSlot(t *testing.T, b bench) {
 }
 
 func testHarvestGivenUp(t *testing.T, b bench) {
-	id := b.overdue(t, func(n *redisstore.NewJob) { n.Harvest = 200 * time.Millisecond })
-	if j := b.get(t, id); j.HarvestUntil.Sub(j.Deadline) != 200*time.Millisecond {
+	id := b.overdue(t, func(n *redisstore.NewJob) { n.Harvest = 2 * time.Second })
+	if j := b.get(t, id); j.HarvestUntil.Sub(j.Deadline) != 2*time.Second {
 		t.Errorf("harvested until %s, the deadline was %s", j.HarvestUntil, j.Deadline)
 	}
 	b.sweepUntil(t, func(s redisstore.Swept) bool { return slices.Contains(s.GivenUp, id) })

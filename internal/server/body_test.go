@@ -69,7 +69,7 @@ func TestDrippingBody(t *testing.T) {
 			time.Sleep(10 * ms) // the caller's own pace
 		}
 	})
-	h.must(conn.SetReadDeadline(time.Now().Add(3 * time.Second)))
+	h.must(conn.SetReadDeadline(time.Now().Add(10 * time.Second)))
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	h.must(err)
 	defer func() { _ = resp.Body.Close() }()

@@ -9,9 +9,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tintypehq/tintype/internal/blob"
 	"github.com/tintypehq/tintype/internal/server"
@@ -204,6 +209,45 @@ func TestHealth(t *testing.T) {
 	}
 }
 
+// TestBucketThatGoes: who has met its bucket stays ready without it, since all share it
+// and nobody else could tell callers so.
+func TestBucketThatGoes(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	bucket := &brokenBucket{h.cfg.Blobs, nil}
+	cfg := h.cfg
+	cfg.Blobs, cfg.Metrics = bucket, prometheus.NewRegistry()
+	srv, err := server.New(cfg)
+	h.must(err)
+	look := func(path string) (int, string) {
+		server.ForgetBucket(srv)
+		w := httptest.NewRecorder()
+		srv.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody))
+		return w.Code, w.Body.String()
+	}
+	for _, is := range []struct {
+		err    error
+		redis  string
+		status int
+		says   string
+		up     int
+	}{
+		{nil, "", 200, `{"status":"ready"}`, 1},
+		{errors.New("away"), "", 200, `{"status":"ready","bucket":"unreachable"}`, 0},
+		{errors.New("away"), "LOADING away", 503, `{"status":"not_ready","redis":"unreachable","bucket":"unreachable"}`, 0},
+		{nil, "", 200, `{"status":"ready"}`, 1},
+	} {
+		bucket.err = is.err
+		h.redis.SetError(is.redis)
+		if status, body := look("/readyz"); status != is.status || strings.TrimSpace(body) != is.says {
+			t.Errorf("%d %s, want %d %s", status, body, is.status, is.says)
+		}
+		if _, page := look("/metrics"); !strings.Contains(page, fmt.Sprintf("tintype_bucket_up %d\n", is.up)) {
+			t.Errorf("the metric is not %d", is.up)
+		}
+	}
+}
+
 // panicky is a bucket with a bug.
 type panicky struct{ blob.Store }
 
@@ -231,24 +275,48 @@ func TestPanic(t *testing.T) {
 type shrunk struct{ blob.Store }
 
 func (s shrunk) Open(ctx context.Context, key string, offset, _ int64) (*blob.Reader, error) {
-	return s.Store.Open(ctx, key, offset, 3)
+	r, err := s.Store.Open(ctx, key, offset, 3)
+	if err == nil {
+		r.File = nil // as of a store that has none
+	}
+	return r, err
 }
 
-// TestBrokenFileIsNotTakenForWhole: a caller sees that the bytes broke off.
+// TestBrokenFileIsNotTakenForWhole: a caller sees that the bytes broke off, whoever
+// copies them.
 func TestBrokenFileIsNotTakenForWhole(t *testing.T) {
 	t.Parallel()
-	h := open(t, configure(func(c *server.Config) { c.Blobs = shrunk{c.Blobs} }))
-	_, path := h.film()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.url+path, nil)
-	h.must(err)
-	resp, err := client.Do(req)
-	if err != nil {
-		return // it broke off in the head
+	wantBroken := func(t *testing.T, h *house, path string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.url+path, nil)
+		h.must(err)
+		resp, err := client.Do(req)
+		if err != nil {
+			return // it broke off in the head
+		}
+		defer func() { _ = resp.Body.Close() }()
+		if b, err := io.ReadAll(resp.Body); err == nil {
+			t.Errorf("%q without an error", b)
+		}
 	}
-	defer func() { _ = resp.Body.Close() }()
-	if b, err := io.ReadAll(resp.Body); err == nil {
-		t.Errorf("%q without an error", b)
-	}
+	t.Run("from a store", func(t *testing.T) {
+		t.Parallel()
+		h := open(t, configure(func(c *server.Config) { c.Blobs = shrunk{c.Blobs} }))
+		_, path := h.film()
+		wantBroken(t, h, path)
+	})
+	t.Run("from a directory", func(t *testing.T) {
+		t.Parallel()
+		h := open(t)
+		_, path := h.film()
+		files, err := filepath.Glob(filepath.Join(h.dir, "jobs", "*", "video-0.mp4"))
+		h.must(err)
+		if len(files) != 1 {
+			t.Fatalf("the film's file: %v", files)
+		}
+		h.must(os.Truncate(files[0], 3))
+		wantBroken(t, h, path)
+	})
 }
 
 func TestSlowBody(t *testing.T) {

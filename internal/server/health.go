@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tintypehq/tintype/internal/blob"
 )
@@ -27,7 +28,10 @@ type readiness struct {
 	Server string `json:"server,omitempty"`
 }
 
-// readyz says whether calls should be sent here.
+// readyz says whether calls should be sent here. A process that has never met its
+// bucket is not ready, so that a roll-out with a wrong setting stops; of one that has, a
+// bucket that is away makes a ready one with less to give: all processes share it, and
+// without any of them nobody could ask, wait, or be told what is the matter.
 func (s *Server) readyz(c echo.Context) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), healthPatience)
 	defer cancel()
@@ -44,8 +48,11 @@ func (s *Server) readyz(c echo.Context) error {
 	if err := s.cfg.Store.Ping(ctx); err != nil {
 		down(&is.Redis, "unreachable", "redis", err)
 	}
-	if err := s.bucket.ok(ctx); err != nil {
+	if met, err := s.bucket.ok(ctx); err != nil {
 		down(&is.Bucket, "unreachable", "bucket", err)
+		if met && is.Redis == "" && is.Server == "" {
+			is.Status = "ready"
+		}
 	}
 	status := http.StatusOK
 	if is.Status != "ready" {
@@ -60,9 +67,12 @@ func (s *Server) readyz(c echo.Context) error {
 // object. Safe for concurrent use: one caller looks, the others wait for it.
 type bucketCheck struct {
 	check func(context.Context) error
-	mu    sync.Mutex
-	at    time.Time
-	err   error
+	up    *prometheus.GaugeVec // without labels; 1 is there
+
+	mu  sync.Mutex
+	at  time.Time
+	met bool // it was there once
+	err error
 }
 
 // healthPatience is how long a part may take to say that it is there.
@@ -74,7 +84,7 @@ const (
 	bucketBad  = 3 * time.Second
 )
 
-func (b *bucketCheck) ok(ctx context.Context) error {
+func (b *bucketCheck) ok(ctx context.Context) (met bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	holds := bucketGood
@@ -84,8 +94,13 @@ func (b *bucketCheck) ok(ctx context.Context) error {
 	if b.at.IsZero() || time.Since(b.at) > holds {
 		b.err = b.look(ctx)
 		b.at = time.Now()
+		up := 0.0
+		if b.err == nil {
+			up, b.met = 1, true
+		}
+		b.up.WithLabelValues().Set(up)
 	}
-	return b.err
+	return b.met, b.err
 }
 
 // look takes its own time: a prober that does not wait must not leave a failure

@@ -124,14 +124,16 @@ func TestImagesAreFetchedTogether(t *testing.T) {
 func TestFirstWrongImageIsNamed(t *testing.T) {
 	t.Parallel()
 	h := open(t, manyImages(t))
-	later, gone := make(chan struct{}), make(chan struct{})
+	later, came, gone := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	g := openGallery(t, func(path string, r *http.Request) {
 		switch path {
 		case "/bad":
 			<-later // until the one behind it has failed
+			<-came
 		case "/worse":
 			close(later)
 		case "/3":
+			close(came)
 			<-r.Context().Done() // never comes
 			close(gone)
 		}

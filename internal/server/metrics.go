@@ -30,6 +30,7 @@ type metrics struct {
 
 	connections prometheus.Gauge
 	turnedAway  prometheus.Counter
+	bucket      *prometheus.GaugeVec // without labels: it is there after the first look
 
 	admission prometheus.Histogram
 	stages    *telemetry.Stages
@@ -78,6 +79,9 @@ func newMetrics(r *prometheus.Registry, most int) (*metrics, error) {
 		turnedAway: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "tintype_http_connections_refused_total", Help: "Connections closed unheard because limits.connections were open.",
 		}),
+		bucket: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "tintype_bucket_up", Help: "Whether the bucket could be written and read when /readyz last looked, which it does every half minute at most: 1, else 0.",
+		}, nil),
 		admission: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "tintype_admission_seconds", Help: "Time from the arrival of a request for media until its job was written, its body and input images included.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60},
@@ -88,7 +92,7 @@ func newMetrics(r *prometheus.Registry, most int) (*metrics, error) {
 		Name: "tintype_http_waiters_limit", Help: "Callers that may wait in this process at once (limits.waiting_per_process). One more is answered 503, queue_full.",
 	})
 	limit.Set(float64(most))
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.waiters, limit, m.accepted, m.attached, m.cancels, m.deletes, m.resumes, m.attempts, m.cooldowns, m.sent, m.connections, m.turnedAway, m.admission} {
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.waiters, limit, m.accepted, m.attached, m.cancels, m.deletes, m.resumes, m.attempts, m.cooldowns, m.sent, m.connections, m.turnedAway, m.bucket, m.admission} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}

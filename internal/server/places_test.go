@@ -84,7 +84,7 @@ func TestSlowStream(t *testing.T) {
 		t.Errorf("the other reader begins with %q", f)
 	}
 	h.eventually(func() bool { return strings.Contains(h.log.String(), "i/o timeout") })
-	h.makeVideo(id)
+	h.meanwhile(func() { h.makeVideo(id) })
 	all := fs.rest()
 	if got := all[len(all)-1].event(t); got.Type != tintype.EventSucceeded {
 		t.Errorf("the other reader was told of %s at last", got.Type)

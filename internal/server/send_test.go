@@ -64,7 +64,7 @@ func (s slow) Read(b []byte) (int, error) {
 // at once than a slow caller takes in before its time is over.
 func TestThinLineForFiles(t *testing.T) {
 	t.Parallel()
-	h := open(t, configure(func(c *server.Config) { c.Limits.WriteStall = 300 * ms }))
+	h := open(t, configure(func(c *server.Config) { c.Limits.WriteStall = 700 * ms }))
 	film := make([]byte, 8<<20) // more than the kernel takes in for the caller
 	for i := range film {
 		film[i] = byte(i >> 10)

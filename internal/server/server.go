@@ -70,7 +70,7 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: c, metrics: m, checks: newCredentialChecks(), pooled: newPooled(),
-		bucket: &bucketCheck{check: c.Blobs.Check}, handover: make(chan struct{}), tests: make(chan struct{}, testsAtOnce),
+		bucket: &bucketCheck{check: c.Blobs.Check, up: m.bucket}, handover: make(chan struct{}), tests: make(chan struct{}, testsAtOnce),
 		places: newPlaces(c.Limits.Waiting, c.Limits.WaitingOfOne),
 		bodies: &bodyBudget{most: c.Limits.BodyBudget}, doors: &doorkeeper{most: int64(c.Limits.Connections), metrics: m},
 	}

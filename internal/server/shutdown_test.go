@@ -13,7 +13,7 @@ import (
 
 func TestShutdownHandsOver(t *testing.T) {
 	t.Parallel()
-	h := open(t, func(o *options) { o.grace = 500 * ms })
+	h := open(t, func(o *options) { o.grace = 2 * time.Second })
 	_, fs := h.stream(http.MethodPost, images, `{"prompt":"x","stream":true}`)
 	_, events := h.stream(http.MethodGet, "/v1/jobs/"+string(h.waitForJob())+"/events", "")
 	blocking := make(chan answer, 1)
@@ -59,8 +59,8 @@ func TestShutdownWaits(t *testing.T) {
 func TestShutdownDelay(t *testing.T) {
 	t.Parallel()
 	h := open(t, func(o *options) {
-		o.grace = 2 * time.Second
-		o.config = func(c *server.Config) { c.Shutdown.Delay = time.Second }
+		o.grace = 8 * time.Second
+		o.config = func(c *server.Config) { c.Shutdown.Delay = 3 * time.Second }
 	})
 	stopped := make(chan struct{})
 	go func() {

@@ -88,7 +88,7 @@ func TestOldRecordWins(t *testing.T) {
 	r.start(t, harvesting, func(c *worker.Config) {
 		c.Roles = []worker.Role{worker.RoleSubmit, worker.RolePoll, worker.RoleMirror}
 	})
-	id := r.submit(t, job.Video, "late video sim:ready=2500ms", hurried)
+	id := r.submit(t, job.Video, "late video sim:ready=8s", hurried)
 	<-slow.held
 	r.awaitOver(t, id)
 	r.wantArchived(t, r.get(t, id)) // as it should be
@@ -122,7 +122,7 @@ func TestCancelOfAnUnseenTask(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.start(t, harvesting)
-	id := r.submit(t, job.Video, "unseen sim:slow=500ms")
+	id := r.submit(t, job.Video, "unseen sim:slow=1s")
 	r.await(t, id, "submitting", func(j *job.Job) bool { return j.State == job.Submitting })
 	r.cancel(t, id)
 	j := r.awaitOver(t, id)

@@ -132,7 +132,7 @@ func TestMetricsOfLateMedia(t *testing.T) {
 	t.Parallel()
 	r, metrics := newRig(t), prometheus.NewRegistry()
 	r.start(t, harvesting, func(c *worker.Config) { c.Metrics = metrics })
-	id := r.submit(t, job.Video, "late video sim:ready=2500ms", hurried)
+	id := r.submit(t, job.Video, "late video sim:ready=8s", hurried)
 	if j := r.awaitFinal(t, id); j.State != job.Failed {
 		t.Fatalf("%+v", j)
 	}

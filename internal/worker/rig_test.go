@@ -82,7 +82,7 @@ func (r *rig) connect(t *testing.T) {
 		r.sim.Close()
 	})
 	driver, err := ark.New(ark.Config{
-		BaseURL: srv.URL + "/api/v3", ImageTimeout: 3 * time.Second, VideoTimeout: 2 * time.Second, StatusTimeout: time.Second,
+		BaseURL: srv.URL + "/api/v3", ImageTimeout: 10 * time.Second, VideoTimeout: 2 * time.Second, StatusTimeout: time.Second,
 		Settings:      map[string]ark.Settings{imageModel: {Size: "1K"}, videoModel: {Resolution: "480p"}, markedModel: {Resolution: "480p"}}, // drawn quickly
 		VisibilityLag: -1,
 	})
@@ -109,7 +109,7 @@ func (r *rig) config(change ...func(*worker.Config)) worker.Config {
 	c := worker.Config{
 		Store: r.store, Ring: r.bells.Ring, Blobs: r.blobs, Upstreams: r.ups, Listen: r.listen,
 		Kinds: map[job.Kind]worker.Kind{
-			job.Image: {SubmitTimeout: 3 * time.Second, MaxBytes: 64 << 20},
+			job.Image: {SubmitTimeout: 10 * time.Second, MaxBytes: 64 << 20},
 			job.Video: {SubmitTimeout: 2 * time.Second, MaxBytes: 64 << 20, Poll: cadence},
 		},
 		Roles:         []worker.Role{worker.RoleSubmit, worker.RolePoll, worker.RoleMirror, worker.RoleSweep},

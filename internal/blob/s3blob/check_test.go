@@ -1,10 +1,13 @@
 package s3blob_test
 
 import (
+	"context"
 	"errors"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -97,4 +100,55 @@ func testMistakes(t *testing.T, server *testserver.S3Server) {
 func TestMistakes(t *testing.T) {
 	t.Parallel()
 	testMistakes(t, testserver.Versity(t))
+}
+
+// TestSilentPublicEndpoint: an address that swallows what is sent there proves nothing,
+// and leaves the rest of the check its time.
+func TestSilentPublicEndpoint(t *testing.T) {
+	t.Parallel()
+	server := testserver.Versity(t)
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // connects, and nobody answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ln.Close() })
+	s := open(t, server, func(cfg *s3blob.Config) { cfg.PublicEndpoint = "http://" + ln.Addr().String() })
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
+	defer cancel()
+	if err := s.Check(ctx); !errors.Is(err, blob.ErrUnproven) {
+		t.Errorf("%v, want %v", err, blob.ErrUnproven)
+	}
+	noProbe(t, server)
+}
+
+// TestCheckCutShort: nothing is left behind where the time is over in the middle.
+func TestCheckCutShort(t *testing.T) {
+	t.Parallel()
+	server := testserver.Versity(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	public := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		cancel()
+		<-r.Context().Done()
+	}))
+	t.Cleanup(public.Close)
+	s := open(t, server, func(cfg *s3blob.Config) { cfg.PublicEndpoint = public.URL })
+	if err := s.Check(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, want %v", err, context.Canceled)
+	}
+	noProbe(t, server)
+}
+
+// noProbe looks through a server's files.
+func noProbe(t *testing.T, server *testserver.S3Server) {
+	t.Helper()
+	err := filepath.WalkDir(server.Dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && strings.Contains(path, ".check") {
+			t.Errorf("%s is left", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -191,14 +191,14 @@ func TestSlowSourceIsNoStall(t *testing.T) {
 	t.Parallel()
 	server := testserver.Versity(t)
 	for _, known := range []bool{true, false} {
-		s := open(t, server, func(cfg *s3blob.Config) { cfg.StallTimeout = time.Second }) // a busy store is no stall either
+		s := open(t, server, func(cfg *s3blob.Config) { cfg.StallTimeout = 3 * time.Second }) // a busy store is no stall either
 		content := data(9 << 20)
 		half := len(content) - 1000
 		size := int64(len(content))
 		if !known {
 			size = blob.UnknownSize
 		}
-		body := io.MultiReader(bytes.NewReader(content[:half]), &pause{2500 * time.Millisecond}, bytes.NewReader(content[half:]))
+		body := io.MultiReader(bytes.NewReader(content[:half]), &pause{6 * time.Second}, bytes.NewReader(content[half:]))
 		if _, err := s.Put(t.Context(), blob.PutRequest{Key: "slow", Body: body, SizeBytes: size}); err != nil {
 			t.Errorf("known %v: %v", known, err)
 		}
@@ -231,7 +231,7 @@ func TestDownloadStall(t *testing.T) {
 		}
 	}}.start(t, server)
 	t.Cleanup(func() { close(over) })
-	s := open(t, server, func(cfg *s3blob.Config) { cfg.Endpoint, cfg.StallTimeout = endpoint, 200*time.Millisecond })
+	s := open(t, server, func(cfg *s3blob.Config) { cfg.Endpoint, cfg.StallTimeout = endpoint, 2*time.Second })
 	r, err := s.Open(t.Context(), "key", 0, -1)
 	if err != nil {
 		t.Fatal(err)

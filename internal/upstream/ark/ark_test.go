@@ -98,7 +98,7 @@ func driver(t *testing.T, base string, change ...func(*ark.Config)) *ark.Driver 
 
 // hasty makes every time short.
 func hasty(c *ark.Config) {
-	const short = 100 * time.Millisecond
+	const short = time.Second
 	c.ImageTimeout, c.VideoTimeout, c.StatusTimeout = short, short, short
 	c.ChatHeaderTimeout, c.ChatIdleTimeout = short, short
 }

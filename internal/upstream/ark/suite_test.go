@@ -17,7 +17,7 @@ func TestSuite(t *testing.T) {
 		New: func(t *testing.T, root string, speed upstreamtest.Speed) upstream.Driver {
 			return driver(t, root+"/api/v3", func(c *ark.Config) {
 				if speed == upstreamtest.Hasty {
-					const short = 500 * time.Millisecond
+					const short = time.Second
 					c.ImageTimeout, c.VideoTimeout, c.StatusTimeout = short, short, short
 					c.ChatHeaderTimeout, c.ChatIdleTimeout = short, short
 				}

@@ -58,7 +58,7 @@ func driver(t *testing.T, base string, p *doubaoweb.Profile, change ...func(*dou
 
 // hasty makes every time short.
 func hasty(c *doubaoweb.Config) {
-	const short = 500 * time.Millisecond
+	const short = time.Second
 	c.ImageTimeout, c.VideoTimeout, c.StatusTimeout, c.UploadTimeout = short, short, short, short
 	c.ChatHeaderTimeout, c.ChatIdleTimeout = short, short
 }

@@ -99,7 +99,7 @@ func driver(tb testing.TB, base string, change ...func(*openai.Config)) *openai.
 
 // hasty makes every time short.
 func hasty(c *openai.Config) {
-	const short = 500 * time.Millisecond
+	const short = time.Second
 	c.ImageTimeout, c.VideoTimeout, c.StatusTimeout = short, short, short
 	c.ChatHeaderTimeout, c.ChatIdleTimeout = short, short
 }

@@ -246,7 +246,7 @@ func TestStall(t *testing.T) {
 	t.Parallel()
 	k := newKit(t, nil)
 	link := k.video("x sim:stall,times=1")
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	a, err := k.do(ctx, "GET", link, "")
 	if err != nil || !errors.Is(a.err, context.DeadlineExceeded) {

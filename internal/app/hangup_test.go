@@ -1,0 +1,87 @@
+package app
+
+import (
+	"context"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tintypehq/tintype/internal/config"
+	"github.com/tintypehq/tintype/internal/testserver"
+)
+
+// lines keeps a log that is read while it is written.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *lines) await(t *testing.T, what string) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for late := time.After(30 * time.Second); ; {
+		l.mu.Lock()
+		got := l.text.String()
+		l.mu.Unlock()
+		if strings.Contains(got, what) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("the log never said %q: %s", what, got)
+		}
+	}
+}
+
+// TestHangupWithoutFile: a program without a settings file says that it has none, where
+// the signal would end a process that does not hear it. This one is the test itself.
+func TestHangupWithoutFile(t *testing.T) {
+	t.Parallel()
+	source := config.Source{Role: config.ForWorker, Environ: []string{
+		"TINTYPE_REDIS_URL=" + testserver.Redis(t).URL, "TINTYPE_AUTH_PASS_THROUGH=false", "TINTYPE_ARK_API_KEYS=k", "TINTYPE_STORAGE_DRIVER=file",
+		"TINTYPE_STORAGE_FILE_DIR=" + t.TempDir(), "TINTYPE_WORKER_ADDR=127.0.0.1:0", "TINTYPE_WORKER_ROLES=webhook",
+	}}
+	c, err := Settings(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var log lines
+	ended := make(chan error, 1)
+	go func() { ended <- Run(ctx, Worker, Options{Config: c, Source: &source, Stderr: &log}) }()
+	log.await(t, "the worker works")
+	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	log.await(t, "there is no settings file that could be read again")
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestWhatEndsByHangup: only what somebody has just started in a terminal.
+func TestWhatEndsByHangup(t *testing.T) {
+	t.Parallel()
+	c, err := config.Load(config.Source{Role: config.ForEmbedded})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for program, want := range map[Program]bool{API: false, Worker: false, All: true} {
+		if got := endsByHangup(program, c); got != want {
+			t.Errorf("%s: %v", program, got)
+		}
+	}
+}
