@@ -120,6 +120,7 @@ check-rules: ## Try the alert rules on fleets that they must and must not alert 
 	@$(INSTALL) promtool
 	promtool check rules deploy/monitoring/rules/*.yaml
 	promtool test rules deploy/monitoring/tests/*.yaml
+	promtool check config --syntax-only deploy/prometheus/prometheus.yml
 
 .PHONY: fmt
 fmt: setup-lint ## Format the code

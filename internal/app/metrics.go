@@ -59,6 +59,11 @@ func (p *parts) readFleet(ctx context.Context) (telemetry.Reading, error) {
 			Orphans: l.Orphans, Oldest: l.Oldest,
 		})
 	}
+	// A Redis that does not tell, as the embedded one and some managed ones do not, is no
+	// failure: the rest is known, and one that is away has failed above.
+	if m, err := p.store.Room(ctx); err == nil {
+		r.Redis = &telemetry.RedisMemory{Used: m.Used, Limit: m.Limit}
+	}
 	return r, nil
 }
 

@@ -5,9 +5,11 @@ import (
 	"maps"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -113,7 +115,7 @@ func role(s types.ServiceConfig) (config.Role, bool) {
 // TestComposeSettings: every variable is a setting, and nothing is missing.
 func TestComposeSettings(t *testing.T) {
 	t.Parallel()
-	p := composed(t, []string{"ARK_API_KEYS=a,b", "GATEWAY_KEY=tt_of_the_compose_file"}, everything...)
+	p := composed(t, []string{"ARK_API_KEYS=a,b", "GATEWAY_KEY=tt_of_the_compose_file", "ADMIN_KEY=tt_of_the_operator"}, everything...)
 	checked := 0
 	for name, s := range p.Services {
 		r, ours := role(s)
@@ -133,6 +135,7 @@ func TestComposeSettings(t *testing.T) {
 		}
 		checkGrace(t, name, s, c)
 		checkEndpoints(t, p, name, c)
+		checkOperator(t, name, c)
 	}
 	if checked != 8 {
 		t.Errorf("%d services have settings; want 2 × (2 api, worker, bucket)", checked)
@@ -152,6 +155,18 @@ func checkGrace(t *testing.T, name string, s types.ServiceConfig, c *config.Conf
 	if s.StopGracePeriod == nil || time.Duration(*s.StopGracePeriod) < grace+5*time.Second {
 		t.Errorf("%s: stop_grace_period is %v, its own grace %s: give it 5 s more at least", name, s.StopGracePeriod, grace)
 	}
+}
+
+// checkOperator: the routes that the runbook's commands need are there, by a key of
+// their own, which generates nothing.
+func checkOperator(t *testing.T, name string, c *config.Config) {
+	t.Helper()
+	for _, k := range c.Auth.Keys {
+		if slices.Equal(k.Scopes, []config.Scope{config.ScopeRead, config.ScopeAdmin}) {
+			return
+		}
+	}
+	t.Errorf("%s: no gateway key has the scopes read and admin", name)
 }
 
 // checkEndpoints: one way to the store leads to a service by its name, the other
@@ -198,7 +213,7 @@ func TestComposeArkWithoutKeys(t *testing.T) {
 	t.Parallel()
 	s := composed(t, nil, "ark").Services["ark-bucket"]
 	_, err := config.Load(config.Source{Role: config.ForAPI, Environ: variables(s)})
-	if err == nil || !strings.Contains(err.Error(), "TINTYPE_ARK_API_KEYS") || !strings.Contains(err.Error(), "auth.keys[0]: needs key") {
+	if err == nil || !strings.Contains(err.Error(), "TINTYPE_ARK_API_KEYS") || !strings.Contains(err.Error(), "auth.keys[0]: needs key") || !strings.Contains(err.Error(), "auth.keys[1]: needs key") {
 		t.Errorf("without keys: %v", err)
 	}
 }
@@ -274,6 +289,43 @@ func TestNginxAlike(t *testing.T) {
 	}
 }
 
+// TestNginxMain: nginx takes its main file, which lets one of its processes carry all the
+// callers that two APIs are made for.
+func TestNginxMain(t *testing.T) {
+	t.Parallel()
+	const callers = 2 * 10_000 // docs/deploy.md
+	text := read(t, "deploy/nginx/nginx.conf")
+	number := func(name string) (n int) {
+		if m := regexp.MustCompile(`(?m)^\s*` + name + `\s+(\d+);`).FindStringSubmatch(text); m != nil {
+			n, _ = strconv.Atoi(m[1])
+		}
+		return n
+	}
+	if connections, files := number("worker_connections"), number("worker_rlimit_nofile"); connections < 2*callers || files <= connections {
+		t.Errorf("%d connections and %d files for %d callers", connections, files, callers)
+	}
+	for _, name := range []string{"nginx", "ark"} {
+		if !slices.ContainsFunc(composed(t, nil, everything...).Services[name].Volumes, func(v types.ServiceVolumeConfig) bool { return v.Target == "/etc/nginx/nginx.conf" }) {
+			t.Errorf("%s has the image's main file", name)
+		}
+	}
+	// As it stands, but for where this machine has things.
+	dir := t.TempDir()
+	here := strings.NewReplacer("/run/nginx.pid", dir+"/pid", "/var/log/nginx/error.log", "stderr", "/var/log/nginx/access.log", dir+"/access.log",
+		"/etc/nginx/conf.d/", dir+"/", "user  nginx;", "")
+	file := filepath.Join(dir, "nginx.main")
+	if err := os.WriteFile(file, []byte(here.Replace(text)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	path, err := exec.LookPath("nginx")
+	if err != nil {
+		path = "/usr/sbin/nginx" // where Debian has it, and not every PATH does
+	}
+	if said, err := exec.CommandContext(t.Context(), path, "-t", "-p", dir, "-c", file).CombinedOutput(); err != nil || strings.Contains(string(said), "[warn]") {
+		t.Errorf("nginx -t: %v\n%s", err, said)
+	}
+}
+
 // TestPrometheusTargets: it scrapes every program, by names that exist, and reads the
 // rules from where they are mounted.
 func TestPrometheusTargets(t *testing.T) {
@@ -297,6 +349,10 @@ func TestPrometheusTargets(t *testing.T) {
 				t.Errorf("there is no service %s", name)
 			}
 		}
+	}
+	// Two installations are told apart by their namespace.
+	if !strings.Contains(text, "regex: 'ark-.*', target_label: namespace, replacement: ark}") || strings.Count(text, "relabel_configs: ") != strings.Count(text, "dns_sd_configs:") {
+		t.Error("what Ark's programs show is not told apart from the simulated ones'")
 	}
 	mounted := slices.ContainsFunc(p.Services["prometheus"].Volumes, func(v types.ServiceVolumeConfig) bool { return v.Target == "/etc/prometheus/rules" })
 	if !mounted || !strings.Contains(text, "rule_files: [/etc/prometheus/rules/*.yaml]") {

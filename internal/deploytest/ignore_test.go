@@ -44,9 +44,20 @@ func TestDockerignore(t *testing.T) {
 			t.Errorf(".dockerignore leaves %s out", file)
 		}
 	}
-	for _, file := range []string{"bin/api", "data/jobs/x", "demo-output/x.png", ".env", "internal/e2e/clients/node_modules/openai/index.js", "internal/x.test", "cpu.prof"} {
+	for _, file := range []string{"bin/api", "data/jobs/x", "demo-output/x.png", "internal/e2e/clients/node_modules/openai/index.js", "internal/x.test", "cpu.prof"} {
 		if !ignored(file) {
 			t.Errorf("%s is sent to the build", file)
+		}
+	}
+	// Secrets get neither into the build nor into git.
+	for _, file := range []string{".env", "deploy/k8s/secrets.env", "deploy/k8s/overlays/mine/secrets.env", "secrets.env"} {
+		if !ignored(file) {
+			t.Errorf("%s is sent to the build", file)
+		}
+		check := exec.Command("git", "check-ignore", "-q", file)
+		check.Dir = root
+		if err := check.Run(); err != nil {
+			t.Errorf("git does not ignore %s: %v", file, err)
 		}
 	}
 }

@@ -3,7 +3,9 @@ package deploytest_test
 import (
 	"bytes"
 	"io"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,8 +15,23 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
-// overlays are what is applied to clusters.
-var overlays = []string{"dev", "prod"}
+// overlays are what is applied to clusters: all that there are, an operator's own too.
+func overlays(t *testing.T) (names []string) {
+	t.Helper()
+	all, err := os.ReadDir(filepath.Join(root, "deploy", "k8s", "overlays"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range all {
+		if dir.IsDir() {
+			names = append(names, dir.Name())
+		}
+	}
+	if !slices.Contains(names, "dev") || !slices.Contains(names, "prod") {
+		t.Fatalf("the overlays are %v", names)
+	}
+	return names
+}
 
 // kustomized builds an overlay as `kubectl kustomize` does.
 func kustomized(t *testing.T, overlay string) resmap.ResMap {
@@ -50,7 +67,7 @@ func TestK8sSchemas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, overlay := range overlays {
+	for _, overlay := range overlays(t) {
 		manifests, err := kustomized(t, overlay).AsYaml()
 		if err != nil {
 			t.Fatal(err)

@@ -11,13 +11,15 @@ import (
 	"testing"
 	"time"
 
+	"sigs.k8s.io/yaml"
+
 	"github.com/tintypehq/tintype/internal/config"
 	"github.com/tintypehq/tintype/internal/deploytest"
 )
 
 func eachOverlay(t *testing.T, check func(t *testing.T, s set)) {
 	t.Helper()
-	for _, name := range overlays {
+	for _, name := range overlays(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			check(t, overlay(t, name))
@@ -48,7 +50,15 @@ func (s set) secret(t *testing.T, name string) map[string]string {
 			out[k] = v
 		}
 	}
-	out["ARK_API_KEY"] = "filled-in"
+	for k, v := range map[string]string{
+		"ARK_API_KEY": "filled-in", "GATEWAY_KEY": "tt_filled_in_for_callers", "ADMIN_KEY": "tt_filled_in_for_operators",
+		"WEBHOOK_SECRET": "whsec_b25seS1mb3ItZGV2ZWxvcG1lbnQtb25seS1mb3ItZGU=", "SECURITY_KEY": "2026-11-27:b25seS1mb3ItZGV2ZWxvcG1lbnQtb25seS1mb3ItZGU=",
+	} {
+		if out[k] != "" {
+			t.Errorf("secrets.env.example has a %s that everybody knows", k)
+		}
+		out[k] = v
+	}
 	return out
 }
 
@@ -113,8 +123,17 @@ func (s set) settings(t *testing.T, m manifest) *config.Config {
 		}
 	}
 	source := config.Source{Role: r, File: file}
-	for k, v := range s.environment(t, c) {
+	env := s.environment(t, c)
+	for k, v := range env {
 		source.Environ = append(source.Environ, k+"="+v)
+	}
+	// An operator's own file may take more from their Secret than the example has.
+	if text, err := os.ReadFile(file); err == nil && string(text) != read(t, "deploy/k8s/base/tintype.yaml") {
+		for _, v := range regexp.MustCompile(`\$\{(\w+)\}`).FindAllStringSubmatch(string(text), -1) {
+			if _, known := env[v[1]]; !known {
+				source.Environ = append(source.Environ, v[1]+"=filled-in")
+			}
+		}
 	}
 	if i := slices.Index(c.Args, "--roles"); i >= 0 {
 		source.Flags = []config.Flag{{Name: "--roles", Setting: "worker.roles", Value: c.Args[i+1]}}
@@ -147,6 +166,20 @@ func TestK8sGraces(t *testing.T) {
 			if given != want {
 				t.Errorf("%s: terminationGracePeriodSeconds is %s; its settings make it %s", name, given, want)
 			}
+		}
+	})
+}
+
+// TestK8sOperator: the runbook's commands have a key, in every overlay, and webhooks what
+// they need.
+func TestK8sOperator(t *testing.T) {
+	t.Parallel()
+	eachOverlay(t, func(t *testing.T, s set) {
+		t.Helper()
+		c := s.settings(t, *s.find("Deployment", "tintype-api"))
+		checkOperator(t, "tintype-api", c)
+		if c.Webhooks.Secret.IsZero() || len(c.Security.Keys) == 0 {
+			t.Error("a worker has the role webhook, and nobody can ask for one: webhooks.secret or security.keys is missing")
 		}
 	})
 }
@@ -244,6 +277,39 @@ func TestK8sServices(t *testing.T) {
 	if prod := overlay(t, "prod"); len(prod.of("ServiceMonitor")) != 2 || len(prod.of("ScaledObject")) != 2 || len(prod.of("PrometheusRule")) != 1 {
 		t.Error("the overlay prod lacks its components")
 	}
+}
+
+// TestK8sIngress: each path of the API is there for callers, and what it shows of itself
+// to Prometheus is not.
+func TestK8sIngress(t *testing.T) {
+	t.Parallel()
+	var document struct{ Paths map[string]any }
+	if err := yaml.Unmarshal([]byte(read(t, "internal/openapi/openapi.yaml")), &document); err != nil || len(document.Paths) < 20 {
+		t.Fatalf("%d paths, %v", len(document.Paths), err)
+	}
+	eachOverlay(t, func(t *testing.T, s set) {
+		t.Helper()
+		for _, m := range s.of("Ingress") {
+			open := func(path string) bool {
+				return slices.ContainsFunc(m.Spec.Rules, func(r hostRule) bool {
+					for _, p := range r.HTTP.Paths {
+						if path == p.Path || p.PathType == "Prefix" && strings.HasPrefix(path, strings.TrimSuffix(p.Path, "/")+"/") {
+							return true
+						}
+					}
+					return false
+				})
+			}
+			for _, path := range slices.Concat(slices.Collect(maps.Keys(document.Paths)), []string{"/openapi.json", "/docs", "/docs/index.css", "/admin/v1/accounts", "/admin/queues", "/healthz", "/readyz"}) {
+				if !open(path) && path != "/metrics" {
+					t.Errorf("Ingress %s has no way to %s", m.Metadata.Name, path)
+				}
+			}
+			if open("/metrics") {
+				t.Errorf("Ingress %s shows /metrics to everybody", m.Metadata.Name)
+			}
+		}
+	})
 }
 
 // allowed tells whether a policy lets pods with these labels reach a port of others,

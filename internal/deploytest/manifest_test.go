@@ -40,6 +40,17 @@ type spec struct {
 	Endpoints       []port      `json:"endpoints"`
 	Triggers        []trigger   `json:"triggers"`
 	Groups          []ruleGroup `json:"groups"`
+	Rules           []hostRule  `json:"rules"`
+}
+
+// hostRule is an Ingress's.
+type hostRule struct {
+	HTTP struct {
+		Paths []struct {
+			Path     string `json:"path"`
+			PathType string `json:"pathType"`
+		} `json:"paths"`
+	} `json:"http"`
 }
 
 type named struct {

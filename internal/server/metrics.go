@@ -36,7 +36,8 @@ type metrics struct {
 	stages    *telemetry.Stages
 }
 
-func newMetrics(r *prometheus.Registry) (*metrics, error) {
+// newMetrics registers them. most is limits.waiting_per_process.
+func newMetrics(r *prometheus.Registry, most int) (*metrics, error) {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tintype_http_requests_total", Help: "Requests answered, by route and status.",
@@ -87,7 +88,11 @@ func newMetrics(r *prometheus.Registry) (*metrics, error) {
 		}),
 		page: promhttp.HandlerFor(r, promhttp.HandlerOpts{}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.waiters, m.accepted, m.attached, m.cancels, m.deletes, m.resumes, m.attempts, m.cooldowns, m.sent, m.connections, m.turnedAway, m.bucket, m.admission} {
+	limit := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "tintype_http_waiters_limit", Help: "Callers that may wait in this process at once (limits.waiting_per_process). One more is answered 503, queue_full.",
+	})
+	limit.Set(float64(most))
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.waiters, limit, m.accepted, m.attached, m.cancels, m.deletes, m.resumes, m.attempts, m.cooldowns, m.sent, m.connections, m.turnedAway, m.bucket, m.admission} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}

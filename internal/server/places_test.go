@@ -62,6 +62,9 @@ func TestPlacesOfATenant(t *testing.T) {
 	}
 	_ = first.Body.Close()
 	h.eventually(func() bool { return h.metric(`tintype_http_waiters{kind="stream"}`) == "2" })
+	if got := h.metric("tintype_http_waiters_limit"); got != "3" {
+		t.Errorf("%q may wait", got)
+	}
 	hold(ctx, at+"/events")
 }
 

@@ -30,6 +30,7 @@ type Reading struct {
 	Accounts []AccountCount
 	Slots    []SlotCount
 	Queues   []QueueCount
+	Redis    *RedisMemory // nil: it does not tell
 }
 
 // JobCount is the jobs of a kind in a state.
@@ -58,6 +59,9 @@ type QueueCount struct {
 	Oldest                                               time.Duration // of the pending ones
 }
 
+// RedisMemory is what the data takes, in bytes, and what it may.
+type RedisMemory struct{ Used, Limit int64 }
+
 // Fleet exports what all processes share. Several processes export the same, so
 // that it is there as long as one of them is. It is read when it is asked for;
 // between two readings, and while the store is away, it shows the last one.
@@ -77,7 +81,7 @@ type Fleet struct {
 
 // fleetDescs are the metrics' names.
 type fleetDescs struct {
-	jobs, oldest, used, limit, accounts, tasks, latency, orphans, took *prometheus.Desc
+	jobs, oldest, used, limit, accounts, tasks, latency, orphans, memory, maxMemory, took *prometheus.Desc
 }
 
 // NewFleet makes a collector of what read gives. read must end soon after its
@@ -103,7 +107,10 @@ func NewFleet(log *slog.Logger, read func(context.Context) (Reading, error)) *Fl
 			tasks:   desc("queue_tasks", "Tasks in Asynq's queues, one queue for each stage, by their state.", "queue", "state"),
 			latency: desc("queue_latency_seconds", "Time since the oldest pending task of the queue was put in; 0 without any.", "queue"),
 			orphans: desc("queue_orphans", "Active tasks whose process has died without a word. Asynq recovers them, and the sweeper rings again for their jobs.", "queue"),
-			took:    prometheus.NewDesc("tintype_fleet_read_seconds", "Time that the last reading of what all processes share has taken. This process's own.", nil, nil),
+			memory:  desc("redis_memory_used_bytes", "Memory that Redis uses (used_memory), whoever's data it is. Missing where Redis does not tell."),
+			maxMemory: desc("redis_memory_limit_bytes", "Memory that Redis may use for data (maxmemory): with noeviction nothing is accepted any more when it is full. "+
+				"0: it has no limit but its machine's, or does not tell."),
+			took: prometheus.NewDesc("tintype_fleet_read_seconds", "Time that the last reading of what all processes share has taken. This process's own.", nil, nil),
 		},
 	}
 	f.turn <- struct{}{}
@@ -115,7 +122,7 @@ var _ prometheus.Collector = (*Fleet)(nil)
 // Describe implements prometheus.Collector.
 func (f *Fleet) Describe(ch chan<- *prometheus.Desc) {
 	d := f.descs
-	for _, desc := range []*prometheus.Desc{d.jobs, d.oldest, d.used, d.limit, d.accounts, d.tasks, d.latency, d.orphans, d.took} {
+	for _, desc := range []*prometheus.Desc{d.jobs, d.oldest, d.used, d.limit, d.accounts, d.tasks, d.latency, d.orphans, d.memory, d.maxMemory, d.took} {
 		ch <- desc
 	}
 	f.errors.Describe(ch)
@@ -177,5 +184,9 @@ func (f *Fleet) send(ch chan<- prometheus.Metric, r Reading) {
 		}
 		gauge(d.latency, q.Oldest.Seconds(), q.Queue)
 		gauge(d.orphans, float64(q.Orphans), q.Queue)
+	}
+	if m := r.Redis; m != nil {
+		gauge(d.memory, float64(m.Used))
+		gauge(d.maxMemory, float64(m.Limit))
 	}
 }

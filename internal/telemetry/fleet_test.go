@@ -33,6 +33,7 @@ var reading = telemetry.Reading{
 	Accounts: []telemetry.AccountCount{{Upstream: "ark", State: "parked", Cause: "auth", N: 2}, {Upstream: "ark", State: "ready", N: 1}},
 	Slots:    []telemetry.SlotCount{{Upstream: "ark", Kind: "video", Used: 3, Limit: 10}},
 	Queues:   []telemetry.QueueCount{{Queue: "mirror", Pending: 4, Active: 2, Scheduled: 5, Retry: 6, Archived: 7, Orphans: 1, Oldest: 1500 * time.Millisecond}},
+	Redis:    &telemetry.RedisMemory{Used: 700, Limit: 1000},
 }
 
 // TestFleet: what was read is what is shown.
@@ -59,9 +60,11 @@ tintype_queue_tasks{queue="mirror",state="pending"} 4
 tintype_queue_tasks{queue="mirror",state="retry"} 6
 tintype_queue_tasks{queue="mirror",state="scheduled"} 5
 `,
-		"tintype_queue_latency_seconds":   "tintype_queue_latency_seconds{queue=\"mirror\"} 1.5\n",
-		"tintype_queue_orphans":           "tintype_queue_orphans{queue=\"mirror\"} 1\n",
-		"tintype_fleet_read_errors_total": "tintype_fleet_read_errors_total 0\n",
+		"tintype_queue_latency_seconds":    "tintype_queue_latency_seconds{queue=\"mirror\"} 1.5\n",
+		"tintype_queue_orphans":            "tintype_queue_orphans{queue=\"mirror\"} 1\n",
+		"tintype_redis_memory_used_bytes":  "tintype_redis_memory_used_bytes 700\n",
+		"tintype_redis_memory_limit_bytes": "tintype_redis_memory_limit_bytes 1000\n",
+		"tintype_fleet_read_errors_total":  "tintype_fleet_read_errors_total 0\n",
 	} {
 		got, err := testutil.CollectAndFormat(f, expfmt.TypeTextPlain, name)
 		if _, values, _ := strings.Cut(string(got), " gauge\n"); err != nil || values != want && !strings.HasSuffix(string(got), want) {
@@ -150,6 +153,17 @@ func TestFleetBeforeItIsKnown(t *testing.T) {
 	}
 	if n := testutil.CollectAndCount(f); n != 2 {
 		t.Errorf("%d values", n)
+	}
+}
+
+// TestFleetWithoutMemory: a Redis that does not tell has none, rather than 0.
+func TestFleetWithoutMemory(t *testing.T) {
+	t.Parallel()
+	r := reading
+	r.Redis = nil
+	f := telemetry.NewFleet(slog.New(slog.DiscardHandler), func(context.Context) (telemetry.Reading, error) { return r, nil })
+	if n := testutil.CollectAndCount(f, "tintype_redis_memory_used_bytes", "tintype_redis_memory_limit_bytes"); n != 0 {
+		t.Errorf("%d values of what is not known", n)
 	}
 }
 
