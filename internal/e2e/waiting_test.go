@@ -47,10 +47,11 @@ func (c *cluster) watch(r request) (*http.Response, clocked) {
 	}
 }
 
-// near tells whether a moment is not before another, and at most as much after
-// it as a machine that is busy with other tests may take.
+// near tells whether a moment is not before another, and at most as much after it as
+// a test may be kept from running: hundreds of callers of others share its process, and
+// it was six seconds once. internal/server holds the times narrowly.
 func near(got, want time.Duration) bool {
-	return got >= want-20*time.Millisecond && got <= want+3*time.Second
+	return got >= want-20*time.Millisecond && got <= want+12*time.Second
 }
 
 // TestKeepalive holds a blocking call of some seconds against B2: silence, then
