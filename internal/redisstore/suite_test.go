@@ -299,15 +299,21 @@ func (b bench) wantState(t *testing.T, id job.ID, want job.State) *job.Job {
 	return j
 }
 
-// sweepUntil sweeps until a condition holds, for at most twenty seconds.
+// sweepUntil sweeps until a condition holds, for at most forty seconds.
 func (b bench) sweepUntil(t *testing.T, holds func(redisstore.Swept) bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	b.sweepBy(t, 100, holds)
+}
+
+// sweepBy sweeps by so many jobs of each sort at a time.
+func (b bench) sweepBy(t *testing.T, most int, holds func(redisstore.Swept) bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		swept, err := b.Sweep(ctx, 100)
+		swept, err := b.Sweep(ctx, most)
 		if err != nil {
 			t.Fatal(err)
 		}
