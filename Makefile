@@ -58,8 +58,11 @@ build: ## Build the programs into bin/
 
 .PHONY: test
 test: setup-test ## All tests with the race detector, on real Redis and S3 servers
-	$(GOTEST) $(PKG)
-	@for dir in $(filter-out $(CLIENTS),$(SUBMODULES)); do echo "== $$dir"; (cd $$dir && $(GOTEST) ./...); done
+	@# The tests of whole programs want all of the machine: beside them the others' time ran out.
+	@code=0; all=$$(go list $(PKG)); others=$$(printf '%s\n' $$all | grep -v '/internal/e2e$$'); \
+		if [ "$$others" != "$$all" ]; then echo '== internal/e2e'; $(GOTEST) ./internal/e2e || code=1; fi; \
+		if [ -n "$$others" ]; then $(GOTEST) $$others || code=1; fi; exit $$code
+	@for dir in $(filter-out $(CLIENTS),$(SUBMODULES)); do echo "== $$dir"; (cd $$dir && $(GOTEST) ./...) || exit 1; done
 
 .PHONY: test-clients
 test-clients: setup-clients ## Other people's clients: OpenAI's SDKs, the Vercel AI SDK, Python, curl, Chromium, through cuts and a real nginx
@@ -113,7 +116,7 @@ fuzz: setup-test ## Fuzz each fuzz target for FUZZTIME (60s)
 .PHONY: lint
 lint: setup-lint check-rules ## Run the linters
 	lint=$(LINT); $$lint run ./...
-	@lint=$(LINT); for dir in $(SUBMODULES); do echo "== $$dir"; (cd $$dir && "$$lint" run ./...); done
+	@lint=$(LINT); for dir in $(SUBMODULES); do echo "== $$dir"; (cd $$dir && "$$lint" run ./...) || exit 1; done
 
 .PHONY: check-rules
 check-rules: ## Try the alert rules on fleets that they must and must not alert for
