@@ -37,7 +37,7 @@ func TestTracesOfWhatDoesNotSucceed(t *testing.T) {
 			<-tick.C
 			got = generations(t, spans, id)
 		}
-		if !slices.Equal(got, want) {
+		if got = slices.Compact(got); !slices.Equal(got, want) { // who asks once more after a canceled one tells of it, too
 			t.Errorf("the generations of %s ended with %q, want %q", id, got, want)
 		}
 	}
