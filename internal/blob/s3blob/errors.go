@@ -99,6 +99,8 @@ func (c Config) diagnoseTransport(at string, err error) (setting, why string) {
 		return "region", fmt.Sprintf("the bucket is not in %q", c.Region)
 	case s == http.StatusForbidden:
 		return "access_key_id", fmt.Sprintf("the key may not do this in the bucket %q", c.Bucket)
+	case s == http.StatusServiceUnavailable, s == http.StatusTooManyRequests:
+		return "endpoint", fmt.Sprintf("%s is busy, or has just started: try again", at)
 	case s != 0:
 		return "endpoint", fmt.Sprintf("%s does not answer as S3 does", at)
 	case strings.Contains(text, "no such host") && !c.PathStyle:

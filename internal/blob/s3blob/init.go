@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/cenkalti/backoff/v5"
 
 	"github.com/tintypehq/tintype/internal/blob"
 )
@@ -60,6 +61,9 @@ const pagesRule = "tintype-links"
 // abandoned is when an upload that does not go on is given up, in days. The
 // workers clear such uploads away much earlier.
 const abandoned = 1
+
+// keptFor is how long a store may take to show lifecycle rules that it took.
+const keptFor = 5 * time.Second
 
 // Init makes the bucket if it is missing, checks it, has what is old expire and lets browsers
 // read, as far as the store can. What it finds as it should be it leaves alone, and
@@ -151,11 +155,32 @@ func (s *Store) setExpiry(ctx context.Context, folders []Folder) (Done, error) {
 	case err != nil:
 		return "", s.forbidden(err, "s3:PutLifecycleConfiguration")
 	}
-	// Some stores drop what they do not know without a word.
-	if held, _, err = s.expiryRules(ctx, want); err != nil || !slices.EqualFunc(held, want, sameRule) {
-		return "", &settingError{fmt.Sprintf("storage.s3.bucket: the store did not keep the lifecycle rules of the bucket %q", s.cfg.Bucket)}
+	if held, err = s.keptExpiry(ctx, others, want); err != nil {
+		return "", err
 	}
 	return wholeOr(held, DoneNow), nil
+}
+
+// keptExpiry reads the rules back: some stores drop what they do not know without a
+// word. Others show late what they took, and MinIO reads what it knows of its buckets
+// while it already serves, so that rules that came meanwhile are lost until they are
+// set anew. Hence it looks for a while, and sets them again in between.
+func (s *Store) keptExpiry(ctx context.Context, others, want []types.LifecycleRule) ([]types.LifecycleRule, error) {
+	pauses := backoff.NewExponentialBackOff()
+	pauses.InitialInterval, pauses.MaxInterval = 100*time.Millisecond, time.Second
+	return backoff.Retry(ctx, func() ([]types.LifecycleRule, error) {
+		held, _, err := s.expiryRules(ctx, want)
+		if err != nil {
+			return nil, s.forbidden(err, "s3:GetLifecycleConfiguration")
+		}
+		if slices.EqualFunc(held, want, sameRule) {
+			return held, nil
+		}
+		if err := s.putExpiry(ctx, slices.Concat(others, want)); err != nil {
+			return nil, s.forbidden(err, "s3:PutLifecycleConfiguration")
+		}
+		return nil, &settingError{fmt.Sprintf("storage.s3.bucket: the store did not keep the lifecycle rules of the bucket %q", s.cfg.Bucket)}
+	}, backoff.WithBackOff(pauses), backoff.WithMaxElapsedTime(keptFor))
 }
 
 // expiryRules gives our rules, as far as there are some, in the order of those that

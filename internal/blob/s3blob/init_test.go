@@ -70,6 +70,11 @@ type rules struct {
 	refuse string // a part of a rule that this store does not know
 	status int    // of its refusal
 	code   string
+
+	loses int // so many puts are taken and not kept
+	late  int // so many looks after a put still show what was before it
+	busy  int // so many looks after a put, before those, are refused for now
+	shown string
 }
 
 func (r *rules) answer(w http.ResponseWriter, req *http.Request) bool {
@@ -85,17 +90,32 @@ func (r *rules) answer(w http.ResponseWriter, req *http.Request) bool {
 		return true
 	}
 	if req.Method == http.MethodGet {
-		if r.held == "" {
+		switch {
+		case r.puts == 0:
+			r.shown = r.held
+		case r.busy > 0:
+			r.busy--
+			return fail(503, "SlowDown")
+		case r.late > 0:
+			r.late--
+		default:
+			r.shown = r.held
+		}
+		if r.shown == "" {
 			return fail(404, "NoSuchLifecycleConfiguration")
 		}
-		_, _ = io.WriteString(w, r.held)
+		_, _ = io.WriteString(w, r.shown)
 		return true
 	}
 	body, _ := io.ReadAll(req.Body)
 	if r.refuse != "" && strings.Contains(string(body), r.refuse) {
 		return fail(r.status, r.code)
 	}
-	r.held, r.puts = string(body), r.puts+1
+	r.puts++
+	if r.loses >= r.puts {
+		return true
+	}
+	r.held = string(body)
 	return true
 }
 
@@ -151,6 +171,52 @@ func TestInitExpiryInPart(t *testing.T) {
 	}
 	if r.puts != 1 || !strings.Contains(r.held, "<Days>8</Days>") {
 		t.Errorf("set %d times: %s", r.puts, r.held)
+	}
+}
+
+// A store that shows its rules late, that is busy or that has just started and loses
+// them (MinIO reads what it knows of its buckets while it already serves) has them in
+// the end; one that never keeps them is told of.
+func TestInitExpiryIsReadBack(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		r    *rules
+		puts int // at most
+		fail bool
+	}{
+		{"late", &rules{late: 2}, 3, false},
+		{"busy", &rules{busy: 2}, 1, false},
+		{"lost once", &rules{loses: 1}, 2, false},
+		{"never kept", &rules{loses: 1000}, 1000, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := tt.r.open(t)
+			calm := week
+			calm.Pages = false
+			if tt.fail {
+				_, err := s.Init(t.Context(), calm)
+				if err == nil || !strings.HasPrefix(err.Error(), "storage.s3.bucket: the store did not keep the lifecycle rules") {
+					t.Errorf("%v", err)
+				}
+				return
+			}
+			setUp(t, s, calm, s3blob.Setup{Bucket: s3blob.DoneBefore, Expiry: s3blob.DoneNow, Pages: s3blob.NotAsked})
+			if tt.r.puts > tt.puts || !strings.Contains(tt.r.held, "<Days>8</Days>") {
+				t.Errorf("set %d times: %s", tt.r.puts, tt.r.held)
+			}
+		})
+	}
+}
+
+// What cannot be read back is not said to be lost.
+func TestInitExpiryCannotBeRead(t *testing.T) {
+	t.Parallel()
+	r := &rules{busy: 1000}
+	s := r.open(t)
+	if _, err := s.Init(t.Context(), week); err == nil || !strings.HasPrefix(err.Error(), "storage.s3.endpoint: ") || !strings.Contains(err.Error(), "is busy") {
+		t.Errorf("%v", err)
 	}
 }
 
