@@ -128,6 +128,7 @@ func testCancelRunning(t *testing.T, b bench) {
 		must(t, redisstore.Stale)(firstTwo(b.Canceled(t.Context(), id, "p1", stopped)))
 		must(t, redisstore.Written)(firstTwo(b.Canceled(t.Context(), id, "p2", stopped)))
 		must(t, redisstore.Written)(firstTwo(b.Canceled(t.Context(), id, "p2", stopped))) // its reply was lost
+		must(t, redisstore.Stale)(firstTwo(b.Canceled(t.Context(), id, "p1", stopped)))   // it is another's doing
 		b.wantState(t, id, job.Canceled)
 		if stopped {
 			b.wantCancel(t, id, job.CancelConfirmed, job.BillingNone)

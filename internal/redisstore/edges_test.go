@@ -131,6 +131,10 @@ func testCancelAtDeadline(t *testing.T, b bench) {
 	if err != nil || len(rows) != 1 || !rows[0].Cancel {
 		t.Errorf("the upstream is never asked to stop: %+v, %v", rows, err)
 	}
+	if ids, err := b.ClaimPolls(t.Context(), "p", 10); err != nil || len(ids) != 1 {
+		t.Fatalf("polls = %v, %v", ids, err)
+	}
+	must(t, redisstore.Noted)(firstTwo(b.Canceled(t.Context(), id, "p", false))) // it works on, and is final already
 }
 
 // Canceled at the deadline with the request on the wire, which then turns out

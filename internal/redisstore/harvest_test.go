@@ -58,6 +58,7 @@ func testHarvest(t *testing.T, b bench) {
 	must(t, redisstore.Written)(b.Stored(t.Context(), id, "m", 0, job.Media{Name: "video-0.mp4"}))
 	must(t, redisstore.Written)(firstTwo(b.Succeed(t.Context(), id, "m")))
 	must(t, redisstore.Written)(firstTwo(b.Succeed(t.Context(), id, "m"))) // its reply was lost
+	must(t, redisstore.Stale)(firstTwo(b.Succeed(t.Context(), id, "an earlier holder")))
 	j := b.wantState(t, id, job.Succeeded)
 	if !j.Recovered || j.Failure != nil || len(j.Media) != 1 || j.Usage.OutputTokens != 5 || j.Harvest != job.HarvestNone {
 		t.Errorf("job = %+v", j)

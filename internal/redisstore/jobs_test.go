@@ -173,6 +173,7 @@ func testFinal(t *testing.T, b bench) {
 	must(t, redisstore.Stale)(firstTwo(b.Succeed(t.Context(), id, "not the holder")))
 	must(t, redisstore.Written)(firstTwo(b.Succeed(t.Context(), id, "m")))
 	must(t, redisstore.Written)(firstTwo(b.Succeed(t.Context(), id, "m"))) // its reply was lost
+	must(t, redisstore.Stale)(firstTwo(b.Succeed(t.Context(), id, "an earlier holder")))
 	must(t, redisstore.Stale)(firstTwo(b.Fail(t.Context(), id, "m", fault.New(fault.MediaInvalid, "no"), redisstore.Rest{})))
 	must(t, redisstore.Stale)(b.Stored(t.Context(), id, "m", 0, job.Media{}))
 	if ok, err := b.Claim(t.Context(), id, job.StageMirror, "x"); ok || err != nil {
@@ -223,6 +224,7 @@ func testLife(t *testing.T, b bench) {
 	}
 	ready := b.get(t, id).ReadyAt
 	must(t, redisstore.Written)(firstTwo(b.Ready(t.Context(), id, "p", sources, nil, 0))) // its reply was lost
+	must(t, redisstore.Stale)(firstTwo(b.Ready(t.Context(), id, "an earlier holder", sources, nil, 0)))
 	j := b.wantState(t, id, job.Mirroring)
 	if j.BegunAt.Before(j.CreatedAt) || j.SubmittedAt.Before(j.BegunAt) || j.ReadyAt.Before(j.SubmittedAt) || !j.ReadyAt.Equal(ready) || j.UpstreamTook != 3*time.Second {
 		t.Errorf("begun %s, submitted %s, ready %s, took %s", j.BegunAt, j.SubmittedAt, j.ReadyAt, j.UpstreamTook)

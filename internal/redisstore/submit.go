@@ -29,6 +29,7 @@ type Settled string
 const (
 	Written  Settled = "ok"       // written now, or by an earlier try
 	Late     Settled = "late"     // the job was given up meanwhile; what came is harvested
+	Noted    Settled = "noted"    // the job was final and stays what it is; the upstream works on, and it is harvested
 	Over     Settled = "over"     // the job was final and stays what it is; its harvest has ended
 	Canceled Settled = "canceled" // the job was to be canceled, and is now
 	Stale    Settled = "stale"    // the job has moved on without this worker

@@ -118,7 +118,7 @@ func (p *poller) cancel(life context.Context, j *polled) (done bool, err error) 
 		p.generated(life, j, "canceled")
 	case redisstore.Over:
 		p.w.harvested(life, j.ID, nil)
-	case redisstore.Late, redisstore.Canceled, redisstore.Stale, redisstore.Spent:
+	case redisstore.Late, redisstore.Noted, redisstore.Canceled, redisstore.Stale, redisstore.Spent:
 	}
 	if answer == upstream.Stopped || settled == redisstore.Stale {
 		p.drop(j)
@@ -169,13 +169,16 @@ func (p *poller) act(life context.Context, j *polled, s upstream.Status) error {
 // ready hands a job on to the mirror.
 func (p *poller) ready(life context.Context, j *polled, s upstream.Status) error {
 	crash.At(crash.ReadySeen, string(j.ID))
-	_, bells, err := p.w.Store.Ready(life, j.ID, j.lease.Token, s.Sources, s.Usage, s.Took)
+	settled, bells, err := p.w.Store.Ready(life, j.ID, j.lease.Token, s.Sources, s.Usage, s.Took)
 	if err != nil {
 		return err
 	}
 	crash.At(crash.ReadyKept, string(j.ID))
-	p.w.Log.InfoContext(life, "the upstream has made a job's media", j.attrs()...)
 	p.drop(j)
+	if settled == redisstore.Stale {
+		return nil
+	}
+	p.w.Log.InfoContext(life, "the upstream has made a job's media", j.attrs()...)
 	p.w.ring(life, bells)
 	p.generated(life, j, "")
 	return nil
@@ -192,13 +195,14 @@ func (p *poller) end(life context.Context, j *polled, f *fault.Error, rest redis
 	}
 	p.drop(j)
 	p.w.ring(life, bells)
-	p.generated(life, j, string(f.Code))
 	switch settled {
 	case redisstore.Written:
 		p.w.finished(life, j.ID, f)
+		p.generated(life, j, string(f.Code))
 	case redisstore.Over:
 		p.w.harvested(life, j.ID, f)
-	case redisstore.Late, redisstore.Canceled, redisstore.Stale, redisstore.Spent:
+		p.generated(life, j, string(f.Code))
+	case redisstore.Late, redisstore.Noted, redisstore.Canceled, redisstore.Stale, redisstore.Spent:
 	}
 	return nil
 }

@@ -297,7 +297,7 @@ func (s *submission) takenBack(ctx context.Context, settled redisstore.Settled, 
 		s.finished(ctx, s.job.ID, nil)
 	case redisstore.Over:
 		s.harvested(ctx, s.job.ID, f)
-	case redisstore.Written, redisstore.Late, redisstore.Stale:
+	case redisstore.Written, redisstore.Late, redisstore.Noted, redisstore.Stale:
 	}
 	return err
 }
@@ -331,7 +331,7 @@ func (s *submission) fail(ctx context.Context, f *fault.Error) error {
 		s.finished(ctx, s.job.ID, f)
 	case redisstore.Over:
 		s.harvested(ctx, s.job.ID, f)
-	case redisstore.Late, redisstore.Canceled, redisstore.Stale, redisstore.Spent:
+	case redisstore.Late, redisstore.Noted, redisstore.Canceled, redisstore.Stale, redisstore.Spent:
 	}
 	return err
 }

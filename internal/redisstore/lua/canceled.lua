@@ -4,13 +4,15 @@
 -- A job that works on keeps its slot and its lease: it is polled on, and what
 -- comes of it is stored.
 -- Returns {"ok", bells}; {"over", bells} when the job was final and nothing more
--- comes of it; {"done", {}} when there is nothing to tell it; or {"stale", {}}.
+-- comes of it; {"noted", {}} when it was final and works on; {"done", {}} when this
+-- was written before; or {"stale", {}}.
 local id, stopped = ARGV[1], ARGV[3] == '1'
 local grace = tonumber(ARGV[4])
-local j = get(id, 'state', 'owner', 'harvest', 'stop')
-if j[1] == 'canceled' and j[4] ~= '1' then return { 'done', {} } end
+local j = get(id, 'state', 'owner', 'harvest', 'stop', 'settled_by')
+if j[1] == 'canceled' and j[4] ~= '1' and j[5] == ARGV[2] then return { 'done', {} } end
 if doing(j[1], j[3]) ~= 'running' or j[2] ~= ARGV[2] or j[4] ~= '1' then return { 'stale', {} } end
 redis.call('HSET', job_key(id), 'stop', '')
+settled_by(id, ARGV[2])
 local word, pool = 'ok', nil
 if not final(j[1]) then
   cancel_as(id, stopped and 'upstream_confirmed' or 'upstream_unsupported', stopped and 'none' or 'possible')
@@ -21,6 +23,6 @@ elseif stopped then
   redis.call('ZADD', P .. 'archive', now + grace, id)
   pool = over(id)
 else
-  word = 'done'
+  word = 'noted'
 end
 return { word, pool and admit(pool, 16, grace, {}) or {} }

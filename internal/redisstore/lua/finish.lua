@@ -5,17 +5,19 @@
 --       nobody knows whether anything was made
 -- The token must hold the lease, or have begun the submission under way.
 -- Returns {"ok", bells}; {"over", bells} when the job was final and stays what
--- it is; {"done", {}} when it is in that state already; or {"stale", {}}.
+-- it is; {"done", {}} when this was written before; or {"stale", {}}.
 local id, token, state = ARGV[1], ARGV[2], ARGV[3]
 local grace, blind = tonumber(ARGV[6]), tonumber(ARGV[7])
-local j = get(id, 'state', 'owner', 'harvest', 'cancel_asked')
+local j = get(id, 'state', 'owner', 'harvest', 'settled_by')
 local stage = doing(j[1], j[3])
-if stage == '' then return { j[1] == state and 'done' or 'stale', {} } end
+local again = j[4] == token
+if stage == '' then return { again and j[1] == state and 'done' or 'stale', {} } end
 if j[2] ~= token and not may_settle(id, token) then return { 'stale', {} } end
 local made = state == 'succeeded'
 local unsure = ARGV[8] == '1'
 may_be_made = unsure
 if not final(j[1]) then
+  settled_by(id, token)
   cancel_as(id, 'too_late', made and 'charged' or (unsure or ARGV[5] ~= '') and 'possible' or 'none')
   local extra = {}
   if ARGV[4] ~= '' then
@@ -26,7 +28,8 @@ if not final(j[1]) then
   local pool = finish(id, state, 'job.' .. state, grace, ARGV[5], blind, unpack(extra))
   return { 'ok', pool and admit(pool, 16, grace, {}) or {} }
 end
-if stage == ARGV[5] then return { 'done', {} } end
+if stage == ARGV[5] then return { again and 'done' or 'stale', {} } end
+settled_by(id, token)
 if j[1] == 'canceled' and ARGV[5] == '' and not unsure then
   redis.call('HSET', job_key(id), 'cancel_billing', (made or stage == 'mirroring') and 'charged' or 'none')
 end

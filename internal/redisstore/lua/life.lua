@@ -170,6 +170,11 @@ local function move(id)
   redis.call('HSET', job_key(id), 'account', acct.id)
 end
 
+-- settled_by notes who has written how something that was being done for a job came
+-- out. Whoever repeats that write, because no reply came, is told that it is done;
+-- one whose lease lapsed before is told that the job has moved on without it.
+local function settled_by(id, token) redis.call('HSET', job_key(id), 'settled_by', token) end
+
 -- may_settle tells whether a token may say how the submission that is under way
 -- has ended: it wrote the fence, or it holds the lease by now.
 local function may_settle(id, token, fence)
