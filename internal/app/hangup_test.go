@@ -3,46 +3,14 @@ package app
 import (
 	"context"
 	"os"
-	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/tintypehq/tintype/internal/config"
+	"github.com/tintypehq/tintype/internal/testlog"
 	"github.com/tintypehq/tintype/internal/testserver"
 )
-
-// lines keeps a log that is read while it is written.
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-func (l *lines) await(t *testing.T, what string) {
-	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for late := time.After(30 * time.Second); ; {
-		l.mu.Lock()
-		got := l.text.String()
-		l.mu.Unlock()
-		if strings.Contains(got, what) {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-late:
-			t.Fatalf("the log never said %q: %s", what, got)
-		}
-	}
-}
 
 // TestHangupWithoutFile: a program without a settings file says that it has none, where
 // the signal would end a process that does not hear it. This one is the test itself.
@@ -58,14 +26,22 @@ func TestHangupWithoutFile(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var log lines
+	var log testlog.Book
+	awaitLine := func(what string) {
+		t.Helper()
+		late, cancel := context.WithTimeout(ctx, 30*time.Second)
+		defer cancel()
+		if _, err := log.Await(late, 0, testlog.With(what)); err != nil {
+			t.Fatalf("the log never said %q: %s", what, &log)
+		}
+	}
 	ended := make(chan error, 1)
 	go func() { ended <- Run(ctx, Worker, Options{Config: c, Source: &source, Stderr: &log}) }()
-	log.await(t, "the worker works")
+	awaitLine("the worker works")
 	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	log.await(t, "there is no settings file that could be read again")
+	awaitLine("there is no settings file that could be read again")
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)

@@ -2,13 +2,10 @@ package deploytest_test
 
 import (
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
-
-	"go.uber.org/goleak"
 
 	"github.com/tintypehq/tintype/internal/testserver"
 )
@@ -19,20 +16,10 @@ const root = "../.."
 // image is what the Dockerfile's build stage makes: TestMain has run it.
 var image string
 
-func TestMain(m *testing.M) {
-	os.Exit(testserver.WithBuilt("tt-image-", build, func(dir string) int {
-		image = dir
-		code := m.Run()
-		http.DefaultClient.CloseIdleConnections()
-		if err := goleak.Find(); code == 0 && err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		return code
-	}))
-}
+func TestMain(m *testing.M) { os.Exit(testserver.Main(m, "tt-image-", build)) }
 
 func build(dir string) error {
+	image = dir
 	cmd := exec.Command(filepath.Join(root, "deploy", "image", "build.sh"), dir)
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("deploy/image/build.sh: %w\n%s", err, said)

@@ -109,7 +109,7 @@ func wrongClock(t *testing.T, r *row) {
 
 // clockOff is how far a program's clock is from ours, by its last log line.
 func (c *cluster) clockOff(p *program) time.Duration {
-	for _, line := range p.log.all() {
+	for _, line := range p.log.Lines() {
 		if l := parseLine(line); !l.Time.IsZero() {
 			return l.Time.Sub(p.began).Round(time.Second)
 		}

@@ -119,7 +119,7 @@ func (c *cluster) revive(ctx context.Context, p *program) {
 		case <-p.done:
 		}
 		if code := p.cmd.ProcessState.ExitCode(); code != crash.ExitCode {
-			c.Errorf("%s ended with exit code %d; it said:\n%s", p.name, code, p.log.tail(40))
+			c.Errorf("%s ended with exit code %d; it said:\n%s", p.name, code, p.log.Tail(40))
 			return
 		}
 		if err := p.launch(c.ctx()); err != nil && p.alive() { // else it met the point again

@@ -52,7 +52,7 @@ func stopAt(t *testing.T, r *row, p crash.Point, w work, when wakes) {
 		}
 		return fmt.Errorf("job %s is %s", id, j.state)
 	})
-	said := len(asleep.log.all())
+	said := len(asleep.log.Lines())
 	if err := asleep.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func (c *cluster) awaitSubmitEnd(p *program, from int) string {
 	c.Helper()
 	ctx, cancel := context.WithTimeout(c.ctx(), 30*time.Second)
 	defer cancel()
-	how, err := p.log.await(ctx, from, func(line string) string {
+	how, err := p.log.Await(ctx, from, func(line string) string {
 		l := parseLine(line)
 		if l.Msg == "a submission was not accepted" {
 			return l.How

@@ -180,7 +180,7 @@ func (c *cluster) run(programs ...*program) {
 		go func() {
 			err := p.launch(c.ctx())
 			if err != nil {
-				err = fmt.Errorf("%s does not start: %w; it said:\n%s", p.name, err, p.log.tail(40))
+				err = fmt.Errorf("%s does not start: %w; it said:\n%s", p.name, err, p.log.Tail(40))
 			}
 			failed <- err
 		}()

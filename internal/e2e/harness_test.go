@@ -235,7 +235,7 @@ func (c *cluster) atRest() (jobs []record, charges map[string]int) {
 func (c *cluster) accountsTried(id string) map[string]bool {
 	out := map[string]bool{}
 	for _, w := range c.workers {
-		for _, line := range w.log.all() {
+		for _, line := range w.log.Lines() {
 			if l := parseLine(line); l.Job == id && l.Account != "" && l.Msg == "a submission was not accepted" {
 				out[l.Account] = true
 			}

@@ -74,7 +74,7 @@ type place struct {
 // TestCanaries looks into the traces.
 func (c *cluster) places(ctx context.Context) (out []place, err error) {
 	for _, p := range slices.Concat(c.apis, c.workers) {
-		out = append(out, place{"the log of " + p.name, []byte(strings.Join(p.log.all(), "\n"))})
+		out = append(out, place{"the log of " + p.name, []byte(strings.Join(p.log.Lines(), "\n"))})
 		if !p.alive() {
 			continue
 		}

@@ -14,12 +14,7 @@ import (
 // bin is where TestMain has put the built programs.
 var bin string
 
-func TestMain(m *testing.M) {
-	os.Exit(testserver.WithBuilt("tt-e2e-", build, func(dir string) int {
-		bin = dir
-		return m.Run()
-	}))
-}
+func TestMain(m *testing.M) { os.Exit(testserver.Main(m, "tt-e2e-", build)) }
 
 // plainAPI is the file of the API without the race detector.
 const plainAPI = "plain-api"
@@ -29,6 +24,7 @@ const plainAPI = "plain-api"
 // without, since it would spend most of the test's time on drawing, and an API
 // without, whose memory is measured.
 func build(dir string) error {
+	bin = dir
 	out := dir + string(filepath.Separator)
 	simulator := []string{"build", "-buildvcs=false", "-ldflags=-w", "-o", out, "./cmd/tintype"}
 	plain := []string{"build", "-buildvcs=false", "-ldflags=-w", "-o", out + plainAPI, "./cmd/api"}

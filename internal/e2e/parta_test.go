@@ -79,7 +79,7 @@ func TestPartA(t *testing.T) {
 	c := start(t)
 	c.sendExamples([]string{pooled, gatewayKey}, []string{ownKey + "-0", ownKey + "-1", ownKey + "-2"})
 	for _, p := range append(slices.Clone(c.apis), c.workers...) {
-		for _, line := range p.log.all() {
+		for _, line := range p.log.Lines() {
 			if l := parseLine(line); l.Level != "INFO" {
 				t.Errorf("%s has something to say although all went well: %s", p.name, line)
 			}

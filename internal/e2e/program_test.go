@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/tintypehq/tintype/internal/testlog"
 )
 
 const (
@@ -27,7 +29,7 @@ type program struct {
 	args []string
 	env  []string // all of it
 	find func(line string) (url string)
-	log  logBook
+	log  testlog.Book
 
 	mu   sync.Mutex
 	url  string // where it listens, from its own log: new with each start
@@ -47,7 +49,7 @@ func (p *program) base() string {
 
 // launch starts the program and returns when it is ready.
 func (p *program) launch(ctx context.Context) error {
-	seen := len(p.log.all())
+	seen := len(p.log.Lines())
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(bin, p.file), p.args...)
 	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = p.env, &p.log, &p.log, endWithParent()
 	if p.began.IsZero() {
@@ -68,7 +70,7 @@ func (p *program) launch(ctx context.Context) error {
 		close(done)
 		ended(errors.New("it ended"))
 	}()
-	url, err := p.log.await(ctx, seen, p.find)
+	url, err := p.log.Await(ctx, seen, p.find)
 	if err != nil {
 		return err
 	}
@@ -166,13 +168,13 @@ func (p *program) close(t *testing.T) {
 	if s := p.cmd.ProcessState; testing.Verbose() {
 		t.Logf("%s took %s of CPU time", p.name, (s.UserTime() + s.SystemTime()).Round(10*time.Millisecond))
 	}
-	for _, line := range p.log.all() {
+	for _, line := range p.log.Lines() {
 		if strings.Contains(line, "DATA RACE") || strings.HasPrefix(line, "panic:") || strings.HasPrefix(line, "fatal error:") {
 			t.Errorf("%s: %s", p.name, line)
 		}
 	}
 	if t.Failed() {
-		t.Logf("%s (%s) said:\n%s", p.name, p.url, p.log.tail(120))
+		t.Logf("%s (%s) said:\n%s", p.name, p.url, p.log.Tail(120))
 	}
 }
 

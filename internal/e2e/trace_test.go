@@ -149,7 +149,7 @@ func TestTraces(t *testing.T) {
 		}
 		said := 0
 		for _, p := range slices.Concat(c.apis, c.workers) {
-			said += strings.Count(strings.Join(p.log.all(), "\n"), `"trace_id":"`+w.id+`"`)
+			said += strings.Count(strings.Join(p.log.Lines(), "\n"), `"trace_id":"`+w.id+`"`)
 		}
 		if said < 3 {
 			t.Errorf("%s: %d lines of log name the trace", name, said)

@@ -33,6 +33,7 @@ import (
 	"github.com/tintypehq/tintype/internal/openapi/openapitest"
 	"github.com/tintypehq/tintype/internal/redisstore"
 	"github.com/tintypehq/tintype/internal/server"
+	"github.com/tintypehq/tintype/internal/testlog"
 	"github.com/tintypehq/tintype/internal/upstream"
 	"github.com/tintypehq/tintype/internal/upstream/ark"
 	"github.com/tintypehq/tintype/internal/upstream/sim"
@@ -64,7 +65,7 @@ type house struct {
 	redis *miniredis.Miniredis
 	rdb   *redis.Client
 	dir   string // of the bucket
-	log   *logBook
+	log   *testlog.Book
 	cfg   server.Config
 	stop  func() // ends the server as SIGTERM does, and waits
 	deaf  func() // ends the news, and waits
@@ -100,7 +101,7 @@ func build(tb testing.TB, change ...func(*options)) *house {
 	for _, c := range change {
 		c(&o)
 	}
-	h := &house{TB: tb, log: &logBook{}}
+	h := &house{TB: tb, log: &testlog.Book{}}
 	h.openRedis()
 	h.openUpstream(o.sim)
 	drv, err := ark.New(ark.Config{BaseURL: h.simURL() + "/api/v3"})
@@ -283,24 +284,6 @@ func (h *house) bells() []job.Bell {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return append([]job.Bell(nil), h.rung...)
-}
-
-// logBook keeps what was logged.
-type logBook struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBook) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBook) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // answer is a response, read to its end.

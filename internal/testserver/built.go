@@ -2,12 +2,17 @@ package testserver
 
 import (
 	"fmt"
+	"net/http"
 	"os"
+	"testing"
+
+	"go.uber.org/goleak"
 )
 
-// WithBuilt builds what a package's tests need into a folder of their own, has them
-// run, and removes it. It gives their exit code, or 1 if nothing could be built.
-func WithBuilt(prefix string, build func(dir string) error, run func(dir string) int) int {
+// Main is the TestMain of a package whose tests need programs: it has them built into a
+// folder of their own, runs the tests, removes the folder and looks for goroutines that
+// were left. It gives the exit code.
+func Main(m *testing.M, prefix string, build func(dir string) error) int {
 	dir, err := os.MkdirTemp("", prefix)
 	if err == nil {
 		defer func() { _ = os.RemoveAll(dir) }()
@@ -17,5 +22,11 @@ func WithBuilt(prefix string, build func(dir string) error, run func(dir string)
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	return run(dir)
+	code := m.Run()
+	http.DefaultClient.CloseIdleConnections() //nolint:forbidigo // which the tests of other programs use, and which nobody calls here
+	if err := goleak.Find(); code == 0 && err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
 }

@@ -5,9 +5,6 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
-	"slices"
-	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,6 +14,7 @@ import (
 	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
+	"github.com/tintypehq/tintype/internal/testlog"
 	"github.com/tintypehq/tintype/internal/upstream"
 	"github.com/tintypehq/tintype/internal/worker"
 )
@@ -98,7 +96,7 @@ func TestRedisRolledBack(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			book, metrics, faults := &logbook{}, prometheus.NewRegistry(), &atomic.Int32{}
+			book, metrics, faults := &testlog.Book{}, prometheus.NewRegistry(), &atomic.Int32{}
 			r.blobs = faulty{r.blobs, faults, away}
 			id := r.submit(t, job.Image, "forgotten")
 			old := r.backup(t)
@@ -106,7 +104,7 @@ func TestRedisRolledBack(t *testing.T) {
 				faults.Store(100)
 			}
 			r.start(t, func(c *worker.Config) {
-				c.FenceObjects, c.Log, c.Metrics = tt.fenced, book.log(t), metrics
+				c.FenceObjects, c.Log, c.Metrics = tt.fenced, slog.New(slog.NewTextHandler(io.MultiWriter(book, testWriter{t}), nil)), metrics
 			})
 			if tt.away {
 				r.await(t, id, "taken back", takenBack)
@@ -122,7 +120,7 @@ func TestRedisRolledBack(t *testing.T) {
 	}
 }
 
-func (tt rollback) check(t *testing.T, r *rig, j *job.Job, metrics *prometheus.Registry, book *logbook) {
+func (tt rollback) check(t *testing.T, r *rig, j *job.Job, metrics *prometheus.Registry, book *testlog.Book) {
 	t.Helper()
 	if tt.want == "" && j.State != job.Succeeded || tt.want != "" && (j.Failure == nil || j.Failure.Code != tt.want) {
 		t.Errorf("the job ended as %s with %v, want %q", j.State, j.Failure, tt.want)
@@ -140,7 +138,7 @@ func (tt rollback) check(t *testing.T, r *rig, j *job.Job, metrics *prometheus.R
 		t.Errorf("one rollback was noticed %v times", n)
 	}
 	for _, want := range tt.says {
-		if !book.has("level=ERROR", want) {
+		if !book.Has("level=ERROR", want) {
 			t.Errorf("no error in the log says %q", want)
 		}
 	}
@@ -163,34 +161,6 @@ func TestForgottenSubmissionIsFound(t *testing.T) {
 	if n := total(t, metrics, "tintype_fence_conflicts_total"); n != 1 {
 		t.Errorf("%v conflicts, want 1", n)
 	}
-}
-
-// logbook keeps a worker's log.
-type logbook struct {
-	mu    sync.Mutex
-	lines []string
-}
-
-func (b *logbook) log(t *testing.T) *slog.Logger {
-	t.Helper()
-	return slog.New(slog.NewTextHandler(io.MultiWriter(b, testWriter{t}), nil))
-}
-
-// Write implements io.Writer. A handler writes a line at a time.
-func (b *logbook) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.lines = append(b.lines, string(p))
-	return len(p), nil
-}
-
-// has tells whether a line has all of these words.
-func (b *logbook) has(words ...string) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.ContainsFunc(b.lines, func(line string) bool {
-		return !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(line, w) })
-	})
 }
 
 // held lets a submission through to the upstream and keeps its answer back.

@@ -17,28 +17,16 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/tintypehq/tintype/internal/testserver"
 )
 
 // bin is where TestMain has put the built programs.
 var bin string
 
-func TestMain(m *testing.M) {
-	os.Exit(testserver.WithBuilt("tt-clients-", build, func(dir string) int {
-		bin = dir
-		code := m.Run()
-		http.DefaultClient.CloseIdleConnections()
-		if err := goleak.Find(); code == 0 && err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		return code
-	}))
-}
+func TestMain(m *testing.M) { os.Exit(testserver.Main(m, "tt-clients-", build)) }
 
 func build(dir string) error {
+	bin = dir
 	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", dir+string(filepath.Separator), "./cmd/api", "./cmd/worker", "./cmd/tintype")
 	cmd.Dir = filepath.Join("..", "..", "..")
 	if said, err := cmd.CombinedOutput(); err != nil {
