@@ -40,6 +40,7 @@ var allowed = map[string][]string{
 	"internal/job":           {"internal/fault"},
 	"internal/probe":         {"internal/fault"},
 	"internal/telemetry":     {"internal/fault", "internal/job"},
+	"internal/testlog":       {},
 	"internal/testserver":    {},
 	"internal/webhook":       {"internal/account", "internal/fault", "internal/fetch", "internal/job"},
 
