@@ -36,27 +36,25 @@ func (s *Server) readyz(c echo.Context) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), healthPatience)
 	defer cancel()
 	is := readiness{Status: "ready"}
-	down := func(part *string, word, why string, err error) {
-		is.Status, *part = "not_ready", word
-		if err != nil {
-			s.cfg.Log.WarnContext(ctx, "not ready", "part", why, "err", err)
-		}
-	}
+	status := http.StatusOK
+	down := func() { is.Status, status = "not_ready", http.StatusServiceUnavailable }
 	if s.stopping.Load() {
-		down(&is.Server, "stopping", "server", nil)
+		is.Server = "stopping"
+		down()
 	}
 	if err := s.cfg.Store.Ping(ctx); err != nil {
-		down(&is.Redis, "unreachable", "redis", err)
+		is.Redis = "unreachable"
+		down()
+		s.cfg.Log.WarnContext(ctx, "not ready", "part", "redis", "err", err)
 	}
 	if met, err := s.bucket.ok(ctx); err != nil {
-		down(&is.Bucket, "unreachable", "bucket", err)
-		if met && is.Redis == "" && is.Server == "" {
-			is.Status = "ready"
+		is.Bucket = "unreachable"
+		if met {
+			s.cfg.Log.WarnContext(ctx, "ready, but the bucket is away", "err", err)
+		} else {
+			down()
+			s.cfg.Log.WarnContext(ctx, "not ready", "part", "bucket", "err", err)
 		}
-	}
-	status := http.StatusOK
-	if is.Status != "ready" {
-		status = http.StatusServiceUnavailable
 	}
 	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
 	s.writeJSON(c, status, is)
@@ -75,8 +73,12 @@ type bucketCheck struct {
 	err error
 }
 
-// healthPatience is how long a part may take to say that it is there.
-const healthPatience = 3 * time.Second
+// How long the parts may take to say that they are there. The bucket takes a second more
+// where what a look has written must be removed, and those who ask wait for 4 s.
+const (
+	healthPatience = 3 * time.Second
+	bucketPatience = 2 * time.Second
+)
 
 // How long a look at the bucket holds.
 const (
@@ -106,7 +108,7 @@ func (b *bucketCheck) ok(ctx context.Context) (met bool, err error) {
 // look takes its own time: a prober that does not wait must not leave a failure
 // behind for the others.
 func (b *bucketCheck) look(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healthPatience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bucketPatience)
 	defer cancel()
 	if err := b.check(ctx); !errors.Is(err, blob.ErrUnproven) {
 		return err

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -131,6 +133,7 @@ func (s *Server) copyMedia(c echo.Context, status int, m *job.Media, span byteSp
 	w.WriteHeader(status)
 	to := &unhurried{w.Writer, http.NewResponseController(w.Writer), s.cfg.Limits.WriteStall, false}
 	n, err := to.copy(c.Request().Context(), from, span.length)
+	w.Size += n // it went past echo's own counting
 	s.metrics.sent.Add(float64(n))
 	switch {
 	case to.failed:
@@ -187,8 +190,19 @@ func (u *unhurried) copy(ctx context.Context, from *blob.Reader, length int64) (
 			_, err = from.File.Seek(first+n, io.SeekStart)
 		}
 	}
-	u.failed = err != nil && !errors.Is(err, io.EOF) // EOF: the file has become shorter
+	u.failed = err != nil && (ctx.Err() != nil || isOfConnection(err))
 	return n, err
+}
+
+// isOfConnection tells an error of the caller's connection from one of the file, where
+// one call does both.
+func isOfConnection(err error) bool {
+	for _, e := range []error{os.ErrDeadlineExceeded, net.ErrClosed, syscall.EPIPE, syscall.ECONNRESET, syscall.ETIMEDOUT} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // piece has the kernel copy a piece of a file, where it can.

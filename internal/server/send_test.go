@@ -3,15 +3,19 @@ package server_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/tintypehq/tintype/internal/blob"
 	"github.com/tintypehq/tintype/internal/server"
 )
 
@@ -84,4 +88,55 @@ func TestThinLineForFiles(t *testing.T) {
 	if err != nil || !bytes.Equal(b, film[5:]) {
 		t.Errorf("%d bytes, %v", len(b), err)
 	}
+	h.eventually(func() bool { return h.log.Has(`"route":"/v1/media/`, fmt.Sprintf(`"sent_bytes":%d,`, len(film)-5)) })
+}
+
+// unreadable is a bucket whose disk is broken.
+type unreadable struct {
+	blob.Store
+
+	dir string
+}
+
+func (u unreadable) Open(ctx context.Context, key string, offset, length int64) (*blob.Reader, error) {
+	r, err := u.Store.Open(ctx, key, offset, length)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.Open(u.dir) // which cannot be read like a file
+	if err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return &blob.Reader{ReadCloser: struct {
+		io.Reader
+		io.Closer
+	}{dir, closers{r, dir}}, Object: r.Object, File: dir}, nil
+}
+
+type closers []io.Closer
+
+func (all closers) Close() (err error) {
+	for _, c := range all {
+		err = errors.Join(err, c.Close())
+	}
+	return err
+}
+
+// TestUnreadableFile: a disk that is broken is the operator's trouble, and no caller
+// that went away.
+func TestUnreadableFile(t *testing.T) {
+	t.Parallel()
+	h := open(t, configure(func(c *server.Config) { c.Blobs = unreadable{c.Blobs, t.TempDir()} }))
+	_, path := h.film()
+	conn := h.dial()
+	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", strings.TrimPrefix(path, h.url))
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err == nil {
+		_, err = io.Copy(io.Discard, resp.Body)
+		h.must(resp.Body.Close())
+	}
+	if err == nil {
+		t.Error("a file that cannot be read arrived")
+	}
+	h.eventually(func() bool { return h.log.Has(`"level":"ERROR"`, `"route":"/v1/media/`, "is a directory") })
 }

@@ -22,7 +22,7 @@ func (s *Store) Check(ctx context.Context) error {
 		s.checkMissing, s.checkWrite, s.checkRead, s.checkLink, s.checkSweep, s.Delete, s.checkMissing,
 	}
 	var unproven error
-	for _, step := range steps {
+	for i, step := range steps {
 		err := step(ctx, key)
 		if errors.Is(err, blob.ErrUnproven) && ctx.Err() == nil {
 			unproven = err
@@ -31,7 +31,9 @@ func (s *Store) Check(ctx context.Context) error {
 		if err == nil {
 			continue
 		}
-		s.removeProbe(ctx, key)
+		if i > 0 { // before that nothing was written
+			s.removeProbe(ctx, key)
+		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -29,7 +30,7 @@ type Wishes struct {
 
 // Folder is what is kept for a time.
 type Folder struct {
-	Rule string        // the id of its rule in the store
+	Rule string        // the id of its rule in the store, where the bucket has no prefix of ours
 	Dir  string        // "jobs/"
 	Keep time.Duration // the store expires objects that are older, in whole days, rounded up
 }
@@ -125,7 +126,7 @@ func (s *Store) setExpiry(ctx context.Context, folders []Folder) (Done, error) {
 	want := make([]types.LifecycleRule, len(folders))
 	for i, f := range folders {
 		want[i] = types.LifecycleRule{
-			ID: aws.String(f.Rule), Status: types.ExpirationStatusEnabled,
+			ID: aws.String(s.cfg.ruleID(f)), Status: types.ExpirationStatusEnabled,
 			Filter:     &types.LifecycleRuleFilter{Prefix: aws.String(s.cfg.Prefix + f.Dir)},
 			Expiration: &types.LifecycleExpiration{Days: aws.Int32(int32(f.Days()))}, //nolint:gosec // a retention of days
 			// In a bucket with versions what is deleted is only hidden.
@@ -155,7 +156,7 @@ func (s *Store) setExpiry(ctx context.Context, folders []Folder) (Done, error) {
 	case err != nil:
 		return "", s.forbidden(err, "s3:PutLifecycleConfiguration")
 	}
-	if held, err = s.keptExpiry(ctx, others, want); err != nil {
+	if held, err = s.keptExpiry(ctx, want); err != nil {
 		return "", err
 	}
 	return wholeOr(held, DoneNow), nil
@@ -165,11 +166,11 @@ func (s *Store) setExpiry(ctx context.Context, folders []Folder) (Done, error) {
 // word. Others show late what they took, and MinIO reads what it knows of its buckets
 // while it already serves, so that rules that came meanwhile are lost until they are
 // set anew. Hence it looks for a while, and sets them again in between.
-func (s *Store) keptExpiry(ctx context.Context, others, want []types.LifecycleRule) ([]types.LifecycleRule, error) {
+func (s *Store) keptExpiry(ctx context.Context, want []types.LifecycleRule) ([]types.LifecycleRule, error) {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval = 100*time.Millisecond, time.Second
 	return backoff.Retry(ctx, func() ([]types.LifecycleRule, error) {
-		held, _, err := s.expiryRules(ctx, want)
+		held, others, err := s.expiryRules(ctx, want) // somebody else may change theirs
 		if err != nil {
 			return nil, s.forbidden(err, "s3:GetLifecycleConfiguration")
 		}
@@ -181,6 +182,14 @@ func (s *Store) keptExpiry(ctx context.Context, others, want []types.LifecycleRu
 		}
 		return nil, &settingError{fmt.Sprintf("storage.s3.bucket: the store did not keep the lifecycle rules of the bucket %q", s.cfg.Bucket)}
 	}, backoff.WithBackOff(pauses), backoff.WithMaxElapsedTime(keptFor))
+}
+
+// ruleID tells the rules of installations apart that share a bucket.
+func (c Config) ruleID(f Folder) string {
+	if c.Prefix == "" {
+		return f.Rule
+	}
+	return f.Rule + ":" + strings.TrimSuffix(c.Prefix, "/")
 }
 
 // expiryRules gives our rules, as far as there are some, in the order of those that

@@ -71,7 +71,9 @@ type rules struct {
 	status int    // of its refusal
 	code   string
 
-	loses int // so many puts are taken and not kept
+	loses   int    // so many puts are taken and not kept
+	instead string // what is there then
+
 	late  int // so many looks after a put still show what was before it
 	busy  int // so many looks after a put, before those, are refused for now
 	shown string
@@ -113,6 +115,7 @@ func (r *rules) answer(w http.ResponseWriter, req *http.Request) bool {
 	}
 	r.puts++
 	if r.loses >= r.puts {
+		r.held = r.instead
 		return true
 	}
 	r.held = string(body)
@@ -121,8 +124,36 @@ func (r *rules) answer(w http.ResponseWriter, req *http.Request) bool {
 
 func (r *rules) open(t *testing.T) *s3blob.Store {
 	t.Helper()
-	server := testserver.Versity(t)
-	return open(t, server, func(cfg *s3blob.Config) { cfg.Endpoint, cfg.Prefix = proxy{answer: r.answer}.start(t, server), "media" })
+	return r.openOn(t, testserver.Versity(t), "media")
+}
+
+func (r *rules) openOn(t *testing.T, server *testserver.S3Server, prefix string) *s3blob.Store {
+	t.Helper()
+	return open(t, server, func(cfg *s3blob.Config) { cfg.Endpoint, cfg.Prefix = proxy{answer: r.answer}.start(t, server), prefix })
+}
+
+// Installations that share a bucket keep their rules, and one that sets its own again,
+// because the store has not kept them, keeps what came from others meanwhile.
+func TestInitExpiryOfMany(t *testing.T) {
+	t.Parallel()
+	r, server, calm := &rules{}, testserver.Versity(t), week
+	calm.Pages = false
+	var all []*s3blob.Store
+	for _, prefix := range []string{"", "ark", "ark/eu"} {
+		all = append(all, r.openOn(t, server, prefix))
+		setUp(t, all[len(all)-1], calm, s3blob.Setup{Bucket: s3blob.DoneBefore, Expiry: s3blob.DoneNow, Pages: s3blob.NotAsked})
+	}
+	for _, s := range all {
+		setUp(t, s, calm, s3blob.Setup{Bucket: s3blob.DoneBefore, Expiry: s3blob.DoneBefore, Pages: s3blob.NotAsked})
+	}
+	if n := strings.Count(r.held, "<Days>8</Days>"); n != 3 {
+		t.Errorf("%d rules for jobs: %s", n, r.held)
+	}
+	other := &rules{loses: 1, instead: strings.ReplaceAll(r.held, "tintype-", "mine-")}
+	setUp(t, other.openOn(t, server, ""), calm, s3blob.Setup{Bucket: s3blob.DoneBefore, Expiry: s3blob.DoneNow, Pages: s3blob.NotAsked})
+	if n := strings.Count(other.held, "<Days>8</Days>"); n != 4 {
+		t.Errorf("%d rules, with those that came meanwhile: %s", n, other.held)
+	}
 }
 
 func TestInitExpiry(t *testing.T) {
@@ -145,8 +176,8 @@ func TestInitExpiry(t *testing.T) {
 		setUp(t, s, calm, s3blob.Setup{Bucket: s3blob.DoneBefore, Expiry: tt.expiry, Pages: s3blob.NotAsked})
 		for part, n := range map[string]int{
 			"<ID>mine</ID>": 1, "<Prefix>logs/</Prefix>": 1, "<Days>3</Days>": 1,
-			"<ID>tintype-jobs</ID>": 1, "<Prefix>media/jobs/</Prefix>": 1, fmt.Sprintf("<Days>%d</Days>", tt.jobs): 1,
-			"<ID>tintype-files</ID>": 1, "<Prefix>media/files/</Prefix>": 1, fmt.Sprintf("<Days>%d</Days>", tt.files): 1,
+			"<ID>tintype-jobs:media</ID>": 1, "<Prefix>media/jobs/</Prefix>": 1, fmt.Sprintf("<Days>%d</Days>", tt.jobs): 1,
+			"<ID>tintype-files:media</ID>": 1, "<Prefix>media/files/</Prefix>": 1, fmt.Sprintf("<Days>%d</Days>", tt.files): 1,
 			"<DaysAfterInitiation>1</DaysAfterInitiation>": 2, "<NoncurrentDays>1</NoncurrentDays>": 2,
 		} {
 			if strings.Count(r.held, part) != n {
