@@ -173,7 +173,7 @@ func keyRing(c *config.Config) (*account.KeyRing, error) {
 // run starts what the program consists of and waits for its end. A part that
 // fails takes the others down with it.
 func (p *parts) run(ctx context.Context, program Program) error {
-	hup, deaf := p.hangups(program)
+	ctx, hup, deaf := p.hangups(ctx, program)
 	defer deaf()
 	if err := p.examine(ctx); err != nil {
 		return err

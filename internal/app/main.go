@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"os/signal"
 	"runtime/debug"
 	"strings"
@@ -108,11 +107,7 @@ func addrSetting(p Program) string {
 
 // Serve runs a program until a signal ends it and gives the exit code.
 func Serve(program Program, o Options) int {
-	ends := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
-	if endsByHangup(program, o.Config) {
-		ends = append(ends, syscall.SIGHUP)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), ends...)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	if err := Run(ctx, program, o); err != nil {

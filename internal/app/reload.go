@@ -56,14 +56,34 @@ const lookEvery = 2 * time.Second
 
 // hangups hears SIGHUP until the returned stop. It begins before a program does
 // anything and ends after it has wound down, since the signal would end a process that
-// does not hear it, with a paid request on the wire.
-func (p *parts) hangups(program Program) (hup <-chan os.Signal, stop func()) {
-	heard := make(chan os.Signal, 1)
-	if p.Source == nil || endsByHangup(program, p.Config) {
-		return heard, func() {}
+// does not hear it, with a paid request on the wire. Where it is a wish to end, it ends
+// the returned context and nothing comes of hup. A closing terminal may say it twice.
+func (p *parts) hangups(ctx context.Context, program Program) (_ context.Context, hup <-chan os.Signal, stop func()) {
+	ends := endsByHangup(program, p.Config)
+	if ends && signal.Ignored(syscall.SIGHUP) || !ends && p.Source == nil {
+		return ctx, nil, func() {} // started by nohup, or not to be told anything
 	}
+	heard := make(chan os.Signal, 1)
 	signal.Notify(heard, syscall.SIGHUP)
-	return heard, func() { signal.Stop(heard) }
+	if !ends {
+		return ctx, heard, func() { signal.Stop(heard) }
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		select {
+		case <-heard:
+			p.log.InfoContext(ctx, "SIGHUP: the terminal has gone")
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, nil, func() {
+		cancel()
+		<-over
+		signal.Stop(heard)
+	}
 }
 
 // endsByHangup tells whether SIGHUP is a wish to end: a terminal says so when it is

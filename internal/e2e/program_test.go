@@ -25,7 +25,7 @@ const (
 // program is one process of the service, which may be killed and started again.
 type program struct {
 	name string // "api-1"
-	file string // in bin
+	file string // in bin, or a path from the root
 	args []string
 	env  []string // all of it
 	find func(line string) (url string)
@@ -50,7 +50,11 @@ func (p *program) base() string {
 // launch starts the program and returns when it is ready.
 func (p *program) launch(ctx context.Context) error {
 	seen := len(p.log.Lines())
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(bin, p.file), p.args...)
+	path := p.file
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(bin, path)
+	}
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), path, p.args...)
 	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = p.env, &p.log, &p.log, endWithParent()
 	if p.began.IsZero() {
 		p.began = time.Now()
