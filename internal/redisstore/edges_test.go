@@ -38,6 +38,9 @@ func testBlindTwice(t *testing.T, b bench) {
 	if h := b.get(t, id).Harvest; h != job.HarvestBlind {
 		t.Errorf("harvest = %q", h)
 	}
+	// What it knows better afterwards is another write.
+	must(t, redisstore.Over)(firstTwo(b.Fail(t.Context(), id, "w1", fault.New(fault.GenerationFailed, "no"), redisstore.Rest{})))
+	b.wantSlot(t, id, false)
 }
 
 // w1 stops with its request on the wire, w2 takes over and ends the job, w1
@@ -135,6 +138,7 @@ func testCancelAtDeadline(t *testing.T, b bench) {
 		t.Fatalf("polls = %v, %v", ids, err)
 	}
 	must(t, redisstore.Noted)(firstTwo(b.Canceled(t.Context(), id, "p", false))) // it works on, and is final already
+	must(t, redisstore.Noted)(firstTwo(b.Canceled(t.Context(), id, "p", false))) // its reply was lost
 }
 
 // Canceled at the deadline with the request on the wire, which then turns out

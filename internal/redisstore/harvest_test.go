@@ -82,7 +82,7 @@ func testHarvestSlot(t *testing.T, b bench) {
 	if j := b.wantState(t, id, job.Failed); j.Failure.Code != fault.GenerationTimeout {
 		t.Errorf("the failure became %s", j.Failure.Code)
 	}
-	must(t, redisstore.Written)(firstTwo(b.Fail(t.Context(), id, "p", fault.New(fault.GenerationFailed, "no"), redisstore.Rest{}))) // its reply was lost
+	must(t, redisstore.Over)(firstTwo(b.Fail(t.Context(), id, "p", fault.New(fault.GenerationFailed, "no"), redisstore.Rest{}))) // its reply was lost
 }
 
 func testHarvestGivenUp(t *testing.T, b bench) {

@@ -171,9 +171,18 @@ local function move(id)
 end
 
 -- settled_by notes who has written how something that was being done for a job came
--- out. Whoever repeats that write, because no reply came, is told that it is done;
--- one whose lease lapsed before is told that the job has moved on without it.
-local function settled_by(id, token) redis.call('HSET', job_key(id), 'settled_by', token) end
+-- out, what that was, and the word that came back. Whoever repeats that write, because no
+-- reply came, is told the same (see told); one whose lease lapsed before is told that the
+-- job has moved on without it.
+local function settled_by(id, token, what, word)
+  redis.call('HSET', job_key(id), 'settled_by', token .. ' ' .. what .. ' ' .. word)
+end
+
+-- told is the word that came back for a write, if it was the last one; nil otherwise.
+local function told(settled, token, what)
+  local begin = token .. ' ' .. what .. ' '
+  if settled and string.sub(settled, 1, #begin) == begin then return string.sub(settled, #begin + 1) end
+end
 
 -- may_settle tells whether a token may say how the submission that is under way
 -- has ended: it wrote the fence, or it holds the lease by now.
