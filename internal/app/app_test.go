@@ -281,7 +281,13 @@ func TestReadyWithoutThePublicEndpoint(t *testing.T) {
 	err = Run(ctx, All, Options{Config: cfg, Stderr: io.Discard, Ready: func(addr string) {
 		go func() {
 			defer cancel()
-			well = Health(ctx, addr, false)
+			tick := time.NewTicker(100 * time.Millisecond)
+			defer tick.Stop()
+			for end := time.Now().Add(30 * time.Second); ; <-tick.C {
+				if well = Health(ctx, addr, false); well == nil || time.Now().After(end) {
+					return
+				}
+			}
 		}()
 	}})
 	if err != nil || well != nil {

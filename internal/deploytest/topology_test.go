@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
@@ -275,10 +276,18 @@ func TestComposeTopology(t *testing.T) {
 	})
 	// As docs/runbook.md has it for one machine, with what the compose file gives by itself.
 	t.Run("the operator", func(t *testing.T) {
-		line := exec.CommandContext(t.Context(), program("/usr/local/bin/tintype"), "accounts")
-		line.Env = []string{"TINTYPE_URL=http://" + tp.addresses["localhost:8080"], "TINTYPE_ADMIN_KEY=tt_operator_of_this_machine"}
-		if said, err := line.CombinedOutput(); err != nil || !bytes.Contains(said, []byte("sim-1")) {
-			t.Errorf("tintype accounts: %v\n%s", err, said)
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for end := time.Now().Add(40 * time.Second); ; <-tick.C { // a look at Redis that failed is kept for some seconds
+			line := exec.CommandContext(t.Context(), program("/usr/local/bin/tintype"), "accounts")
+			line.Env = []string{"TINTYPE_URL=http://" + tp.addresses["localhost:8080"], "TINTYPE_ADMIN_KEY=tt_operator_of_this_machine"}
+			said, err := line.CombinedOutput()
+			if err == nil && bytes.Contains(said, []byte("sim-1")) {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("tintype accounts: %v\n%s", err, said)
+			}
 		}
 	})
 	t.Run("one API goes", func(t *testing.T) {

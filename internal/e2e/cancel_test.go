@@ -25,7 +25,7 @@ func (c *cluster) cancel(api *program, key, id string) jobView {
 // and what it costs; any API process takes it.
 func TestCancel(t *testing.T) {
 	t.Parallel()
-	c := start(t)
+	c := start(t, "TINTYPE_MEDIA_STALL_TIMEOUT=15s")
 	tests := []struct {
 		name, tags      string
 		when            func(jobView) bool

@@ -12,7 +12,7 @@ import (
 
 // A dead worker's jobs are taken over when its lease has lapsed and somebody
 // has looked; the rest is for a machine that is busy with other tests.
-const takeover = lease + 5*time.Second
+const takeover = lease + 15*time.Second
 
 // TestWorkerKilledWhilePolling: whichever of the workers has a running video
 // when it is killed, the other one goes on with it.
@@ -21,7 +21,7 @@ func TestWorkerKilledWhilePolling(t *testing.T) {
 	c := start(t)
 	api := c.apis[0]
 	for range c.workers { // the second round has the first round's victim alive again
-		prompt := c.prompt("waves sim:ready=12s")
+		prompt := c.prompt("waves sim:ready=25s") // longer than the takeover
 		id := c.post(api, videoPath, gatewayKey, prompt)
 		dead := c.holder("jobs_polled", c.workers...)
 		heir := other(dead, c.workers)
@@ -49,7 +49,7 @@ func TestWorkersKilledInTurn(t *testing.T) {
 	c := start(t)
 	var ids []string
 	for range 4 {
-		ids = append(ids, c.post(c.apis[0], videoPath, pooled, c.prompt("waves sim:ready=9s")))
+		ids = append(ids, c.post(c.apis[0], videoPath, pooled, c.prompt("waves sim:ready=30s")))
 	}
 	for _, id := range ids {
 		c.awaitJob(c.apis[0], pooled, id, func(j jobView) bool { return j.Phase == "generating" })
@@ -82,8 +82,8 @@ func TestWorkerKilledWhileMirroring(t *testing.T) {
 // was on the wire, and so nobody sends it again.
 func TestWorkerKilledWhileSubmitting(t *testing.T) {
 	t.Parallel()
-	c := start(t)
-	prompt := c.prompt("a cat sim:ready=5s")
+	c := start(t, "TINTYPE_IMAGE_SUBMIT_TIMEOUT=20s")
+	prompt := c.prompt("a cat sim:ready=15s")
 	id := c.post(c.apis[0], imagePath, pooled, prompt)
 	dead := c.holder("leases_held", c.workers...)
 	c.awaitSubmission(prompt)
@@ -146,7 +146,7 @@ func TestAPIKilledWhileACallerWaits(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), callWithin)
 	defer cancel()
 	resp, err := c.open(ctx, request{
-		url: dead.base() + videoPath, key: ownKey, body: encode(fields{"prompt": c.prompt("waves sim:ready=3s")}),
+		url: dead.base() + videoPath, key: ownKey, body: encode(fields{"prompt": c.prompt("waves sim:ready=15s")}),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -16,14 +16,14 @@ import (
 // and does no harm when it is back.
 func TestWorkerCutOff(t *testing.T) {
 	t.Parallel()
-	c := plan{wired: true, limit: 20, settings: []string{"TINTYPE_MEDIA_STALL_TIMEOUT=6s"}}.start(t)
+	c := plan{wired: true, limit: 20, settings: []string{"TINTYPE_MEDIA_STALL_TIMEOUT=15s"}}.start(t)
 	for range 3 {
-		c.postAs(works()[1], "waves sim:ready=8s")
+		c.postAs(works()[1], "waves sim:ready=25s")
 	}
-	c.postAs(works()[1], "waves sim:size=2MB sim:stall,times=1")
+	c.postAs(works()[1], "waves sim:size=2MB sim:stall,times=2") // once for each worker
 	stopped, taken := c.cutWorkerOff(0)
 	// What it takes to see that it has given up: its page of metrics waits for Redis, too.
-	const reading = telemetry.FleetTimeout + time.Second
+	const reading = telemetry.FleetTimeout + 6*time.Second
 	if stopped > lease+reading || taken > takeover {
 		t.Errorf("it gave up after %s and was taken over after %s; the lease is %s", stopped, taken, lease)
 	}
@@ -142,8 +142,8 @@ func (c *cluster) emptied() (took time.Duration, made, charges int) {
 // the media if the answer could still be read.
 func TestWorkerAsleep(t *testing.T) {
 	t.Parallel()
-	c := start(t, hurry()...)
-	id := c.postAs(works()[0], "a cat sim:ready=2s")
+	c := start(t, append(hurry(), "TINTYPE_IMAGE_SUBMIT_TIMEOUT=15s")...)
+	id := c.postAs(works()[0], "a cat sim:ready=10s")
 	asleep := c.holder("leases_held", c.workers...)
 	c.awaitRecord(id, func(j record) error {
 		if len(c.submissionsOf(j)) == 0 {

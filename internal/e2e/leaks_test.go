@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -97,12 +99,20 @@ func (c *cluster) places(ctx context.Context) (out []place, err error) {
 	return out, nil
 }
 
+// filesIn reads what is in a folder in which somebody may still be at work: what
+// is gone when its turn comes is passed over.
 func filesIn(dir string) (out []place, err error) {
 	err = filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
+		if path != dir && errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		if err != nil || !entry.Type().IsRegular() {
 			return err
 		}
 		text, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		out = append(out, place{path, text}, place{"a name", []byte(path)})
 		return err
 	})

@@ -55,7 +55,7 @@ type attacker struct {
 // that it gets for it; "" if it is closed without one, or is still open at the
 // end.
 func (a *attacker) open(note func(status string), texts ...string) {
-	conn, err := net.DialTimeout("tcp", a.addr, 10*time.Second)
+	conn, err := net.DialTimeout("tcp", a.addr, 30*time.Second)
 	if err != nil {
 		a.Errorf("dial: %v", err)
 		return
@@ -194,7 +194,7 @@ func (c *cluster) slowBodies(a *attacker, got *tally) {
 		a.open(got.note, postHead(bodyLimit), most)
 	}
 	health := c.call(request{url: "http://" + a.addr + "/healthz"})
-	if health.status != http.StatusOK || health.took > 10*time.Second {
+	if health.status != http.StatusOK || health.took > 30*time.Second {
 		c.Errorf("/healthz: %d after %s", health.status, health.took)
 	}
 	got.total(c, many+slowHeads)
@@ -285,7 +285,7 @@ func (c *cluster) slowReaders(a *attacker, got *tally, link string) {
 	_, path, _ := strings.Cut(strings.TrimPrefix(link, "http://"), "/")
 	conns := make([]net.Conn, many)
 	for i := range conns {
-		conn, err := net.DialTimeout("tcp", a.addr, 10*time.Second)
+		conn, err := net.DialTimeout("tcp", a.addr, 30*time.Second)
 		if err != nil {
 			c.Fatal(err)
 		}
@@ -295,9 +295,9 @@ func (c *cluster) slowReaders(a *attacker, got *tally, link string) {
 		}
 		conns[i] = conn
 	}
-	<-time.After(3 * time.Second) // longer than limits.write_stall: the callers' own idleness
+	<-time.After(12 * time.Second) // longer than limits.write_stall: the callers' own idleness
 	for _, conn := range conns {
-		_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+		_ = conn.SetReadDeadline(time.Now().Add(30 * time.Second))
 		n, err := io.Copy(io.Discard, conn)
 		if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() || n > 19<<20 {
 			c.Errorf("a reader that did not read got %d bytes, %v", n, err)

@@ -19,7 +19,7 @@ import (
 
 const (
 	readyWithin = 30 * time.Second // from the start to /readyz, on a busy machine
-	endsWithin  = 40 * time.Second // from SIGTERM to the end; more than any grace of ours
+	endsWithin  = 60 * time.Second // from SIGTERM to the end; more than any grace of ours
 )
 
 // program is one process of the service, which may be killed and started again.

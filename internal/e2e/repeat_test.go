@@ -247,7 +247,7 @@ func TestRepeatsOverARestartOfRedis(t *testing.T) {
 func TestCutCallsComeBack(t *testing.T) {
 	t.Parallel()
 	c := start(t)
-	prompt := c.prompt("waves sim:ready=3s")
+	prompt := c.prompt("waves sim:ready=15s")
 	body := encode(fields{"prompt": prompt})
 	ctx, cut := context.WithCancel(t.Context())
 	ended := make(chan error, 2)

@@ -55,7 +55,7 @@ func TestTerminatedUnderLoad(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			c := start(t, tt.settings...)
+			c := start(t, append([]string{"TINTYPE_IMAGE_SUBMIT_TIMEOUT=20s"}, tt.settings...)...)
 			calls := make(chan []tried, 1)
 			requests := c.load()
 			go func() { calls <- c.together(requests) }()
@@ -144,9 +144,9 @@ func outcome(call tried) (id, problem string) {
 // that it takes nothing more.
 func TestDrainingWorkerIsSeen(t *testing.T) {
 	t.Parallel()
-	c := start(t)
+	c := start(t, "TINTYPE_IMAGE_SUBMIT_TIMEOUT=40s", "TINTYPE_WORKER_SHUTDOWN_GRACE=40s")
 	c.workers[1].stop(t)
-	w, prompt := c.workers[0], c.prompt("a cat sim:ready=6s")
+	w, prompt := c.workers[0], c.prompt("a cat sim:ready=15s")
 	id := c.post(c.apis[0], imagePath, gatewayKey, prompt)
 	c.awaitSubmission(prompt)
 	w.terminate(t)

@@ -107,7 +107,7 @@ func TestKeepalive(t *testing.T) {
 	t.Run("a key that comes back", func(t *testing.T) {
 		t.Parallel()
 		c := c.in(t)
-		resp, got := c.watch(request{url: c.apis[1].base() + videoPath, key: windowKey, body: encode(fields{"prompt": c.prompt("waves sim:ready=2500ms")})})
+		resp, got := c.watch(request{url: c.apis[1].base() + videoPath, key: windowKey, body: encode(fields{"prompt": c.prompt("waves sim:ready=8s")})})
 		if resp.StatusCode != 409 || resp.Header.Get("Retry-After-Ms") != "100" || resp.Header.Get("X-Job-Id") == "" || !near(got.head, time.Second) {
 			t.Errorf("%s after %s: %v", resp.Status, got.head, resp.Header)
 		}
@@ -168,7 +168,7 @@ func TestPrefer(t *testing.T) {
 		c.in(t).succeeded(c.apis[1], gatewayKey, a.jobID())
 	})
 	t.Run("wait too short", func(t *testing.T) {
-		a := post(t, videoPath, "waves sim:ready=3s", "wait=1")
+		a := post(t, videoPath, "waves sim:ready=8s", "wait=1")
 		handle(t, a, "wait=1")
 		if !near(a.took, time.Second) {
 			t.Errorf("after %s", a.took)
@@ -206,7 +206,7 @@ func TestPrefer(t *testing.T) {
 // waiting.
 func TestCallerGoesAway(t *testing.T) {
 	t.Parallel()
-	c := start(t, "TINTYPE_WAIT_SILENCE=300ms")
+	c := start(t, "TINTYPE_WAIT_SILENCE=300ms", "TINTYPE_IMAGE_SUBMIT_TIMEOUT=40s", "TINTYPE_WORKER_SHUTDOWN_GRACE=40s")
 	for name, body := range map[string]fields{
 		"blocking": {"prompt": c.prompt("waves sim:ready=2s")},
 		"stream":   {"prompt": c.prompt("waves sim:ready=2s"), "stream": true},
@@ -225,7 +225,7 @@ func TestCallerGoesAway(t *testing.T) {
 	}
 	t.Run("before the head", func(t *testing.T) {
 		c := c.in(t)
-		prompt := c.prompt("a cat sim:ready=2s")
+		prompt := c.prompt("a cat sim:ready=15s")
 		ctx, leave := context.WithCancel(t.Context())
 		left := make(chan error)
 		go func() {

@@ -15,9 +15,6 @@ var (
 	unknown     = fault.New(fault.OutcomeUnknown, "?")
 )
 
-// inASecond is soon on a busy machine.
-func inASecond(n *redisstore.NewJob) { n.Deadline = time.Second }
-
 func (b bench) wantSlot(t *testing.T, id job.ID, held bool) {
 	t.Helper()
 	if got := b.rdb.SIsMember(t.Context(), "{tt}:slots:a", string(id)).Val(); got != held {
@@ -107,7 +104,7 @@ func testBilling(t *testing.T, b bench) {
 // No worker runs for longer than the record would live: as long as it is harvested
 // it names the slot, and stays.
 func testSlotOfExpired(t *testing.T, b bench) {
-	id := b.overdue(t, func(n *redisstore.NewJob) { n.Harvest, n.Retention = 3*time.Second, time.Millisecond })
+	id := b.overdue(t, func(n *redisstore.NewJob) { n.Harvest, n.Retention = 7*time.Second, time.Millisecond })
 	for _, kind := range []string{"job:", "ev:"} {
 		if ttl := b.rdb.PTTL(t.Context(), "{tt}:"+kind+string(id)).Val(); ttl >= 0 {
 			t.Errorf("%s expires in %s", kind, ttl)
@@ -124,7 +121,7 @@ func testSlotOfExpired(t *testing.T, b bench) {
 
 // The deadline comes before anybody could ask the upstream to stop.
 func testCancelAtDeadline(t *testing.T, b bench) {
-	id, _ := b.accept(t, inASecond)
+	id, _ := b.accept(t, soon)
 	fence := b.begin(t, id, "w1")
 	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, fence, "cgt-1", nil, nil)))
 	b.cancel(t, id, redisstore.CancelAsked)
@@ -144,7 +141,7 @@ func testCancelAtDeadline(t *testing.T, b bench) {
 // Canceled at the deadline with the request on the wire, which then turns out
 // not to have been sent: nothing can be billed.
 func testUnsent(t *testing.T, b bench) {
-	id, _ := b.accept(t, inASecond)
+	id, _ := b.accept(t, soon)
 	fence := b.begin(t, id, "w1")
 	b.cancel(t, id, redisstore.CancelAsked)
 	b.sweepUntil(t, func(s redisstore.Swept) bool { return slices.Contains(s.Ended, id) })
@@ -173,7 +170,7 @@ func testUnsureKeepsSlot(t *testing.T, b bench) {
 // Canceled while its answer is on the way; the answer comes and says that the
 // task waits at the upstream, where it could be stopped for nothing.
 func testLateAnswerOfCanceled(t *testing.T, b bench) {
-	id, _ := b.accept(t, inASecond)
+	id, _ := b.accept(t, soon)
 	fence := b.begin(t, id, "w1")
 	b.cancel(t, id, redisstore.CancelAsked)
 	b.sweepUntil(t, func(s redisstore.Swept) bool { return slices.Contains(s.Ended, id) })

@@ -133,17 +133,30 @@ func testUnsettled(t *testing.T, b bench) {
 // created.
 func testBegunMaySettle(t *testing.T, b bench) {
 	pool(t, b.Store, acct("a", 9))
-	lapsed := func() (job.ID, int64) {
-		t.Helper()
+	type begun struct {
+		id    job.ID
+		fence int64
+	}
+	var all []begun
+	rung := map[job.ID]bool{}
+	for range 5 {
 		id, _ := b.accept(t)
-		fence := b.begin(t, id, "slow")
-		b.sweepUntil(t, func(s redisstore.Swept) bool {
-			return slices.ContainsFunc(s.Again, func(r job.Bell) bool { return r.Job == id })
-		})
-		if ok, err := b.Claim(t.Context(), id, job.StageSubmit, "other"); !ok || err != nil {
+		all = append(all, begun{id, b.begin(t, id, "slow")})
+	}
+	b.sweepUntil(t, func(s redisstore.Swept) bool {
+		for _, r := range s.Again {
+			rung[r.Job] = true
+		}
+		return len(rung) == len(all)
+	})
+	lapsed := func() (job.ID, int64) { // and taken over
+		t.Helper()
+		next := all[0]
+		all = all[1:]
+		if ok, err := b.Claim(t.Context(), next.id, job.StageSubmit, "other"); !ok || err != nil {
 			t.Fatalf("claim = %v, %v", ok, err)
 		}
-		return id, fence
+		return next.id, next.fence
 	}
 	id, fence := lapsed()
 	must(t, redisstore.Stale)(firstTwo(b.NotSent(t.Context(), id, "stranger", fence, fewTries, redisstore.Rest{})))
@@ -383,10 +396,9 @@ func testRenew(t *testing.T, b bench) {
 }
 
 func testDeadline(t *testing.T, b bench) {
-	short := func(n *redisstore.NewJob) { n.Deadline = time.Second }
-	first, _ := b.accept(t, short)
+	first, _ := b.accept(t, soon)
 	b.begin(t, first, "w1")
-	second, _ := b.accept(t, short)
+	second, _ := b.accept(t, soon)
 	waiting, _ := b.accept(t)
 	expired := map[job.ID]bool{}
 	b.sweepUntil(t, func(s redisstore.Swept) bool {
@@ -440,7 +452,7 @@ func testNews(t *testing.T, b bench) {
 		t.Helper()
 		select {
 		case <-listener.Changed():
-		case <-time.After(5 * time.Second):
+		case <-time.After(30 * time.Second):
 			t.Fatalf("no news of %s", what)
 		}
 	}

@@ -79,7 +79,7 @@ func testToldWithTheEvent(t *testing.T, b bench) {
 
 func (b bench) claim(t *testing.T, id job.ID, token string) []*redisstore.Delivery {
 	t.Helper()
-	list, now, err := b.ClaimDeliveries(t.Context(), id, token, 2*time.Second, 8)
+	list, now, err := b.ClaimDeliveries(t.Context(), id, token, lease, 8)
 	if err != nil || now.IsZero() {
 		t.Fatal(err, now)
 	}
@@ -97,7 +97,7 @@ func (b bench) settle(t *testing.T, d *redisstore.Delivery, token string, tried 
 // ring waits until somebody must look at deliveries.
 func (b bench) ring(t *testing.T) redisstore.Undelivered {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(40 * time.Second); time.Now().Before(deadline); {
 		u, err := b.RingUndelivered(t.Context(), 10)
 		if err != nil {
 			t.Fatal(err)
@@ -267,7 +267,7 @@ func testEndpoints(t *testing.T, b bench) {
 	if err != nil || e.OldUntil.IsZero() || len(e.Secrets) == 2 && (e.Secrets[0].Reveal() != second || e.Secrets[1].Reveal() != secretText) {
 		t.Fatalf("%+v, %v", e, err)
 	}
-	for deadline := time.Now().Add(20 * time.Second); len(e.Secrets) != 1; {
+	for deadline := time.Now().Add(40 * time.Second); len(e.Secrets) != 1; {
 		if e, err = b.Endpoint(ctx, "key:test", "we_1"); err != nil || time.Now().After(deadline) {
 			t.Fatalf("the old secret signs for ever: %+v, %v", e, err)
 		}

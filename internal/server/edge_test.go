@@ -324,7 +324,7 @@ func TestSlowBody(t *testing.T) {
 	h := open(t, configure(func(c *server.Config) { c.Limits.ReadStall = 50 * ms }))
 	conn := h.dial()
 	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\n{\"prompt\"", images, gatewayKey)
-	h.must(conn.SetReadDeadline(time.Now().Add(10 * time.Second)))
+	h.must(conn.SetReadDeadline(time.Now().Add(40 * time.Second)))
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	h.must(err)
 	defer func() { _ = resp.Body.Close() }()
@@ -355,14 +355,14 @@ func TestUnreadBody(t *testing.T) {
 	h := open(t, configure(func(c *server.Config) { c.Limits.ReadStall = 50 * ms }))
 	conn := h.dial()
 	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{", images)
-	h.must(conn.SetReadDeadline(time.Now().Add(10 * time.Second)))
+	h.must(conn.SetReadDeadline(time.Now().Add(40 * time.Second)))
 	if b, err := io.ReadAll(conn); err != nil || !strings.Contains(string(b), "401") {
 		t.Errorf("%q, %v", b, err)
 	}
 	for _, method := range []string{"GET", "PUT", "DELETE", "BREW"} { // a body is a body
 		conn := h.dial()
 		fmt.Fprintf(conn, "%s /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{", method)
-		h.must(conn.SetReadDeadline(time.Now().Add(5 * time.Second)))
+		h.must(conn.SetReadDeadline(time.Now().Add(40 * time.Second)))
 		if b, err := io.ReadAll(conn); err != nil || len(b) == 0 {
 			t.Errorf("%s: %q, %v", method, b, err)
 		}
@@ -386,7 +386,7 @@ func TestRefusalIsRead(t *testing.T) {
 		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\n%s\r\nContent-Length: %d\r\n\r\n", images, tt.head, tt.size)
 		_, err := conn.Write(bytes.Repeat([]byte(" "), tt.size))
 		h.must(err)
-		h.must(conn.SetReadDeadline(time.Now().Add(10 * time.Second)))
+		h.must(conn.SetReadDeadline(time.Now().Add(40 * time.Second)))
 		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		h.must(err)
 		if b, err := io.ReadAll(resp.Body); err != nil || !strings.HasPrefix(resp.Status, tt.want) || len(b) == 0 {
@@ -400,7 +400,7 @@ func TestRefusalIsRead(t *testing.T) {
 // longer than the server would wait for one that has stopped.
 func TestRefusalOfASteadyCaller(t *testing.T) {
 	t.Parallel()
-	h := open(t, configure(func(c *server.Config) { c.Limits.ReadStall = 500 * ms }))
+	h := open(t, configure(func(c *server.Config) { c.Limits.ReadStall = 5 * time.Second }))
 	const pieces = 60
 	piece := bytes.Repeat([]byte(" "), 32<<10)
 	conn := h.dial()
@@ -408,9 +408,9 @@ func TestRefusalOfASteadyCaller(t *testing.T) {
 	for range pieces {
 		_, err := conn.Write(piece)
 		h.must(err)
-		time.Sleep(20 * ms) // the caller's own pace
+		time.Sleep(100 * ms) // the caller's own pace
 	}
-	h.must(conn.SetReadDeadline(time.Now().Add(10 * time.Second)))
+	h.must(conn.SetReadDeadline(time.Now().Add(40 * time.Second)))
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	h.must(err)
 	defer func() { _ = resp.Body.Close() }()
@@ -425,7 +425,7 @@ func TestPromisedBody(t *testing.T) {
 	h := open(t)
 	conn := h.dial()
 	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 99999999999\r\n\r\n", images, gatewayKey)
-	h.must(conn.SetReadDeadline(time.Now().Add(10 * time.Second)))
+	h.must(conn.SetReadDeadline(time.Now().Add(40 * time.Second)))
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	h.must(err)
 	defer func() { _ = resp.Body.Close() }()

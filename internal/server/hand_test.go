@@ -116,7 +116,7 @@ func (h *house) makeVideo(id job.ID) {
 // waitForJob gives the only job that a call of the server has rung for.
 func (h *house) waitForJob() job.ID {
 	h.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(40 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		if b := h.bells(); len(b) > 0 {
 			return b[0].Job
 		}

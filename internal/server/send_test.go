@@ -43,7 +43,7 @@ func TestThinLine(t *testing.T) {
 			})
 			body := `{"prompt":"x","response_format":"b64_json"}`
 			fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s", images, gatewayKey, len(body), body)
-			resp, err := http.ReadResponse(newSlow(conn), nil)
+			resp, err := http.ReadResponse(newSlow(conn, 50*ms), nil)
 			h.must(err)
 			defer func() { _ = resp.Body.Close() }()
 			b, err := io.ReadAll(resp.Body)
@@ -55,12 +55,18 @@ func TestThinLine(t *testing.T) {
 }
 
 // slow reads a piece now and then, all in all for longer than WriteStall.
-type slow struct{ net.Conn }
+type slow struct {
+	net.Conn
 
-func newSlow(c net.Conn) *bufio.Reader { return bufio.NewReaderSize(slow{c}, 256<<10) }
+	pause time.Duration
+}
+
+func newSlow(c net.Conn, pause time.Duration) *bufio.Reader {
+	return bufio.NewReaderSize(slow{c, pause}, 256<<10)
+}
 
 func (s slow) Read(b []byte) (int, error) {
-	time.Sleep(50 * ms) // a thin line
+	time.Sleep(s.pause) // a thin line
 	return s.Conn.Read(b)
 }
 
@@ -68,7 +74,7 @@ func (s slow) Read(b []byte) (int, error) {
 // at once than a slow caller takes in before its time is over.
 func TestThinLineForFiles(t *testing.T) {
 	t.Parallel()
-	h := open(t, configure(func(c *server.Config) { c.Limits.WriteStall = 700 * ms }))
+	h := open(t, configure(func(c *server.Config) { c.Limits.WriteStall = 4 * time.Second }))
 	film := make([]byte, 8<<20) // more than the kernel takes in for the caller
 	for i := range film {
 		film[i] = byte(i >> 10)
@@ -81,7 +87,7 @@ func TestThinLineForFiles(t *testing.T) {
 	}
 	h.must(conn.SetReadBuffer(64 << 10))
 	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\nRange: bytes=5-\r\nConnection: close\r\n\r\n", strings.TrimPrefix(h.link(id, "image-0.png"), h.url))
-	resp, err := http.ReadResponse(newSlow(conn), nil)
+	resp, err := http.ReadResponse(newSlow(conn, 200*ms), nil)
 	h.must(err)
 	defer func() { _ = resp.Body.Close() }()
 	b, err := io.ReadAll(resp.Body)

@@ -283,7 +283,7 @@ func TestSlowBodyTakesNoPlace(t *testing.T) {
 // eventually waits until something is so.
 func (h *house) eventually(so func() bool) {
 	h.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !so(); time.Sleep(ms) {
+	for deadline := time.Now().Add(40 * time.Second); !so(); time.Sleep(ms) {
 		if time.Now().After(deadline) {
 			h.Fatal("it did not come about")
 		}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 )
@@ -24,9 +25,23 @@ func Main(m *testing.M, prefix string, build func(dir string) error) int {
 	}
 	code := m.Run()
 	http.DefaultClient.CloseIdleConnections() //nolint:forbidigo // which the tests of other programs use, and which nobody calls here
-	if err := goleak.Find(); code == 0 && err != nil {
+	if code != 0 {
+		return code
+	}
+	if err := left(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	return code
+	return 0
+}
+
+// left tells of goroutines that do not end, also where a busy machine lets them take
+// their time.
+func left() (err error) {
+	const patience = 10 * time.Second
+	for end := time.Now().Add(patience); ; {
+		if err = goleak.Find(); err == nil || time.Now().After(end) {
+			return err
+		}
+	}
 }

@@ -17,7 +17,11 @@ const markedModel = "doubao-seedance-2-0-260128"
 func marked(n *redisstore.NewJob) { n.Spec.UpstreamModel = markedModel }
 
 // hurried gives a job little time, and its media more.
-func hurried(n *redisstore.NewJob) { n.Deadline, n.Harvest = 3*time.Second, time.Minute }
+func hurried(n *redisstore.NewJob) { n.Deadline, n.Harvest = 10*time.Second, time.Minute }
+
+// lateImage is how long the submission of an image may take that is not ready
+// before the deadline of a hurried job.
+const lateImage = 40 * time.Second
 
 // harvesting is a worker that goes on asking often.
 func harvesting(c *worker.Config) {
@@ -48,9 +52,13 @@ func (r *rig) wantCharges(t *testing.T, prompt string, charged, sent int) {
 func TestLateMediaIsTaken(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.start(t, harvesting)
-	video := r.submit(t, job.Video, "late video sim:ready=8s", hurried)
-	image := r.submit(t, job.Image, "late image sim:ready=6s", hurried)
+	r.start(t, harvesting, func(c *worker.Config) {
+		image := c.Kinds[job.Image]
+		image.SubmitTimeout = lateImage
+		c.Kinds[job.Image] = image
+	})
+	video := r.submit(t, job.Video, "late video sim:ready=18s", hurried)
+	image := r.submit(t, job.Image, "late image sim:ready=18s", hurried)
 	for id, why := range map[job.ID]fault.Code{video: fault.GenerationTimeout, image: fault.OutcomeUnknown} {
 		j := r.awaitFinal(t, id)
 		if j.State != job.Failed || j.Failure.Code != why || j.Harvest == job.HarvestNone {
@@ -72,7 +80,7 @@ func TestLateFailureChangesNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.start(t, harvesting)
-	id := r.submit(t, job.Video, "waves sim:ready=8s sim:broken", hurried)
+	id := r.submit(t, job.Video, "waves sim:ready=18s sim:broken", hurried)
 	if j := r.awaitOver(t, id); j.State != job.Failed || j.Failure.Code != fault.GenerationTimeout {
 		t.Errorf("in the end: %s, %v", j.State, j.Failure)
 	}
@@ -105,9 +113,9 @@ func TestCancel(t *testing.T) {
 		charged int
 	}{
 		{"waiting there", "sim:queued=20s", func(j *job.Job) bool { return j.State == job.Running }, job.Canceled, job.CancelConfirmed, job.BillingNone, 0, 0},
-		{"being made", "sim:ready=3s", func(j *job.Job) bool { return j.Phase == job.PhaseGenerating }, job.Canceled, job.CancelUnsupported, job.BillingCharged, 2, 1},
-		{"being made, and it will fail", "sim:ready=2500ms sim:broken", func(j *job.Job) bool { return j.Phase == job.PhaseGenerating }, job.Canceled, job.CancelUnsupported, job.BillingNone, 0, 1},
-		{"made", "sim:slow=3s,on=media", func(j *job.Job) bool { return j.State == job.Mirroring }, job.Succeeded, job.CancelTooLate, job.BillingCharged, 2, 1},
+		{"being made", "sim:ready=10s", func(j *job.Job) bool { return j.Phase == job.PhaseGenerating }, job.Canceled, job.CancelUnsupported, job.BillingCharged, 2, 1},
+		{"being made, and it will fail", "sim:ready=10s sim:broken", func(j *job.Job) bool { return j.Phase == job.PhaseGenerating }, job.Canceled, job.CancelUnsupported, job.BillingNone, 0, 1},
+		{"made", "sim:slow=10s,on=media", func(j *job.Job) bool { return j.State == job.Mirroring }, job.Succeeded, job.CancelTooLate, job.BillingCharged, 2, 1},
 		{"the wish is not heard at first", "sim:queued=20s sim:500,on=delete,times=2", func(j *job.Job) bool { return j.State == job.Running }, job.Canceled, job.CancelConfirmed, job.BillingNone, 0, 0},
 		{"the answer is lost", "sim:queued=20s sim:drop,on=delete,times=1", func(j *job.Job) bool { return j.State == job.Running }, job.Canceled, job.CancelConfirmed, job.BillingNone, 0, 0},
 	}
@@ -158,7 +166,7 @@ func TestLookupThatLearnsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.start(t, harvesting)
-	id := r.submit(t, job.Video, "waves sim:drop", marked, func(n *redisstore.NewJob) { n.Deadline, n.Harvest = 3*time.Second, time.Minute })
+	id := r.submit(t, job.Video, "waves sim:drop", marked, func(n *redisstore.NewJob) { n.Deadline, n.Harvest = 12*time.Second, time.Minute })
 	if j := r.awaitFinal(t, id); j.State != job.Failed || j.Failure.Code != fault.OutcomeUnknown {
 		t.Errorf("at the deadline: %s, %v", j.State, j.Failure)
 	}
@@ -175,7 +183,7 @@ func TestUnknownOutcomeHoldsItsSlot(t *testing.T) {
 	r := newRig(t)
 	r.start(t, func(c *worker.Config) {
 		video := c.Kinds[job.Video]
-		video.UnknownHold = 5 * time.Second
+		video.UnknownHold = 10 * time.Second
 		c.Kinds[job.Video] = video
 	})
 	id := r.submit(t, job.Video, "waves sim:drop", func(n *redisstore.NewJob) { n.Harvest = time.Minute })

@@ -41,7 +41,7 @@ func TestSleeperPaysTwice(t *testing.T) {
 	slept.Driver = d
 	sleeper := worker.New(worker.Config{ // its leases are not renewed: it does not run
 		Store: r.store, Ring: r.bells.Ring, Blobs: r.blobs, Upstreams: map[string]worker.Upstream{"sim": slept}, Log: r.log,
-		Kinds: map[job.Kind]worker.Kind{job.Video: {SubmitTimeout: 2 * time.Second}},
+		Kinds: map[job.Kind]worker.Kind{job.Video: {SubmitTimeout: 10 * time.Second}},
 	})
 	id := r.submit(t, job.Video, "sleepy", marked)
 	done := make(chan error, 1)
@@ -88,7 +88,7 @@ func TestOldRecordWins(t *testing.T) {
 	r.start(t, harvesting, func(c *worker.Config) {
 		c.Roles = []worker.Role{worker.RoleSubmit, worker.RolePoll, worker.RoleMirror}
 	})
-	id := r.submit(t, job.Video, "late video sim:ready=8s", hurried)
+	id := r.submit(t, job.Video, "late video sim:ready=18s", hurried)
 	<-slow.held
 	r.awaitOver(t, id)
 	r.wantArchived(t, r.get(t, id)) // as it should be
@@ -106,8 +106,8 @@ func TestOldRecordWins(t *testing.T) {
 func TestDamagedAtTheDeadline(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.start(t, harvesting, func(c *worker.Config) { c.DamagedPauses = []time.Duration{4 * time.Second, 4 * time.Second} })
-	id := r.submit(t, job.Video, "damaged sim:empty,on=media,times=4", func(n *redisstore.NewJob) { n.Deadline, n.Harvest = 4*time.Second, time.Minute })
+	r.start(t, harvesting, func(c *worker.Config) { c.DamagedPauses = []time.Duration{12 * time.Second, 12 * time.Second} })
+	id := r.submit(t, job.Video, "damaged sim:empty,on=media,times=4", func(n *redisstore.NewJob) { n.Deadline, n.Harvest = 12*time.Second, time.Minute })
 	if j := r.awaitOver(t, id); j.State != job.Succeeded {
 		t.Errorf("in the end: %s, %v; the upstream made it, and there was a minute left", j.State, j.Failure)
 	}
@@ -121,8 +121,11 @@ func TestCancelOfAnUnseenTask(t *testing.T) {
 	if err := r.sim.AddFault(sim.Rule{Match: "*", Op: "get", Fault: "lost", Times: 4}); err != nil {
 		t.Fatal(err)
 	}
+	up := r.ups["sim"]
+	up.VisibleWithin = 20 * time.Second
+	r.ups["sim"] = up
 	r.start(t, harvesting)
-	id := r.submit(t, job.Video, "unseen sim:slow=1s")
+	id := r.submit(t, job.Video, "unseen sim:slow=5s")
 	r.await(t, id, "submitting", func(j *job.Job) bool { return j.State == job.Submitting })
 	r.cancel(t, id)
 	j := r.awaitOver(t, id)

@@ -22,7 +22,7 @@ import (
 // awaitRemoved waits until nothing of a job is left.
 func (r *rig) awaitRemoved(t *testing.T, id job.ID) {
 	t.Helper()
-	deadline := time.NewTimer(45 * time.Second)
+	deadline := time.NewTimer(90 * time.Second)
 	defer deadline.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -61,7 +61,7 @@ func TestExpiredIsRemoved(t *testing.T) {
 		}}
 	})
 	kept := r.submit(t, job.Image, "a cat to keep")
-	short := func(n *redisstore.NewJob) { n.Retention = 2 * time.Second }
+	short := func(n *redisstore.NewJob) { n.Retention = 8 * time.Second }
 	image, film := r.submit(t, job.Image, "a cat", short), r.submit(t, job.Video, "a film", short)
 	for _, id := range []job.ID{kept, image, film} {
 		if j := r.awaitFinal(t, id); j.State != job.Succeeded {

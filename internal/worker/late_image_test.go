@@ -19,7 +19,7 @@ func TestImageThatIsAskedAfter(t *testing.T) {
 		t.Fatal(err)
 	}
 	d, err := doubaoweb.New(doubaoweb.Config{
-		Profile: profile, BaseURL: r.root + "/doubaoweb", ImageTimeout: 3 * time.Second, VideoTimeout: 2 * time.Second, StatusTimeout: time.Second,
+		Profile: profile, BaseURL: r.root + "/doubaoweb", ImageTimeout: 10 * time.Second, VideoTimeout: 10 * time.Second, StatusTimeout: time.Second,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -87,17 +88,19 @@ func TestChangedFileIsNotSpliced(t *testing.T) {
 	}
 }
 
-// hungBucket is a store that never answers for some keys.
+// hungBucket is a store that does not answer for some keys, whatever the caller's
+// patience, until it is let go.
 type hungBucket struct {
 	blob.Store
 
 	suffix string
+	let    chan struct{}
 }
 
 func (b hungBucket) Put(ctx context.Context, req blob.PutRequest) (blob.Object, error) {
 	if strings.HasSuffix(req.Key, b.suffix) {
-		<-ctx.Done()
-		return blob.Object{}, ctx.Err()
+		<-b.let
+		return blob.Object{}, errors.New("the bucket has hung")
 	}
 	return b.Store.Put(ctx, req)
 }
@@ -105,16 +108,18 @@ func (b hungBucket) Put(ctx context.Context, req blob.PutRequest) (blob.Object, 
 func TestHungBucketDoesNotStopTheSweeper(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.blobs = hungBucket{r.blobs, "job.json"}
+	let := make(chan struct{})
+	r.blobs = hungBucket{r.blobs, "job.json", let}
 	r.start(t)
+	defer close(let)
 	first := r.submit(t, job.Image, "first sim:reject")
 	r.awaitFinal(t, first) // its record now hangs on its way into the bucket
-	late := r.submit(t, job.Video, "overdue sim:ready=1h", func(n *redisstore.NewJob) { n.Deadline = 2 * time.Second })
+	late := r.submit(t, job.Video, "overdue sim:ready=1h", func(n *redisstore.NewJob) { n.Deadline = 8 * time.Second })
 	begun := time.Now()
 	if j := r.awaitFinal(t, late); j.Failure == nil || j.Failure.Code != fault.GenerationTimeout {
 		t.Errorf("failure = %+v", j.Failure)
 	}
-	if took := time.Since(begun); took > 7*time.Second {
+	if took := time.Since(begun); took > 30*time.Second {
 		t.Errorf("the deadline was noticed after %s", took)
 	}
 }
@@ -134,7 +139,7 @@ func TestPaidRequestOutlivesItsTask(t *testing.T) {
 			return stop, err
 		}
 	})
-	id := r.submit(t, job.Video, "on the wire sim:slow=1s")
+	id := r.submit(t, job.Video, "on the wire sim:slow=5s sim:ready=1h")
 	r.await(t, id, "submitting", func(j *job.Job) bool { return j.State == job.Submitting })
 	stop()
 	if j := r.get(t, id); j.State != job.Running || j.UpstreamID == "" {
@@ -148,12 +153,12 @@ func TestOutageDuringTheAnswer(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.start(t)
-	id := r.submit(t, job.Video, "outage sim:slow=1s")
+	id := r.submit(t, job.Video, "outage sim:slow=5s")
 	r.await(t, id, "submitting", func(j *job.Job) bool { return j.State == job.Submitting })
 	if err := r.redis.Kill9(); err != nil {
 		t.Fatal(err)
 	}
-	down := time.NewTimer(4 * time.Second) // longer than submit timeout + lease/2
+	down := time.NewTimer(14 * time.Second) // longer than submit timeout + lease/2
 	defer down.Stop()
 	<-down.C
 	if err := r.redis.Restart(t.Context()); err != nil {

@@ -46,7 +46,7 @@ func values(t *testing.T, metrics *prometheus.Registry) map[string]float64 {
 // a moment after it is written.
 func awaitMetrics(t *testing.T, metrics *prometheus.Registry, want map[string]float64) map[string]float64 {
 	t.Helper()
-	late := time.NewTimer(20 * time.Second)
+	late := time.NewTimer(40 * time.Second)
 	defer late.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -132,7 +132,7 @@ func TestMetricsOfLateMedia(t *testing.T) {
 	t.Parallel()
 	r, metrics := newRig(t), prometheus.NewRegistry()
 	r.start(t, harvesting, func(c *worker.Config) { c.Metrics = metrics })
-	id := r.submit(t, job.Video, "late video sim:ready=8s", hurried)
+	id := r.submit(t, job.Video, "late video sim:ready=18s", hurried)
 	if j := r.awaitFinal(t, id); j.State != job.Failed {
 		t.Fatalf("%+v", j)
 	}

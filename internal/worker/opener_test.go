@@ -20,7 +20,7 @@ func openaiRig(t *testing.T) *rig {
 	r := newRig(t)
 	d, err := openai.New(openai.Config{
 		BaseURL: r.root + "/openai/v1", Images: true, Videos: openai.Videos, Thumbnails: true,
-		ImageTimeout: 3 * time.Second, VideoTimeout: 2 * time.Second, StatusTimeout: time.Second,
+		ImageTimeout: 10 * time.Second, VideoTimeout: 10 * time.Second, StatusTimeout: time.Second,
 		Image: openai.Format{Ratios: map[string]string{"1:1": "256x256"}}, // drawn quickly
 	})
 	if err != nil {

@@ -50,7 +50,7 @@ const (
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{redis: testserver.Redis(t), lease: 1500 * time.Millisecond, log: testLog(t)}
+	r := &rig{redis: testserver.Redis(t), lease: 6 * time.Second, log: testLog(t)}
 	client := redis.NewClient(&redis.Options{Addr: r.redis.Addr, ContextTimeoutEnabled: true, MaxRetries: 1})
 	r.rdb = client
 	t.Cleanup(func() { _ = client.Close() })
@@ -82,7 +82,7 @@ func (r *rig) connect(t *testing.T) {
 		r.sim.Close()
 	})
 	driver, err := ark.New(ark.Config{
-		BaseURL: srv.URL + "/api/v3", ImageTimeout: 10 * time.Second, VideoTimeout: 2 * time.Second, StatusTimeout: time.Second,
+		BaseURL: srv.URL + "/api/v3", ImageTimeout: lateImage, VideoTimeout: 10 * time.Second, StatusTimeout: time.Second,
 		Settings:      map[string]ark.Settings{imageModel: {Size: "1K"}, videoModel: {Resolution: "480p"}, markedModel: {Resolution: "480p"}}, // drawn quickly
 		VisibilityLag: -1,
 	})
@@ -90,7 +90,7 @@ func (r *rig) connect(t *testing.T) {
 		t.Fatal(err)
 	}
 	media := fetch.New(fetch.Config{
-		AllowHTTP: true, AllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, IdleReadTimeout: 500 * time.Millisecond,
+		AllowHTTP: true, AllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, IdleReadTimeout: 4 * time.Second,
 	})
 	t.Cleanup(func() {
 		driver.Close()
@@ -110,7 +110,7 @@ func (r *rig) config(change ...func(*worker.Config)) worker.Config {
 		Store: r.store, Ring: r.bells.Ring, Blobs: r.blobs, Upstreams: r.ups, Listen: r.listen,
 		Kinds: map[job.Kind]worker.Kind{
 			job.Image: {SubmitTimeout: 10 * time.Second, MaxBytes: 64 << 20},
-			job.Video: {SubmitTimeout: 2 * time.Second, MaxBytes: 64 << 20, Poll: cadence},
+			job.Video: {SubmitTimeout: 10 * time.Second, MaxBytes: 64 << 20, Poll: cadence},
 		},
 		Roles:         []worker.Role{worker.RoleSubmit, worker.RolePoll, worker.RoleMirror, worker.RoleSweep},
 		SweepInterval: 100 * time.Millisecond, DrainPolls: 200 * time.Millisecond, Log: r.log,
@@ -178,7 +178,7 @@ func (r *rig) submit(t *testing.T, kind job.Kind, prompt string, change ...func(
 // await waits until a job satisfies a condition.
 func (r *rig) await(t *testing.T, id job.ID, what string, holds func(*job.Job) bool) *job.Job {
 	t.Helper()
-	deadline := time.NewTimer(45 * time.Second)
+	deadline := time.NewTimer(90 * time.Second)
 	defer deadline.Stop()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

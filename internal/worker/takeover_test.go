@@ -20,7 +20,7 @@ func contextForCleanup() context.Context { return context.Background() }
 func TestStoppedWorkerHandsItsJobsOn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	stop := r.start(t)
+	stop := r.start(t, func(c *worker.Config) { c.DrainPolls = 20 * time.Second })
 	id := r.submit(t, job.Video, "long sim:ready=1h")
 	r.await(t, id, "generating", func(j *job.Job) bool { return j.Phase == job.PhaseGenerating })
 	stop()
@@ -39,21 +39,20 @@ func TestStoppedWorkerHandsItsJobsOn(t *testing.T) {
 func TestVanishedSubmitter(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	id := r.submit(t, job.Video, "vanished")
+	id, begun := r.submit(t, job.Video, "vanished"), time.Now()
 	if ok, err := r.store.Claim(t.Context(), id, job.StageSubmit, "dead"); !ok || err != nil {
 		t.Fatalf("claim = %v, %v", ok, err)
 	}
 	if fence, err := r.store.Begin(t.Context(), id, "dead"); fence == 0 || err != nil {
 		t.Fatalf("begin = %d, %v", fence, err)
 	}
-	begun := time.Now()
 	r.start(t)
 	j := r.awaitFinal(t, id)
 	if j.Failure == nil || j.Failure.Code != fault.OutcomeUnknown || !strings.Contains(j.Failure.Message, "billed") {
 		t.Errorf("failure = %+v", j.Failure)
 	}
-	if took := time.Since(begun); took < 2*time.Second {
-		t.Errorf("given up after %s, while the answer could still come for 2 s", took)
+	if took := time.Since(begun); took < 10*time.Second {
+		t.Errorf("given up after %s, while the answer could still come for 10 s", took)
 	}
 	if _, sent := r.charges("vanished"); sent != 0 {
 		t.Errorf("it was submitted %d times", sent)
@@ -76,7 +75,11 @@ func TestLateAnswerOfAVanishedSubmitter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.start(t)
+	r.start(t, func(c *worker.Config) { // which waits for the answer for so long
+		video := c.Kinds[job.Video]
+		video.SubmitTimeout = 40 * time.Second
+		c.Kinds[job.Video] = video
+	})
 	r.await(t, id, "taken over", func(*job.Job) bool {
 		owner := r.rdb.HGet(t.Context(), "{tt}:job:"+string(id), "owner").Val()
 		return owner != "slow"
@@ -103,7 +106,7 @@ func TestRedisRestartsWhileAJobRuns(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.start(t)
-	id := r.submit(t, job.Video, "restart sim:ready=1s")
+	id := r.submit(t, job.Video, "restart sim:ready=4s")
 	r.await(t, id, "running", func(j *job.Job) bool { return j.State == job.Running })
 	if err := r.redis.Kill9(); err != nil {
 		t.Fatal(err)

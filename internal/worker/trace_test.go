@@ -22,7 +22,7 @@ func TestTracesOfWhatDoesNotSucceed(t *testing.T) {
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))
 	r.start(t, harvesting, func(c *worker.Config) { c.Tracer = provider.Tracer("test") })
 	traced := func(n *redisstore.NewJob) { n.Spec.Trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" }
-	late := r.submit(t, job.Video, "late sim:ready=8s", traced, hurried)
+	late := r.submit(t, job.Video, "late sim:ready=18s", traced, hurried)
 	unwanted := r.submit(t, job.Video, "unwanted sim:queued=20s", traced)
 	r.await(t, unwanted, "running", func(j *job.Job) bool { return j.State == job.Running })
 	r.cancel(t, unwanted)
@@ -30,7 +30,7 @@ func TestTracesOfWhatDoesNotSucceed(t *testing.T) {
 	r.awaitOver(t, late)
 	tick := time.NewTicker(10 * time.Millisecond) // a span comes after what it tells of
 	defer tick.Stop()
-	end := time.Now().Add(20 * time.Second)
+	end := time.Now().Add(40 * time.Second)
 	for id, want := range map[job.ID][]string{unwanted: {"canceled"}, late: {"generation_timeout", ""}} {
 		got := generations(t, spans, id)
 		for len(got) < len(want) && time.Now().Before(end) {

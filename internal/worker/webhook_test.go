@@ -293,7 +293,7 @@ func TestPrivateReceiver(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	b := openInbox(t, nil)
-	strict := webhook.New(webhook.Config{Timeout: time.Second})
+	strict := webhook.New(webhook.Config{Timeout: 10 * time.Second})
 	t.Cleanup(strict.Close)
 	r.start(t, telling(t, b.secret), onlyTelling, func(c *worker.Config) { c.Webhooks.Send = strict.Send })
 	for _, to := range []string{b.url, strings.Replace(b.url, "http:", "https:", 1)} {
@@ -444,7 +444,7 @@ func TestGoneEndpointIsDisabled(t *testing.T) {
 		r.awaitFinal(t, id)
 		r.awaitTold(t, id)
 	}
-	finish(job.Video, "one sim:ready=3s") // the first letter is answered before there is a second event
+	finish(job.Video, "one sim:ready=10s") // the first letter is answered before there is a second event
 	finish(job.Image, "two")
 	e, err := r.store.Endpoint(ctx, "key:t", "we_a")
 	if err != nil || e.Enabled || !e.Gone {

@@ -4,6 +4,7 @@ package blobtest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -97,18 +98,27 @@ type onlyReader struct{ io.Reader }
 // get reads a range of an object and fails the test if that fails.
 func get(t *testing.T, s blob.Store, key string, offset, length int64) ([]byte, blob.Object) {
 	t.Helper()
-	r, err := s.Open(t.Context(), key, offset, length)
+	b, obj, err := read(t.Context(), s, key, offset, length)
 	if err != nil {
-		t.Fatalf("open %s from %d, %d bytes: %v", key, offset, length, err)
+		t.Fatal(err)
+	}
+	return b, obj
+}
+
+// read is get for a goroutine of its own, which may not end the test.
+func read(ctx context.Context, s blob.Store, key string, offset, length int64) ([]byte, blob.Object, error) {
+	r, err := s.Open(ctx, key, offset, length)
+	if err != nil {
+		return nil, blob.Object{}, fmt.Errorf("open %s from %d, %d bytes: %w", key, offset, length, err)
 	}
 	b, err := io.ReadAll(r)
 	if err == nil && r.File != nil {
 		err = sameFromFile(r.File, b, offset)
 	}
 	if err := errors.Join(err, r.Close()); err != nil {
-		t.Fatalf("read %s from %d, %d bytes: %v", key, offset, length, err)
+		return nil, blob.Object{}, fmt.Errorf("read %s from %d, %d bytes: %w", key, offset, length, err)
 	}
-	return b, r.Object
+	return b, r.Object, nil
 }
 
 // sameFromFile reads the same range of the same object once more, by its open file.

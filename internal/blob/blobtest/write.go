@@ -226,8 +226,8 @@ func testConcurrentPuts(t *testing.T, s blob.Store) {
 	}
 	wg.Go(func() {
 		for range rounds {
-			if b, _ := get(t, s, "key", 0, -1); !one(b) {
-				t.Errorf("read %d bytes that nobody wrote", len(b))
+			if b, _, err := read(t.Context(), s, "key", 0, -1); err != nil || !one(b) {
+				t.Errorf("read %d bytes that nobody wrote, %v", len(b), err)
 			}
 		}
 	})

@@ -107,9 +107,9 @@ func TestEqualCalls(t *testing.T) {
 			t.Parallel()
 			s := start(t)
 			base := (&cutter{T: t, choose: func(*http.Request, uint) cut { return settled }}).listen(s)
-			one := call{Kind: "image", Prompt: "sim:ready=4s twins by " + name, Key: patient}
-			another := call{Kind: "image", Prompt: "sim:ready=4s twins by " + name, Key: second}
-			film := call{Kind: "video", Prompt: "sim:ready=4s twins in motion by " + name, Key: patient}
+			one := call{Kind: "image", Prompt: "sim:ready=12s twins by " + name, Key: patient}
+			another := call{Kind: "image", Prompt: "sim:ready=12s twins by " + name, Key: second}
+			film := call{Kind: "video", Prompt: "sim:ready=12s twins in motion by " + name, Key: patient}
 			calls := []call{one, another, one, another, film, film, film}
 			s.check(t, calls, make(t, base, len(calls), calls))
 			calls = append(calls, one, one)
