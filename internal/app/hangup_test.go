@@ -13,9 +13,9 @@ import (
 )
 
 // TestHangupWithoutFile: a program without a settings file says that it has none, where
-// the signal would end a process that does not hear it. This one is the test itself.
-func TestHangupWithoutFile(t *testing.T) {
-	t.Parallel()
+// the signal would end a process that does not hear it. This one is the test itself, so
+// that no other test may run a program beside it that the signal ends.
+func TestHangupWithoutFile(t *testing.T) { //nolint:paralleltest // see above
 	source := config.Source{Role: config.ForWorker, Environ: []string{
 		"TINTYPE_REDIS_URL=" + testserver.Redis(t).URL, "TINTYPE_AUTH_PASS_THROUGH=false", "TINTYPE_ARK_API_KEYS=k", "TINTYPE_STORAGE_DRIVER=file",
 		"TINTYPE_STORAGE_FILE_DIR=" + t.TempDir(), "TINTYPE_WORKER_ADDR=127.0.0.1:0", "TINTYPE_WORKER_ROLES=webhook",

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -23,6 +25,11 @@ func TestTerminalThatGoes(t *testing.T) {
 	t.Parallel()
 	t.Run("run", func(t *testing.T) {
 		t.Parallel()
+		// Whoever runs the tests may ignore the signal, and a child would inherit that; not
+		// where it is heard.
+		heard := make(chan os.Signal, 1)
+		signal.Notify(heard, syscall.SIGHUP)
+		defer signal.Stop(heard)
 		p := laptop(t, "tintype")
 		answered := make(chan error, 1)
 		go func() { answered <- askFox(t.Context(), p.base(), "a fox sim:ready=6s") }()
