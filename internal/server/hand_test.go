@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"time"
 
 	"github.com/tintypehq/tintype/internal/blob"
 	"github.com/tintypehq/tintype/internal/fault"
@@ -116,11 +115,10 @@ func (h *house) makeVideo(id job.ID) {
 // waitForJob gives the only job that a call of the server has rung for.
 func (h *house) waitForJob() job.ID {
 	h.Helper()
-	for deadline := time.Now().Add(40 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		if b := h.bells(); len(b) > 0 {
-			return b[0].Job
-		}
-	}
-	h.Fatal("no job was rung for")
-	return ""
+	var rung []job.Bell
+	h.eventually(func() bool {
+		rung = h.bells()
+		return len(rung) > 0
+	})
+	return rung[0].Job
 }

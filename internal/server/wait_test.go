@@ -283,7 +283,9 @@ func TestSlowBodyTakesNoPlace(t *testing.T) {
 // eventually waits until something is so.
 func (h *house) eventually(so func() bool) {
 	h.Helper()
-	for deadline := time.Now().Add(40 * time.Second); !so(); time.Sleep(ms) {
+	tick := time.NewTicker(ms)
+	defer tick.Stop()
+	for deadline := time.Now().Add(40 * time.Second); !so(); <-tick.C {
 		if time.Now().After(deadline) {
 			h.Fatal("it did not come about")
 		}
