@@ -16,8 +16,10 @@ import (
 )
 
 // News wakes whoever waits for a job. One subscription serves all waiters of a
-// process, however many there are. A message says only that something changed, and
-// messages may be lost. So listen first, then read; and now and then News itself
+// process, however many there are. A message says that something changed and, at a
+// job's end, what has become of it (see [Listener.Ended]): a waiter that had to ask a
+// Redis which is busy writing would have its answer later than the job's end by that
+// much. Messages may be lost. So listen first, then read; and now and then News itself
 // looks at the jobs that are waited for, all of them in a few calls.
 type News struct {
 	store   *Store
@@ -32,7 +34,8 @@ type Listener struct {
 	id   job.ID
 	ch   chan struct{}
 	saw  atomic.Int64
-	next *Listener // of the same job
+	end  atomic.Pointer[string] // as it came with the news, until somebody asks
+	next *Listener              // of the same job
 }
 
 // NewNews makes the waiters' room. It hears nothing until Run is called, and looks
@@ -68,7 +71,9 @@ func (n *News) Run(ctx context.Context) error {
 			case *redis.Subscription:
 				n.wakeAll()
 			case *redis.Message:
-				id, _, _ := strings.Cut(m.Payload, " ")
+				id, rest, _ := strings.Cut(m.Payload, " ")
+				_, end, _ := strings.Cut(rest, " ")
+				n.hand(job.ID(id), end)
 				n.wake(job.ID(id), always)
 			}
 		}
@@ -140,6 +145,16 @@ func (l *Listener) Changed() <-chan struct{} { return l.ch }
 // also for earlier ones, since a Redis may go back in time.
 func (l *Listener) Saw(version int64) { l.saw.Store(version) }
 
+// Ended is the job at its end and its whole log, if the newest news of it have brought
+// them and it was not asked for since; else nil, and the job must be read. Each caller has a copy of
+// its own.
+func (l *Listener) Ended() *Ended {
+	if text := l.end.Swap(nil); text != nil && *text != "" {
+		return readEnded(*text)
+	}
+	return nil
+}
+
 // Stop ends the listening. It may be called again.
 func (l *Listener) Stop() {
 	n := l.news
@@ -160,6 +175,16 @@ func (l *Listener) Stop() {
 
 // always is a version that nobody has seen.
 const always = -1
+
+// hand gives those who wait for a job the end that news of it bring. News that bring
+// none take an earlier one back: something has come after it.
+func (n *News) hand(id job.ID, end string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for l := n.waiters[id]; l != nil; l = l.next {
+		l.end.Store(&end)
+	}
+}
 
 // wake wakes those who wait for a job and have seen another version of it.
 func (n *News) wake(id job.ID, version int64) {

@@ -50,13 +50,15 @@ func (s *Server) enter(kind, tenant string) (leave func(), err error) {
 
 // outcome is how a wait for a job ended.
 type outcome struct {
-	job *job.Job // as it was last seen
-	why wake     // due: the limit has come; changed: the job is as it was waited for
+	job *job.Job    // as it was last seen
+	log []job.Event // its whole log, where news have brought it; else nil
+	why wake        // due: the limit has come; changed: the job is as it was waited for
 }
 
 // await waits until done says yes, the limit has come, or one of the other
-// reasons. j becomes what is read of the job: whoever waits holds one record of it. The job is read after each news of it, and again after Recheck where it
-// could not be. At each tick of beat, if there is one, that is run.
+// reasons. j becomes what is read of the job: whoever waits holds one record of it. The
+// job is read after each news of it that does not bring it along, and again after Recheck
+// where it could not be. At each tick of beat, if there is one, that is run.
 func (s *Server) await(ctx context.Context, j *job.Job, done func(*job.Job) bool, limit time.Time, beat *ticker) (outcome, error) {
 	news := s.cfg.News.Listen(j.ID)
 	defer news.Stop()
@@ -76,20 +78,24 @@ func (s *Server) await(ctx context.Context, j *job.Job, done func(*job.Job) bool
 			}
 		}
 		if done(j) {
-			return outcome{j, changed}, nil
+			return outcome{job: j, why: changed}, nil
 		}
 		if !now.Before(limit) {
-			return outcome{j, due}, nil
+			return outcome{job: j, why: due}, nil
 		}
 		if err := beat.run(now); err != nil {
-			return outcome{j, gone}, err
+			return outcome{job: j, why: gone}, err
 		}
 		switch why := s.sleep(ctx, news.Changed(), earliest(limit, look, beat.next())); why {
 		case changed:
+			if end := news.Ended(); end != nil && end.Job.Version > j.Version && done(end.Job) {
+				*j = *end.Job
+				return outcome{j, end.Log, changed}, nil
+			}
 			look = time.Time{}
 		case due:
 		case handover, gone:
-			return outcome{j, why}, context.Cause(ctx)
+			return outcome{job: j, why: why}, context.Cause(ctx)
 		}
 	}
 }

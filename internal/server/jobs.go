@@ -82,16 +82,18 @@ func (s *Server) getJob(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if j, err = s.longPoll(c, j); err != nil {
+	end, err := s.longPoll(c, j)
+	if err != nil {
 		return err
 	}
-	return s.sendJob(c, j)
+	return s.sendJob(c, end)
 }
 
 // sendJob answers with a job. What it takes is apart from the waiting, so that
 // whoever waits keeps no room for it.
-func (s *Server) sendJob(c echo.Context, j *job.Job) error {
-	view, err := s.renderJob(c, j, nil)
+func (s *Server) sendJob(c echo.Context, end outcome) error {
+	j := end.job
+	view, err := s.renderJob(c, j, end.log)
 	if err != nil {
 		return err
 	}
@@ -122,23 +124,23 @@ func (s *Server) sendJob(c echo.Context, j *job.Job) error {
 
 // longPoll waits as ?wait=seconds&after=seq say: until the log has something
 // newer than after, which without a number is what the job is now.
-func (s *Server) longPoll(c echo.Context, j *job.Job) (*job.Job, error) {
+func (s *Server) longPoll(c echo.Context, j *job.Job) (outcome, error) {
 	wait, err := queryNumber(c, "wait", 0, int64(s.cfg.Wait.MaxPrefer.Seconds()))
 	if err != nil {
-		return nil, err
+		return outcome{}, err
 	}
 	after := j.Version
 	if c.QueryParam("after") != "" {
 		if after, err = queryNumber(c, "after", 0, maxSeq); err != nil {
-			return nil, err
+			return outcome{}, err
 		}
 	}
 	if wait == 0 || isFinal(j) || j.Version > after {
-		return j, nil
+		return outcome{job: j}, nil
 	}
 	leave, err := s.enter("poll", j.Tenant)
 	if err != nil {
-		return nil, err
+		return outcome{}, err
 	}
 	defer leave()
 	newer := func(j *job.Job) bool { return j.Version > after || isFinal(j) }
@@ -148,7 +150,7 @@ func (s *Server) longPoll(c echo.Context, j *job.Job) (*job.Job, error) {
 	if err == nil {
 		s.delivered(end.job)
 	}
-	return end.job, err
+	return end, err
 }
 
 // maxSeq is far above any job's log.

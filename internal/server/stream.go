@@ -117,6 +117,22 @@ func (st *stream) read(after int64) error {
 	return nil
 }
 
+// hear takes up the end of the job if news of it have brought it. Else it must be
+// read.
+func (st *stream) hear(news *redisstore.Listener) bool {
+	end := news.Ended()
+	if end == nil || end.Job.Version <= st.newest() {
+		return false
+	}
+	for _, e := range end.Log {
+		if e.Seq > st.newest() {
+			st.log = append(st.log, e)
+		}
+	}
+	st.job = end.Job
+	return true
+}
+
 // newest is the number of the newest event that was read.
 func (st *stream) newest() int64 {
 	if len(st.log) == 0 {
@@ -179,7 +195,10 @@ func (st *stream) live(news *redisstore.Listener, isRead bool) error {
 			return context.Cause(ctx)
 		}
 		known := len(st.log)
-		err := st.read(st.newest())
+		var err error
+		if !st.hear(news) {
+			err = st.read(st.newest())
+		}
 		if fault.Is(err, fault.NotFound) {
 			return err
 		} // any other error: the store is away for a moment, the job is not

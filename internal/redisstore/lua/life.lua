@@ -78,14 +78,19 @@ local function finish(id, state, kind, grace, rest, blind, ...)
   redis.call('ZREM', P .. 'cancels', id)
   local expires = now + tonumber(j[1])
   redis.call('HSET', job_key(id), 'state', state, 'phase', '', 'finished', now, 'expires', expires)
-  event(id, kind, ...)
+  local seq = log(id, kind, ...)
   redis.call('ZADD', P .. 'archive', now + grace, id)
   if rest == '' and state ~= 'succeeded' then refund_unmade(id) end
   local ends = rest ~= '' and harvest_end(id, rest, blind) or 0
-  if ends <= now then return over(id) end
-  harvest(id, rest, ends)
-  if rest == 'blind' then unlease(id) end
-  return nil
+  local pool = nil
+  if ends <= now then
+    pool = over(id)
+  else
+    harvest(id, rest, ends)
+    if rest == 'blind' then unlease(id) end
+  end
+  news_of_end(id, seq)
+  return pool
 end
 
 -- took notes how long a job that succeeds has taken since it had a slot.

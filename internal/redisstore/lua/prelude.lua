@@ -15,7 +15,7 @@
 --   gone:<id>       string  "<tenant> <secret>" of a job that was removed
 --   mark            string  counter behind marks
 --   marks           zset    observers of Redis itself, by the mark each left last
---   news            channel "<id> <seq>" after every event
+--   news            channel "<id> <seq>" after every event; at a job's end with the record and the log behind it, see news_of_end
 --   endpoints:<tenant>  hash  its webhook endpoints, each with the events it is told of ("" for none)
 --   endpoint:<id>   hash    a webhook endpoint
 --   deliveries:<id> zset    a job's deliveries, "<seq>.<to>" by seq; to is an endpoint, or "job" for the job's own address
@@ -108,15 +108,45 @@ local function tell(id, seq, kind, state, tenant, own)
   end
 end
 
--- event appends to a job's log and wakes whoever waits. The job's state and
--- phase must be written before. Extra arguments are further fields.
-local function event(id, kind, ...)
+-- log appends to a job's log. The job's state and phase must be written before.
+-- Extra arguments are further fields. It returns the number of the event, of which
+-- the caller publishes news.
+local function log(id, kind, ...)
   local seq = redis.call('HINCRBY', job_key(id), 'ver', 1)
   local s = get(id, 'state', 'phase', 'tenant', 'hook', 'account', 'harvest', 'kind', 'census')
   if s[1] and s[7] then recorded(id, s[1], s[5], s[6], s[7], s[8]) end
   redis.call('XADD', P .. 'ev:' .. id, seq .. '-0', 'type', kind, 'at', now, 'state', s[1], 'phase', s[2] or '', ...)
-  redis.call('PUBLISH', P .. 'news', id .. ' ' .. seq)
   tell(id, seq, kind, s[1], s[3] or '', s[4])
+  return seq
+end
+
+-- event is log that wakes whoever waits.
+local function event(id, kind, ...) redis.call('PUBLISH', P .. 'news', id .. ' ' .. log(id, kind, ...)) end
+
+-- NEWS_MOST is how many bytes news may bring along, since every API process is sent them.
+local NEWS_MOST = 65536
+
+-- news_of_end wakes whoever waits for a job, and spares them to read it: where it is
+-- not too long, the record and the whole log follow the event's number. They are
+-- strings, "<bytes>:<string>" each: how many the record has, those of HGETALL, and for
+-- each entry of the log its id, how many it has, and its fields and values.
+local function news_of_end(id, seq)
+  local parts = { id, ' ', seq, ' ' }
+  local size = 0
+  local function put(s)
+    size = size + #s
+    if size <= NEWS_MOST then parts[#parts + 1] = #s .. ':' .. s end
+  end
+  local function put_all(list)
+    put(tostring(#list))
+    for _, s in ipairs(list) do put(s) end
+  end
+  put_all(redis.call('HGETALL', job_key(id)))
+  for _, entry in ipairs(redis.call('XRANGE', P .. 'ev:' .. id, '-', '+')) do
+    put(entry[1])
+    put_all(entry[2])
+  end
+  redis.call('PUBLISH', P .. 'news', size <= NEWS_MOST and table.concat(parts) or id .. ' ' .. seq)
 end
 
 -- ring counts a bell of a job and gives it grace ms until the sweeper rings
