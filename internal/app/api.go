@@ -50,6 +50,7 @@ func (p *parts) startAPI(ctx context.Context, group *errgroup.Group) error {
 		defer deaf()
 		return srv.Run(ctx, ln, p.Config.Server.ShutdownGrace)
 	})
+	collectForWaiters()
 	p.log.InfoContext(ctx, "the API listens", "addr", ln.Addr().String(), "version", p.Version)
 	if p.Ready != nil {
 		p.Ready(ln.Addr().String())
