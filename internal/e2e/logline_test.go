@@ -11,6 +11,7 @@ type logLine struct {
 	Msg     string    `json:"msg"`
 	Addr    string    `json:"addr"`
 	Job     string    `json:"job_id"`
+	Trace   string    `json:"trace_id"`
 	Account string    `json:"account"`
 	How     string    `json:"how"`
 	Time    time.Time `json:"time"`

@@ -122,7 +122,7 @@ func (s *Store) Accept(ctx context.Context, n NewJob) (*job.Job, []job.Bell, err
 		n.Deadline.Milliseconds(), n.Retention.Milliseconds(), s.grace(), string(n.Spec.Kind), own, limit, sealed, n.Spec.Upstream,
 		n.Harvest.Milliseconds(), n.CancelAfter.Milliseconds(),
 	}
-	args = append(append(append(args, n.Repeat.args(n.Deadline)...), n.Share.args()...), n.Spec.Class(), also)
+	args = append(append(append(args, n.Repeat.args(n.Deadline)...), n.Share.args()...), n.Spec.Class(), also, n.Spec.Trace)
 	parts, err := s.run(ctx, s.lua.accept, args...).Slice()
 	if err != nil {
 		return nil, nil, unavailable(err)

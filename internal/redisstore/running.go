@@ -23,11 +23,13 @@ type Running struct {
 	Age        time.Duration // since the upstream accepted it, by the store's clock
 	Left       time.Duration // until its deadline; negative once that has passed
 
+	Trace string // where the job's trace stands, as [job.Spec] has it
+
 	// Cancel: somebody wants it canceled, and the upstream was not asked yet.
 	Cancel bool
 }
 
-var runningFields = []string{"kind", "upstream", "account", "upstream_id", "phase", "submitted", "deadline", "stop"}
+var runningFields = []string{"kind", "upstream", "account", "upstream_id", "phase", "submitted", "deadline", "stop", "trace"}
 
 // Running reads jobs for polling. Jobs that are gone are left out.
 func (s *Store) Running(ctx context.Context, ids []job.ID) ([]Running, error) {
@@ -42,7 +44,7 @@ func (s *Store) Running(ctx context.Context, ids []job.ID) ([]Running, error) {
 	}
 	out := make([]Running, 0, len(ids))
 	for i, cmd := range cmds {
-		var f [8]string
+		var f [9]string
 		for k, v := range cmd.Val() {
 			f[k], _ = v.(string)
 		}
@@ -52,7 +54,7 @@ func (s *Store) Running(ctx context.Context, ids []job.ID) ([]Running, error) {
 		out = append(out, Running{
 			ID: ids[i], Kind: job.Kind(f[0]), Upstream: f[1], Account: f[2], UpstreamID: f[3],
 			Phase: job.Phase(f[4]), Age: clock.Val().Sub(instant(f[5])), Left: instant(f[6]).Sub(clock.Val()),
-			Cancel: f[7] == "1",
+			Cancel: f[7] == "1", Trace: f[8],
 		})
 	}
 	return out, nil

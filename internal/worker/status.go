@@ -11,6 +11,7 @@ import (
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/redisstore"
+	"github.com/tintypehq/tintype/internal/telemetry"
 	"github.com/tintypehq/tintype/internal/upstream"
 )
 
@@ -25,6 +26,7 @@ func (p *poller) ask(life context.Context, j *polled) {
 		p.drop(j)
 		return
 	}
+	life = telemetry.Resume(life, j.Trace) // lines of log name it
 	j.asked++
 	err := p.question(life, j)
 	switch {

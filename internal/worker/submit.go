@@ -90,7 +90,8 @@ func (s *submission) run(ctx context.Context) error {
 		return nil
 	}
 	crash.At(crash.Fenced, string(s.job.ID))
-	s.Log.InfoContext(ctx, "a submission begins", "job_id", s.job.ID, "upstream", s.job.Spec.Upstream, "account", s.job.Account, "fence", s.fence)
+	s.Log.InfoContext(ctx, "a submission begins", "job_id", s.job.ID, "upstream", s.job.Spec.Upstream, "account", s.job.Account, "fence", s.fence,
+		"waited", max(0, s.job.AdmittedAt.Sub(s.job.CreatedAt)))
 	if ok, err := s.deposit(ctx); !ok {
 		return err
 	}

@@ -47,7 +47,7 @@ func (w *Worker) sweep(ctx context.Context) {
 	}
 	for _, id := range swept.GivenUp {
 		w.metrics.harvests.WithLabelValues("given_up").Inc()
-		w.Log.WarnContext(ctx, "late media is no longer waited for", "job_id", id)
+		w.Log.WarnContext(w.traced(ctx, id), "late media is no longer waited for", "job_id", id)
 	}
 }
 

@@ -32,6 +32,15 @@ func (w *Worker) span(ctx context.Context, j *job.Job, name string, kind trace.S
 	return s
 }
 
+// traced gives ctx the trace of a job that only its id is known of, for a line of
+// log: it is worth no second try.
+func (w *Worker) traced(ctx context.Context, id job.ID) context.Context {
+	if j, err := w.Store.Get(ctx, id); err == nil {
+		return telemetry.Resume(ctx, j.Spec.Trace)
+	}
+	return ctx
+}
+
 // endSpan ends a span with how it went: "" is well.
 func endSpan(s trace.Span, trouble string, attrs ...attribute.KeyValue) {
 	s.SetAttributes(attrs...)

@@ -12,7 +12,7 @@
 --       others (negative: less long), and its tenant's limits, 0 for none: jobs that
 --       run, jobs a minute, jobs that wait; the class of jobs that take equally long; the
 --       places where it may be had, in order, as JSON of {pool, model, upstream}, ""
---       for the one alone
+--       for the one alone; where its trace stands, "" without one
 -- Returns {"ok", bells, now ms, account ("" while it waits)}; {"unusable", {}, ms}
 -- when no account could serve the job before its deadline, with the ms until one
 -- can, or -1; {"full", {}} when the tenant has as many waiting as it may;
@@ -60,6 +60,8 @@ redis.call('HSET', job_key(id), 'id', id, 'schema', SCHEMA, 'tenant', tenant, 's
   'cost', ARGV[24], 'bias', ARGV[25], 'tag', acct and acct.pool.turn or '', 'ver', acct and 2 or 0, 'fence', 0, 'bell', acct and 1 or 0, 'tries', 0,
   'account', acct and acct.id or '', 'census', acct and 'admitted|' .. kind or '', 'owner', '', 'created', now, 'admitted', acct and now or '', 'class', ARGV[29], 'deadline', deadline, 'harvest_by', deadline + tonumber(ARGV[15]),
   'retention', ARGV[8], 'expires', deadline + tonumber(ARGV[8]))
+-- Also by itself, for whoever reads thousands of running jobs without their specs.
+if ARGV[31] ~= '' then redis.call('HSET', job_key(id), 'trace', ARGV[31]) end
 -- The spec says whether the caller wants to be told. No text in it can look like this: its quotes are escaped.
 local hook = string.find(ARGV[5], '"webhook":{"url":', 1, true) and cjson.decode(ARGV[5]).webhook
 local own = hook and table.concat(hook.events, ',') or ''
