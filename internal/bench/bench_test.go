@@ -259,16 +259,19 @@ func TestStreamsAreHeldAgainstTheirLog(t *testing.T) {
 
 func TestWaitFigures(t *testing.T) {
 	t.Parallel()
-	ours := &waited{each: 50, alone: []float64{1, 2}, crowd: []float64{3}, asked: []float64{4}, answered: 9}
-	floor := &waited{each: 20, alone: []float64{1}, crowd: []float64{1}}
+	at := func(done ...float64) delays { return delays{done: done, asked: []float64{done[0] + 1}} }
+	ours := &waited{each: 50, alone: at(1, 2), usual: at(3), full: at(4), answered: 9}
+	floor := &waited{each: 20, alone: at(1), usual: at(1), full: at(1)}
 	list := waitFigures(waitMode{name: "x", each: mostWaiter, posts: true}, ours, floor, 10, "10 at once")
-	for i, met := range []bool{false, false, true, true} {
+	for i, met := range []bool{false, false, true, false, true} {
 		if list[i].Met == nil || *list[i].Met != met {
 			t.Errorf("%+v", list[i])
 		}
 	}
-	if f := list[2]; *f.Ratio != 3 || !strings.Contains(f.Note, "4.00 ms") {
-		t.Errorf("%+v", f)
+	for i, want := range map[int]float64{2: 3, 3: 4} {
+		if f := list[i]; *f.Ratio != want || !strings.Contains(f.Note, number(want+1)+" ms") {
+			t.Errorf("%+v", f)
+		}
 	}
 }
 
