@@ -186,7 +186,7 @@ func (p *parts) run(ctx context.Context, program Program) error {
 	p.checkStorage(ctx)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.keepAccounts(ctx) })
-	p.startMetrics(ctx, group, program)
+	defer p.startMetrics(ctx, program)()
 	if p.Source != nil {
 		group.Go(func() error { return p.reload(ctx, hup) })
 	}

@@ -4,8 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
-
-	"golang.org/x/sync/errgroup"
+	"sync"
 
 	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/config"
@@ -14,13 +13,14 @@ import (
 	"github.com/tintypehq/tintype/internal/telemetry"
 )
 
-// startMetrics shows what belongs to the program as a whole.
-func (p *parts) startMetrics(ctx context.Context, group *errgroup.Group, program Program) {
+// startMetrics shows what belongs to the program as a whole, until stop: a program that
+// winds down still shows how it fares, and a Redis that is there is not away.
+func (p *parts) startMetrics(ctx context.Context, program Program) (stop func()) {
 	trips := p.registerMetrics(program)
-	group.Go(func() error {
-		trips.Run(ctx)
-		return nil
-	})
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var measuring sync.WaitGroup
+	measuring.Go(func() { trips.Run(ctx) })
+	return func() { cancel(); measuring.Wait() }
 }
 
 // registerMetrics registers it. What all processes share is shown by those that sweep:

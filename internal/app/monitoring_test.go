@@ -468,7 +468,7 @@ func TestRunShowsItsMetrics(t *testing.T) {
 		{"tintype_job_stage_seconds", []string{"stage", "deliver", "kind", "video"}, 1},
 		{"tintype_job_stage_seconds", []string{"stage", "generate", "kind", "video"}, 1},
 		{"tintype_job_stage_seconds", []string{"stage", "mirror", "kind", "image"}, 1},
-		{"tintype_admission_seconds", nil, 2},
+		{"tintype_accept_seconds", nil, 2},
 		{"tintype_jobs_accepted_total", []string{"kind", "image"}, 1},
 		{"tintype_jobs", []string{"state", "running", "kind", "video"}, 0},
 		{"tintype_build_info", []string{"program", "tintype", "version", "v9"}, 1},

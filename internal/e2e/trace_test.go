@@ -168,6 +168,9 @@ func TestTraces(t *testing.T) {
 				t.Errorf("%s: nothing is told of the questions: %v", name, s.GetEvents())
 			}
 		}
+		if post := got["POST "+w.path]; len(post) != 1 || len(post[0].GetEvents()) != 1 || post[0].GetEvents()[0].GetName() != "delivered" {
+			t.Errorf("%s: the call's span does not tell of the answer: %v", name, post)
+		}
 		if s := got["submit"]; len(s) > 0 && value(s[0], "tintype.outcome") != "accepted" {
 			t.Errorf("%s: the submission was %q", name, value(s[0], "tintype.outcome"))
 		}

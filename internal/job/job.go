@@ -213,6 +213,7 @@ type Job struct {
 
 	CreatedAt   time.Time
 	BegunAt     time.Time // its last submission was begun; zero before
+	DoubtedAt   time.Time // somebody first had to find out what became of that submission; zero: nobody had to
 	SubmittedAt time.Time // the upstream accepted; zero before
 	ReadyAt     time.Time // its media was found to be made; zero before, and where the submission's answer had it
 	FinishedAt  time.Time // final; zero before

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/telemetry"
@@ -134,8 +136,9 @@ func earliest(first time.Time, more ...time.Time) time.Time {
 }
 
 // delivered notes that a caller who waited for the end of a job has been told of it.
-func (s *Server) delivered(j *job.Job) {
+func (s *Server) delivered(ctx context.Context, j *job.Job) {
 	if isFinal(j) && !j.FinishedAt.IsZero() {
+		trace.SpanFromContext(ctx).AddEvent("delivered")
 		s.metrics.stages.Observe(telemetry.Deliver, j.Spec.Kind, s.cfg.Store.Now().Sub(j.FinishedAt))
 	}
 }

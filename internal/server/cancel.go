@@ -11,6 +11,7 @@ import (
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/redisstore"
+	"github.com/tintypehq/tintype/internal/telemetry"
 )
 
 // headerCancelAfter is a caller's own limit for its job.
@@ -96,7 +97,11 @@ func (s *Server) cancel(ctx context.Context, j *job.Job) (*job.Job, error) {
 		return nil, errNoJob()
 	}
 	s.metrics.cancels.WithLabelValues(string(answer)).Inc()
-	return s.cfg.Store.Get(ctx, j.ID)
+	j, err = s.cfg.Store.Get(ctx, j.ID)
+	if err == nil && answer == redisstore.CancelDone { // no worker hears of it
+		s.metrics.ends.Tell(telemetry.Resume(ctx, j.Spec.Trace), j, nil)
+	}
+	return j, err
 }
 
 // hasLeft tells whether an answer has ended because its caller went away, or no

@@ -43,6 +43,10 @@ func TestCancelBeforeSubmit(t *testing.T) {
 			t.Errorf("%+v, %+v", j, c)
 		}
 	}
+	// No worker hears of it: the API counts it.
+	if got := h.metric(`tintype_jobs_finished_total{kind="image",state="canceled"}`); got != "1" {
+		t.Errorf("%q ends were counted", got)
+	}
 	if a := h.call(http.MethodPost, "/v1/jobs/"+string(job.NewID(time.Now()))+"/cancel", ""); a.status != http.StatusNotFound {
 		t.Errorf("an unknown job: %d %s", a.status, a.body)
 	}

@@ -64,7 +64,7 @@ func (s *Server) take(c echo.Context, d door) (*callJob, error) {
 	markAccepted(c, call.job.ID)
 	if !call.attached {
 		s.metrics.accepted.WithLabelValues(string(d.kind)).Inc()
-		s.metrics.admission.Observe(time.Since(began(c)).Seconds())
+		s.metrics.acceptance.Observe(time.Since(began(c)).Seconds())
 	}
 	return call, nil
 }

@@ -148,7 +148,7 @@ func (s *Server) longPoll(c echo.Context, j *job.Job) (outcome, error) {
 	until := hears.within(time.Now().Add(time.Duration(wait)*time.Second), hears.quiet())
 	end, err := s.await(c.Request().Context(), j, newer, until, nil)
 	if err == nil {
-		s.delivered(end.job)
+		s.delivered(c.Request().Context(), end.job)
 	}
 	return end, err
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
@@ -32,12 +33,13 @@ type metrics struct {
 	turnedAway  prometheus.Counter
 	bucket      *prometheus.GaugeVec // without labels: it is there after the first look
 
-	admission prometheus.Histogram
-	stages    *telemetry.Stages
+	acceptance prometheus.Histogram
+	stages     *telemetry.Stages
+	ends       *telemetry.Ends
 }
 
 // newMetrics registers them. most is limits.waiting_per_process.
-func newMetrics(r *prometheus.Registry, most int) (*metrics, error) {
+func newMetrics(r *prometheus.Registry, most int, log *slog.Logger) (*metrics, error) {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tintype_http_requests_total", Help: "Requests answered, by route and status.",
@@ -82,8 +84,8 @@ func newMetrics(r *prometheus.Registry, most int) (*metrics, error) {
 		bucket: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "tintype_bucket_up", Help: "Whether the bucket could be written and read when /readyz last looked, which it does every half minute at most: 1, else 0.",
 		}, nil),
-		admission: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "tintype_admission_seconds", Help: "Time from the arrival of a request for media until its job was written, its body and input images included.",
+		acceptance: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "tintype_accept_seconds", Help: "Time from the arrival of a request for media until its job was written, its body and input images included.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60},
 		}),
 		page: promhttp.HandlerFor(r, promhttp.HandlerOpts{}),
@@ -92,12 +94,13 @@ func newMetrics(r *prometheus.Registry, most int) (*metrics, error) {
 		Name: "tintype_http_waiters_limit", Help: "Callers that may wait in this process at once (limits.waiting_per_process). One more is answered 503, queue_full.",
 	})
 	limit.Set(float64(most))
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.waiters, limit, m.accepted, m.attached, m.cancels, m.deletes, m.resumes, m.attempts, m.cooldowns, m.sent, m.connections, m.turnedAway, m.bucket, m.admission} {
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.waiters, limit, m.accepted, m.attached, m.cancels, m.deletes, m.resumes, m.attempts, m.cooldowns, m.sent, m.connections, m.turnedAway, m.bucket, m.acceptance} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}
 	}
 	m.stages = telemetry.NewStages(r, telemetry.Deliver)
+	m.ends = telemetry.NewEnds(r, m.stages, log)
 	return m, nil
 }
 

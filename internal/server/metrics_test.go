@@ -28,7 +28,7 @@ func TestDeliveriesAreMeasured(t *testing.T) {
 				t.Errorf("%q before anything", got)
 			}
 			id := h.create(videos, `{"prompt":"x"}`)
-			if got := h.metric("tintype_admission_seconds_count"); got != "1" {
+			if got := h.metric("tintype_accept_seconds_count"); got != "1" {
 				t.Errorf("%q admissions", got)
 			}
 			told := make(chan struct{})
@@ -79,7 +79,7 @@ func TestBlockingDeliveriesAreMeasured(t *testing.T) {
 				t.Fatalf("%d %s", a.status, a.body)
 			}
 			h.eventually(func() bool { return h.metric(`tintype_job_stage_seconds_count{kind="image",stage="deliver"}`) == "1" })
-			if got := h.metric("tintype_admission_seconds_count"); got != "1" {
+			if got := h.metric("tintype_accept_seconds_count"); got != "1" {
 				t.Errorf("%q admissions", got)
 			}
 		})

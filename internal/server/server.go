@@ -64,7 +64,7 @@ func New(c Config) (*Server, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	m, err := newMetrics(c.Metrics, c.Limits.Waiting)
+	m, err := newMetrics(c.Metrics, c.Limits.Waiting, c.Log)
 	if err != nil {
 		return nil, fmt.Errorf("server: metrics: %w", err)
 	}

@@ -219,6 +219,6 @@ func (st *stream) live(news *redisstore.Listener, isRead bool) error {
 			return err
 		}
 	}
-	st.delivered(st.job)
+	st.delivered(st.c.Request().Context(), st.job)
 	return nil
 }

@@ -51,7 +51,7 @@ func (s *Server) answerVideo(c echo.Context, j *job.Job, wish preference) error 
 				return err
 			}
 			j = end.job
-			s.delivered(j)
+			s.delivered(c.Request().Context(), j)
 		}
 	}
 	status := http.StatusOK

@@ -83,7 +83,7 @@ func (s *Server) sendSpace(c echo.Context) error {
 func (s *Server) finishAwaited(c echo.Context, j *job.Job, format tintype.ResponseFormat) error {
 	err := s.finish(c, j, format, nil)
 	if !isGone(c, err) {
-		s.delivered(j)
+		s.delivered(c.Request().Context(), j)
 	}
 	return err
 }

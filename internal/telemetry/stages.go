@@ -14,7 +14,8 @@ type Stage string
 
 // The stages.
 const (
-	Waiting  Stage = "waiting"  // from its acceptance to the beginning of its (last) submission
+	Waiting  Stage = "waiting"  // from its acceptance to its (last) admission to a slot
+	Admitted Stage = "admitted" // until its (last) submission was begun
 	Submit   Stage = "submit"   // until the upstream has accepted it
 	Generate Stage = "generate" // until the upstream was done, by its own clock where it tells, else until we saw it
 	Notice   Stage = "notice"   // until we saw that; only where the upstream tells when it was done
@@ -31,7 +32,7 @@ type Stages struct{ seconds *prometheus.HistogramVec }
 func NewStages(reg prometheus.Registerer, stages ...Stage) *Stages {
 	v := Shared(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "tintype_job_stage_seconds",
-		Help: "What jobs that ended here have spent their time with, by the store's clock: waiting, until their submission; submit, until the upstream accepted them; " +
+		Help: "What jobs that ended here have spent their time with, by the store's clock: waiting, until they were given a slot; admitted, until their submission; submit, until the upstream accepted them; " +
 			"generate, until it was done; notice, until that was seen (where the upstream tells when it was done); mirror, until the media was stored; and deliver, until a waiting caller had it.",
 		Buckets: []float64{.005, .02, .1, .25, .5, 1, 2, 5, 10, 20, 60, 120, 300, 600, 1800, 3600},
 	}, []string{"stage", "kind"}))
@@ -59,7 +60,8 @@ func (s *Stages) Ended(j *job.Job) {
 		}
 	}
 	if !j.Recovered {
-		from(Waiting, j.CreatedAt, j.BegunAt)
+		from(Waiting, j.CreatedAt, j.AdmittedAt)
+		from(Admitted, j.AdmittedAt, j.BegunAt)
 		from(Submit, j.BegunAt, j.SubmittedAt)
 	}
 	if j.Harvest != job.HarvestNone {

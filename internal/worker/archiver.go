@@ -171,10 +171,6 @@ func (w *Worker) finished(ctx context.Context, id job.ID, why error) {
 	if j.Webhooks != nil && j.Webhooks.Pending > 0 {
 		w.ringWebhooks(ctx) // at once, not with the next sweep
 	}
-	if why == nil && j.Failure != nil {
-		why = j.Failure
-	}
 	w.metrics.ended(j)
-	w.Log.InfoContext(ctx, "a job ended", "job_id", id, "kind", j.Spec.Kind, "state", j.State, "account", j.Account,
-		"upstream_id", j.UpstreamID, "took", j.FinishedAt.Sub(j.CreatedAt), "err", why)
+	w.metrics.ends.Tell(ctx, j, why)
 }

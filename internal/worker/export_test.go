@@ -1,6 +1,8 @@
 package worker
 
 import (
+	"log/slog"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tintypehq/tintype/internal/job"
@@ -10,4 +12,6 @@ import (
 const CoverageOver = coverageOver
 
 // Measured gives what notes a job's estimate, with its metrics in a registry.
-func Measured(reg prometheus.Registerer) func(*job.Job) { return newMetrics(reg).coverage.note }
+func Measured(reg prometheus.Registerer) func(*job.Job) {
+	return newMetrics(reg, slog.New(slog.DiscardHandler)).coverage.note
+}

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"errors"
+	"log/slog"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,7 +17,7 @@ import (
 // metrics are what a worker counts. No label names a tenant, a prompt or a
 // credential.
 type metrics struct {
-	jobs       *prometheus.CounterVec
+	charges    *prometheus.CounterVec
 	submits    *prometheus.CounterVec
 	lookups    *prometheus.CounterVec
 	cancels    *prometheus.CounterVec
@@ -39,7 +40,7 @@ type metrics struct {
 	undelivered       prometheus.Gauge
 	oldestUndelivered prometheus.Gauge
 
-	stages         *telemetry.Stages
+	ends           *telemetry.Ends
 	failures       *prometheus.CounterVec
 	refusals       prometheus.Counter
 	recovered      *prometheus.CounterVec
@@ -47,7 +48,7 @@ type metrics struct {
 	mirrorFailures *prometheus.CounterVec
 }
 
-func newMetrics(reg prometheus.Registerer) *metrics {
+func newMetrics(reg prometheus.Registerer, log *slog.Logger) *metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "tintype", Name: name, Help: help}, labels)
 		reg.MustRegister(c)
@@ -68,13 +69,15 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900},
 	}, []string{"kind"})
 	reg.MustRegister(ratio, copied)
+	stages := telemetry.NewStages(reg, telemetry.Waiting, telemetry.Admitted, telemetry.Submit, telemetry.Generate, telemetry.Notice, telemetry.Mirror)
 	return &metrics{
 		coverage: &coverage{
 			jobs:  counter("eta_jobs_total", "Jobs that were given an estimate and succeeded or ran out of time after its p90, by whether they were done by then (covered: true).", "kind", "covered"),
 			ratio: ratio, newest: map[job.Kind][]bool{},
 		},
-		jobs:       counter("jobs_finished_total", "Jobs that reached a final state in this process.", "kind", "state"),
-		submits:    counter("submits_total", "Paid requests by how they ended: accepted, not_sent, rejected or ambiguous.", "upstream", "kind", "outcome"),
+		charges: counter("charges_total", "Generations that an upstream has taken on, and charges for: submissions that it accepted, and those that were found afterwards.", "upstream", "kind"),
+		submits: counter("submits_total", "Paid requests by how they ended: accepted, not_sent, rejected or ambiguous. "+
+			"Of one whose worker died, which is ambiguous too, the worker tells that took it over.", "upstream", "kind", "outcome"),
 		lookups:    counter("lookups_total", "Looks for a submission whose answer was lost: found, nothing or error.", "upstream", "result"),
 		cancels:    counter("upstream_cancels_total", "Running jobs that the upstream was asked to stop, by its answer: stopped, works_on or finished.", "upstream", "answer"),
 		harvests:   counter("harvests_total", "Jobs that were final while the upstream was still at work on them, by what came of it: recovered, ended or given_up.", "result"),
@@ -95,7 +98,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		undelivered:       gauge("webhooks_undelivered", "Webhook deliveries that are still to be made, of all processes, as the last sweep saw them."),
 		oldestUndelivered: gauge("webhook_oldest_undelivered_seconds", "Time since the oldest event that is still to be delivered; 0 without any."),
 
-		stages:    telemetry.NewStages(reg, telemetry.Waiting, telemetry.Submit, telemetry.Generate, telemetry.Notice, telemetry.Mirror),
+		ends:      telemetry.NewEnds(reg, stages, log),
 		failures:  counter("job_failures_total", "Jobs that failed in this process, by the code that their callers read. One that succeeded later is counted here as well.", "kind", "code"),
 		refusals:  counter("submit_fence_refusals_total", "Submissions that were not sent because the fence or the lease said no: another worker has the job, or may have sent it.").WithLabelValues(),
 		recovered: counter("media_recovered_total", "Jobs that had failed and succeeded after all, since their media came late.", "kind"),
@@ -114,9 +117,10 @@ func (m *metrics) begin(upstreams map[string]Upstream) {
 			for _, outcome := range []upstream.Outcome{"accepted", upstream.NotSent, upstream.Rejected, upstream.Ambiguous} {
 				m.submits.WithLabelValues(name, k, string(outcome))
 			}
+			m.charges.WithLabelValues(name, k)
 		}
-		for _, state := range []job.State{job.Succeeded, job.Failed, job.Canceled} {
-			m.jobs.WithLabelValues(k, string(state))
+		for _, covered := range []bool{true, false} {
+			m.coverage.jobs.WithLabelValues(k, strconv.FormatBool(covered))
 		}
 		for _, code := range []fault.Code{fault.OutcomeUnknown, fault.GenerationTimeout, fault.MediaInvalid, fault.PoolExhausted} {
 			m.failures.WithLabelValues(k, string(code))
@@ -154,12 +158,10 @@ func (m *metrics) mirrorFailed(kind job.Kind, err error) {
 	m.mirrorFailures.WithLabelValues(string(kind), cause).Inc()
 }
 
-// ended counts a job that is final, as its record tells.
+// ended counts what is known of a job that is final beside its end.
 func (m *metrics) ended(j *job.Job) {
 	kind := string(j.Spec.Kind)
-	m.jobs.WithLabelValues(kind, string(j.State)).Inc()
 	m.coverage.note(j)
-	m.stages.Ended(j)
 	if j.Recovered {
 		m.harvests.WithLabelValues("recovered").Inc()
 		m.recovered.WithLabelValues(kind).Inc()

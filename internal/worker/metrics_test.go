@@ -77,6 +77,7 @@ func TestMetricsOfALife(t *testing.T) {
 	r.start(t, func(c *worker.Config) { c.Metrics = metrics })
 	awaitMetrics(t, metrics, map[string]float64{ // of a counter that appears with its first event no increase is seen
 		`tintype_submits_total{kind="video",outcome="ambiguous",upstream="sim"}`: 0, `tintype_job_failures_total{code="submit_outcome_unknown",kind="image"}`: 0,
+		`tintype_charges_total{kind="video",upstream="sim"}`: 0, `tintype_eta_jobs_total{covered="true",kind="video"}`: 0,
 		`tintype_media_recovered_total{kind="video"}`: 0, `tintype_mirror_failures_total{cause="bucket",kind="video"}`: 0, `tintype_jobs_stranded_total{how="ended"}`: 0,
 		`tintype_webhook_deliveries_total{outcome="failed"}`: 0, `tintype_harvests_total{result="given_up"}`: 0, "tintype_submit_fence_refusals_total": 0,
 		`tintype_job_stage_seconds{kind="video",stage="notice"}`: 0, "tintype_store_rollbacks_total": 0, "tintype_fence_conflicts_total": 0,
@@ -88,6 +89,8 @@ func TestMetricsOfALife(t *testing.T) {
 		`tintype_jobs_finished_total{kind="image",state="succeeded"}`: 1, `tintype_jobs_finished_total{kind="video",state="succeeded"}`: 1,
 		`tintype_submits_total{kind="image",outcome="accepted",upstream="sim"}`: 1, `tintype_submits_total{kind="video",outcome="accepted",upstream="sim"}`: 1,
 		`tintype_job_stage_seconds{kind="image",stage="waiting"}`: 1, `tintype_job_stage_seconds{kind="video",stage="waiting"}`: 1,
+		`tintype_job_stage_seconds{kind="image",stage="admitted"}`: 1, `tintype_job_stage_seconds{kind="video",stage="admitted"}`: 1,
+		`tintype_charges_total{kind="image",upstream="sim"}`: 1, `tintype_charges_total{kind="video",upstream="sim"}`: 1,
 		`tintype_job_stage_seconds{kind="image",stage="submit"}`: 1, `tintype_job_stage_seconds{kind="video",stage="submit"}`: 1,
 		`tintype_job_stage_seconds{kind="image",stage="generate"}`: 0, `tintype_job_stage_seconds{kind="video",stage="generate"}`: 1,
 		`tintype_job_stage_seconds{kind="image",stage="mirror"}`: 1, `tintype_job_stage_seconds{kind="video",stage="mirror"}`: 1,
@@ -112,7 +115,7 @@ func wantHarmless(t *testing.T, metrics *prometheus.Registry) {
 		"kind": {"image", "video"}, "upstream": {"sim"}, "state": {"succeeded", "failed", "canceled"}, "covered": {"true", "false"},
 		"outcome": {"accepted", "not_sent", "rejected", "ambiguous", "delivered", "retry", "failed", "gone", "busy"}, "how": {"ended", "moved"},
 		"answer": {"working", "ready", "failed", "stopped", "works_on", "finished", "transient", "timeout", "lost", "unknown"}, "result": {"recovered", "ended", "given_up", "found", "nothing", "error"},
-		"stage": {"waiting", "submit", "generate", "notice", "mirror"}, "cause": {"upstream", "bucket", "auth", "risk_control", "rate_limited", "quota", "overloaded", "not_served"},
+		"stage": {"waiting", "admitted", "submit", "generate", "notice", "mirror"}, "cause": {"upstream", "bucket", "auth", "risk_control", "rate_limited", "quota", "overloaded", "not_served"},
 		"code": {"submit_outcome_unknown", "generation_timeout", "media_invalid", "pool_exhausted", "generation_failed"},
 	}
 	for _, f := range families {
@@ -138,7 +141,8 @@ func TestMetricsOfLateMedia(t *testing.T) {
 	}
 	awaitMetrics(t, metrics, map[string]float64{
 		`tintype_job_failures_total{code="generation_timeout",kind="video"}`: 1, `tintype_media_recovered_total{kind="video"}`: 0,
-		`tintype_job_stage_seconds{kind="video",stage="waiting"}`: 1, `tintype_job_stage_seconds{kind="video",stage="generate"}`: 0,
+		`tintype_job_stage_seconds{kind="video",stage="waiting"}`: 1, `tintype_job_stage_seconds{kind="video",stage="admitted"}`: 1,
+		`tintype_job_stage_seconds{kind="video",stage="generate"}`: 0,
 	})
 	if j := r.awaitOver(t, id); j.State != job.Succeeded || !j.Recovered {
 		t.Fatalf("%+v", j)

@@ -281,6 +281,7 @@ func (p *poller) takeAll() []redisstore.Lease {
 	}
 	p.due, p.waiting = nil, map[string][]*polled{}
 	p.polled -= len(jobs)
+	p.w.metrics.polled.Set(float64(p.polled))
 	leases := make([]redisstore.Lease, 0, len(jobs))
 	for _, j := range jobs {
 		j.done()

@@ -31,15 +31,28 @@ var (
 	errNotCreated = errors.New("worker: the upstream has nothing of the submission")
 )
 
+// outcomeNotKnown is what the log says of them.
+const outcomeNotKnown = "the outcome of a submission is not known"
+
 // ambiguous handles a submission that may have been paid: it is looked for where
 // the upstream can tell, and never sent again unless it surely created nothing
 // or the operator has allowed that.
 func (s *submission) ambiguous(ctx context.Context, e *upstream.Error) error {
-	s.logSubmit(ctx, "the outcome of a submission is not known", redisstore.Written, e)
+	s.logSubmit(ctx, outcomeNotKnown, redisstore.Written, e)
 	if s.recovery().ByLookup {
 		return s.settle(ctx, e)
 	}
 	return s.unknown(ctx, e)
+}
+
+// takeOver sees to a submission whose worker is gone. It is told of once, like one
+// whose answer was lost: nobody else can tell.
+func (s *submission) takeOver(ctx context.Context) error {
+	if _, ok := s.Upstreams[s.job.Spec.Upstream]; ok && s.job.DoubtedAt.IsZero() {
+		s.countSubmit(string(upstream.Ambiguous))
+		s.logSubmit(ctx, outcomeNotKnown, redisstore.Written, &upstream.Error{Class: upstream.Unknown, Outcome: upstream.Ambiguous, Cause: errGoneWorker})
+	}
+	return s.settle(ctx, errGoneWorker)
 }
 
 // recovery is what the job's driver can find out later.
@@ -138,7 +151,7 @@ func (s *submission) adopt(ctx context.Context, upstreamID string) error {
 	if err != nil {
 		return err
 	}
-	s.logAccepted(ctx, "a submission whose answer was lost was found", upstreamID, settled)
+	s.tellAccepted(ctx, "a submission whose answer was lost was found", upstreamID, settled)
 	s.ring(ctx, bells)
 	s.poller.wake()
 	return nil

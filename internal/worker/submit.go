@@ -64,7 +64,7 @@ func (w *Worker) Submit(ctx context.Context, id job.ID) error {
 	case job.Queued:
 		return s.run(ctx)
 	case job.Submitting:
-		return s.settle(ctx, errGoneWorker)
+		return s.takeOver(ctx)
 	case job.Running, job.Mirroring, job.Succeeded, job.Failed, job.Canceled:
 	}
 	return nil
@@ -213,7 +213,7 @@ func (s *submission) unprepared(ctx context.Context, err error) error {
 
 // accepted writes down what was paid for.
 func (s *submission) accepted(ctx context.Context, got upstream.Submitted) error {
-	s.metrics.submits.WithLabelValues(s.job.Spec.Upstream, string(s.job.Spec.Kind), "accepted").Inc()
+	s.countSubmit("accepted")
 	crash.At(crash.Answered, string(s.job.ID))
 	if err := s.stage(ctx, got.Sources); err != nil {
 		return err
@@ -225,7 +225,7 @@ func (s *submission) accepted(ctx context.Context, got upstream.Submitted) error
 		s.Log.ErrorContext(ctx, "an accepted submission could not be written down", "job_id", s.job.ID, "upstream_id", got.UpstreamID, "err", err)
 		return err
 	}
-	s.logAccepted(ctx, "the upstream accepted a submission", got.UpstreamID, settled)
+	s.tellAccepted(ctx, "the upstream accepted a submission", got.UpstreamID, settled)
 	if settled == redisstore.Late { // the archiver may have taken the bytes for nobody's before
 		if err := s.stage(ctx, got.Sources); err != nil {
 			return err
@@ -259,7 +259,7 @@ func stagedKey(id job.ID, i int) string { return fmt.Sprintf("%sstaged-%d", id.D
 
 // refused handles a submission that was not accepted.
 func (s *submission) refused(ctx context.Context, e *upstream.Error) error {
-	s.metrics.submits.WithLabelValues(s.job.Spec.Upstream, string(s.job.Spec.Kind), string(e.Outcome)).Inc()
+	s.countSubmit(string(e.Outcome))
 	switch e.Outcome {
 	case upstream.NotSent:
 		return s.notSent(ctx, e)
@@ -355,12 +355,18 @@ func retry(ctx context.Context, most time.Duration, op func() error) error {
 	return err
 }
 
-// logAccepted writes one line about something that was paid for. When the job
-// could not take it, an operator must be able to find it at the upstream.
-func (s *submission) logAccepted(ctx context.Context, what, upstreamID string, settled redisstore.Settled) {
+func (s *submission) countSubmit(outcome string) {
+	s.metrics.submits.WithLabelValues(s.job.Spec.Upstream, string(s.job.Spec.Kind), outcome).Inc()
+}
+
+// tellAccepted counts something that was paid for and writes one line about it. When
+// the job could not take it, an operator must be able to find it at the upstream.
+func (s *submission) tellAccepted(ctx context.Context, what, upstreamID string, settled redisstore.Settled) {
 	level := slog.LevelInfo
 	if settled != redisstore.Written && settled != redisstore.Late {
 		level = slog.LevelError
+	} else {
+		s.metrics.charges.WithLabelValues(s.job.Spec.Upstream, string(s.job.Spec.Kind)).Inc()
 	}
 	s.Log.LogAttrs(ctx, level, what, //nolint:sloglint // one of two constants
 		slog.Any("job_id", s.job.ID), slog.String("upstream", s.job.Spec.Upstream), slog.String("account", s.job.Account),

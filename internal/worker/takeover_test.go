@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
@@ -35,10 +37,11 @@ func TestStoppedWorkerHandsItsJobsOn(t *testing.T) {
 	}
 }
 
-// TestVanishedSubmitter plays a worker that dies between fence and answer.
+// TestVanishedSubmitter plays a worker that dies between fence and answer. Nobody but
+// those that take over can count its submission among those of unknown outcome.
 func TestVanishedSubmitter(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	r, metrics := newRig(t), prometheus.NewRegistry()
 	id, begun := r.submit(t, job.Video, "vanished"), time.Now()
 	if ok, err := r.store.Claim(t.Context(), id, job.StageSubmit, "dead"); !ok || err != nil {
 		t.Fatalf("claim = %v, %v", ok, err)
@@ -46,8 +49,11 @@ func TestVanishedSubmitter(t *testing.T) {
 	if fence, err := r.store.Begin(t.Context(), id, "dead"); fence == 0 || err != nil {
 		t.Fatalf("begin = %d, %v", fence, err)
 	}
-	r.start(t)
+	r.start(t, func(c *worker.Config) { c.Metrics = metrics })
 	j := r.awaitFinal(t, id)
+	awaitMetrics(t, metrics, map[string]float64{
+		`tintype_submits_total{kind="video",outcome="ambiguous",upstream="sim"}`: 1, `tintype_charges_total{kind="video",upstream="sim"}`: 0,
+	})
 	if j.Failure == nil || j.Failure.Code != fault.OutcomeUnknown || !strings.Contains(j.Failure.Message, "billed") {
 		t.Errorf("failure = %+v", j.Failure)
 	}

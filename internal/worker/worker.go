@@ -165,7 +165,7 @@ func New(c Config) *Worker {
 		c.Metrics = prometheus.NewRegistry()
 	}
 	c.Webhooks = c.Webhooks.withDefaults()
-	w := &Worker{Config: c, accounts: map[string]account.Account{}, name: rand.Text()[:10], metrics: newMetrics(c.Metrics)}
+	w := &Worker{Config: c, accounts: map[string]account.Account{}, name: rand.Text()[:10], metrics: newMetrics(c.Metrics, c.Log)}
 	for name, u := range c.Upstreams {
 		w.SetAccounts(name, u.Accounts)
 	}
