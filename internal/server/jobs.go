@@ -103,10 +103,12 @@ func (s *Server) sendJob(c echo.Context, end outcome) error {
 	if err != nil {
 		return err
 	}
-	view.ETA = eta
-	body, err := encodeJSON(view)
-	if err != nil {
-		return err
+	body := known
+	if eta != nil {
+		view.ETA = eta
+		if body, err = encodeJSON(view); err != nil {
+			return err
+		}
 	}
 	h := c.Response().Header()
 	sum := sha256.Sum256(known)
