@@ -2,9 +2,12 @@ package deploytest_test
 
 import (
 	"maps"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -84,5 +87,35 @@ func TestAlertsComeBeforeTheDeadline(t *testing.T) {
 				t.Errorf("%s comes after %s and %s in the stage %s; an image is final after %s, a video after %s", name, w.shortest, w.longest, stage, c.Image.Deadline, c.Video.Deadline)
 			}
 		}
+	}
+}
+
+// largest finds where the largest of what several processes show alike is taken, of
+// metrics that count something. Of an age it may be the largest of all installations.
+var largest = regexp.MustCompile(`max(?: by \(([^)]*)\))? ?\(tintype_(?:jobs|accounts|account_slots_\w+|queue_tasks|queue_orphans|webhooks_undelivered)\b`)
+
+// TestInstallationsAreAdded: the largest number is taken of each installation, and not of
+// all that a Prometheus knows.
+func TestInstallationsAreAdded(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(filepath.Join(root, "deploy", "monitoring", "dashboards", "*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, file := range append(files, filepath.Join(root, "deploy", "monitoring", "rules", "tintype.yaml")) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range largest.FindAllStringSubmatch(string(text), -1) {
+			found++
+			if !slices.Contains(strings.Split(m[1], ", "), "namespace") {
+				t.Errorf("%s takes the largest of all installations: %s", file, m[0])
+			}
+		}
+	}
+	if found < 20 {
+		t.Errorf("only %d of them are found", found)
 	}
 }
