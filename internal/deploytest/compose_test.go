@@ -115,7 +115,7 @@ func role(s types.ServiceConfig) (config.Role, bool) {
 // TestComposeSettings: every variable is a setting, and nothing is missing.
 func TestComposeSettings(t *testing.T) {
 	t.Parallel()
-	p := composed(t, []string{"ARK_API_KEYS=a,b", "GATEWAY_KEY=tt_of_the_compose_file", "ADMIN_KEY=tt_of_the_operator"}, everything...)
+	p := composed(t, []string{"ARK_API_KEYS=a,b", "GATEWAY_KEY=tt_of_the_compose_file", "ADMIN_KEY=tt_of_the_operator", "TENANT_SECRET=of_the_compose_file"}, everything...)
 	checked := 0
 	for name, s := range p.Services {
 		r, ours := role(s)
@@ -136,6 +136,17 @@ func TestComposeSettings(t *testing.T) {
 		checkGrace(t, name, s, c)
 		checkEndpoints(t, p, name, c)
 		checkOperator(t, name, c)
+		if c.Auth.TenantSecret.IsZero() {
+			t.Errorf("%s: auth.tenant_secret is missing: digests of prompts and idempotency keys are plain", name)
+		}
+	}
+	// Without a value of its own the simulated service has the file's, and Ark's starts, too.
+	if c, err := config.Load(config.Source{Role: config.ForAPI, Environ: variables(composed(t, nil).Services["api-1"])}); err != nil || c.Auth.TenantSecret.IsZero() {
+		t.Errorf("nobody's tenant_secret: %v", err)
+	}
+	ark := composed(t, []string{"ARK_API_KEYS=a,b", "GATEWAY_KEY=tt_of_the_compose_file", "ADMIN_KEY=tt_of_the_operator"}, "ark").Services["ark-api-1"]
+	if _, err := config.Load(config.Source{Role: config.ForAPI, Environ: variables(ark)}); err != nil {
+		t.Errorf("Ark without a tenant_secret: %v", err)
 	}
 	if checked != 8 {
 		t.Errorf("%d services have settings; want 2 × (2 api, worker, bucket)", checked)
