@@ -26,7 +26,13 @@ var everything = []string{"ark", "minio", "monitoring"}
 // composed reads docker-compose.yml as `docker compose` does.
 func composed(t *testing.T, env []string, profiles ...string) *types.Project {
 	t.Helper()
-	o, err := cli.NewProjectOptions([]string{filepath.Join(root, "docker-compose.yml")}, cli.WithWorkingDirectory(root), cli.WithEnv(env), cli.WithProfiles(profiles),
+	return composedOf(t, []string{filepath.Join(root, "docker-compose.yml")}, env, profiles...)
+}
+
+// composedOf is composed of several files.
+func composedOf(t *testing.T, files, env []string, profiles ...string) *types.Project {
+	t.Helper()
+	o, err := cli.NewProjectOptions(files, cli.WithWorkingDirectory(root), cli.WithEnv(env), cli.WithProfiles(profiles),
 		cli.WithDiscardEnvFile, cli.WithInterpolation(true), cli.WithResolvedPaths(true))
 	if err != nil {
 		t.Fatal(err)
@@ -150,6 +156,36 @@ func TestComposeSettings(t *testing.T) {
 	}
 	if checked != 8 {
 		t.Errorf("%d services have settings; want 2 × (2 api, worker, bucket)", checked)
+	}
+}
+
+// TestComposeWithAFile: the override of docs/deploy.md gives each program a settings' file
+// whose log.level counts, beside the variables.
+func TestComposeWithAFile(t *testing.T) {
+	t.Parallel()
+	block := regexp.MustCompile("(?s)```yaml\n(# docker-compose.override.yml.*?)```").FindStringSubmatch(read(t, "docs/deploy.md"))
+	if block == nil {
+		t.Fatal("docs/deploy.md has no docker-compose.override.yml")
+	}
+	override, settings := filepath.Join(t.TempDir(), "override.yml"), filepath.Join(t.TempDir(), "tintype.yaml")
+	for file, text := range map[string]string{override: block[1], settings: "log: {level: debug}\n"} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := composedOf(t, []string{filepath.Join(root, "docker-compose.yml"), override}, nil)
+	for name, r := range map[string]config.Role{"api-1": config.ForAPI, "api-2": config.ForAPI, "worker": config.ForWorker} {
+		s := p.Services[name]
+		named := s.Environment["TINTYPE_CONFIG"]
+		if named == nil || len(s.Volumes) != 1 || s.Volumes[0].Target != filepath.Dir(*named) || !s.Volumes[0].ReadOnly {
+			t.Errorf("%s: its file is %v in %v", name, named, s.Volumes)
+			continue
+		}
+		s.Environment["TINTYPE_CONFIG"] = &settings
+		c, err := config.Load(config.Source{Role: r, Environ: variables(s)})
+		if err != nil || c.File() != settings || c.Log.Level != "debug" || len(c.Upstreams) != 1 {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
