@@ -72,7 +72,7 @@ func TestComposeProfiles(t *testing.T) {
 // TestComposeImages: what is pulled is pinned, and what is built can be.
 func TestComposeImages(t *testing.T) {
 	t.Parallel()
-	for name, s := range composed(t, nil, everything...).Services {
+	for name, s := range composed(t, []string{"VERSION=v1.2.3", "REVISION=5fc4343"}, everything...).Services {
 		if s.Build == nil {
 			if !exact.MatchString(s.Image) {
 				t.Errorf("%s: %s is not pinned to a version", name, s.Image)
@@ -90,6 +90,9 @@ func TestComposeImages(t *testing.T) {
 		}
 		if d := readDockerfile(t, string(b)); s.Build.Target != "" && d.stage(s.Build.Target) == nil {
 			t.Errorf("%s: %s has no target %s", name, file, s.Build.Target)
+		}
+		if args := s.Build.Args; name != "minio" && (args["VERSION"] == nil || *args["VERSION"] != "v1.2.3" || args["REVISION"] == nil || *args["REVISION"] != "5fc4343") {
+			t.Errorf("%s: its image does not say of which source it is: %v", name, args)
 		}
 		if s.PullPolicy != "" && s.PullPolicy != "build" {
 			t.Errorf("%s: is pulled (%s), though nobody has put it anywhere", name, s.PullPolicy)
