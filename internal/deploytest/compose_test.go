@@ -58,14 +58,20 @@ func TestComposeProfiles(t *testing.T) {
 			t.Errorf("profile %q: %v; want %v", profile, got, want)
 		}
 	}
-	// Named alone, Ark does without the simulator.
-	p, err := composed(t, nil, "ark").WithSelectedServices([]string{"ark"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []string{"ark", "ark-api-1", "ark-api-2", "ark-bucket", "ark-worker", "bucket", "redis", "s3"}
-	if got := slices.Sorted(maps.Keys(p.Services)); !slices.Equal(got, want) {
-		t.Errorf("docker compose up ark: %v; want %v", got, want)
+	// Named alone, Ark does without the simulator; what is named is in its profile.
+	ark := []string{"ark", "ark-api-1", "ark-api-2", "ark-bucket", "ark-worker", "bucket", "redis", "s3"}
+	for names, want := range map[string][]string{"ark": ark, "ark grafana": append(slices.Clone(ark), "grafana", "prometheus")} {
+		p, err := composed(t, nil).WithServicesEnabled(strings.Fields(names)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err = p.WithSelectedServices(strings.Fields(names))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.Sorted(maps.Keys(p.Services)); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
+			t.Errorf("docker compose up %s: %v; want %v", names, got, want)
+		}
 	}
 }
 
