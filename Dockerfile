@@ -1,8 +1,9 @@
 # The container images of Tintype. No target has a shell, and each runs as user 65532
 # with a root that it need not write to.
 #
-#   docker build -t tintype .                     api, worker and tintype
-#   docker build -t tintype-sim --target sim .    the simulator alone
+#   export VERSION=$(git describe --tags --always) REVISION=$(git rev-parse HEAD)
+#   docker build --build-arg VERSION --build-arg REVISION -t tintype .                     api, worker and tintype
+#   docker build --build-arg VERSION --build-arg REVISION -t tintype-sim --target sim .    the simulator alone
 #
 # deploy/image/prove.sh does the same without an engine and tries what comes of it.
 
@@ -22,13 +23,19 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
 FROM scratch AS programs
 COPY --from=build /root-of-image/ /
 USER 65532:65532
+# VERSION is what the labels say; the programs have it from git by themselves.
+ARG VERSION=devel
+# REVISION is the commit, likewise.
+ARG REVISION=unknown
+LABEL org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.source="https://github.com/tintypehq/tintype" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION"
 
 # sim is `tintype sim` alone: an upstream to test against, which needs no key.
 FROM programs AS sim
 LABEL org.opencontainers.image.title="Tintype's simulator" \
-      org.opencontainers.image.description="Speaks Volcengine Ark, with real media and faults on command" \
-      org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.source="https://github.com/tintypehq/tintype"
+      org.opencontainers.image.description="Speaks Volcengine Ark, with real media and faults on command"
 EXPOSE 9000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=5s --retries=3 CMD ["/usr/local/bin/tintype", "health", "http://127.0.0.1:9000/_sim/"]
 ENTRYPOINT ["/usr/local/bin/tintype", "sim"]
@@ -40,17 +47,9 @@ CMD ["--addr", "0.0.0.0:9000"]
 
 # tintype is the service.
 FROM programs AS tintype
-# VERSION is what the labels say; the programs have it from git by themselves.
-ARG VERSION=devel
-# REVISION is the commit, likewise.
-ARG REVISION=unknown
 LABEL org.opencontainers.image.title="Tintype" \
       org.opencontainers.image.description="Images and videos behind one HTTP call: paid for once, never lost, always delivered" \
-      org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.source="https://github.com/tintypehq/tintype" \
-      org.opencontainers.image.documentation="https://github.com/tintypehq/tintype/blob/main/docs/deploy.md" \
-      org.opencontainers.image.version="$VERSION" \
-      org.opencontainers.image.revision="$REVISION"
+      org.opencontainers.image.documentation="https://github.com/tintypehq/tintype/blob/main/docs/deploy.md"
 EXPOSE 8080 9090
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 CMD ["/usr/local/bin/tintype", "health"]
 ENTRYPOINT ["/usr/local/bin/tintype"]

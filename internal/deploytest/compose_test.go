@@ -26,7 +26,13 @@ var everything = []string{"ark", "minio", "monitoring"}
 // composed reads docker-compose.yml as `docker compose` does.
 func composed(t *testing.T, env []string, profiles ...string) *types.Project {
 	t.Helper()
-	o, err := cli.NewProjectOptions([]string{filepath.Join(root, "docker-compose.yml")}, cli.WithWorkingDirectory(root), cli.WithEnv(env), cli.WithProfiles(profiles),
+	return composedOf(t, []string{filepath.Join(root, "docker-compose.yml")}, env, profiles...)
+}
+
+// composedOf is composed of several files.
+func composedOf(t *testing.T, files, env []string, profiles ...string) *types.Project {
+	t.Helper()
+	o, err := cli.NewProjectOptions(files, cli.WithWorkingDirectory(root), cli.WithEnv(env), cli.WithProfiles(profiles),
 		cli.WithDiscardEnvFile, cli.WithInterpolation(true), cli.WithResolvedPaths(true))
 	if err != nil {
 		t.Fatal(err)
@@ -52,21 +58,27 @@ func TestComposeProfiles(t *testing.T) {
 			t.Errorf("profile %q: %v; want %v", profile, got, want)
 		}
 	}
-	// Named alone, Ark does without the simulator.
-	p, err := composed(t, nil, "ark").WithSelectedServices([]string{"ark"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []string{"ark", "ark-api-1", "ark-api-2", "ark-bucket", "ark-worker", "bucket", "redis", "s3"}
-	if got := slices.Sorted(maps.Keys(p.Services)); !slices.Equal(got, want) {
-		t.Errorf("docker compose up ark: %v; want %v", got, want)
+	// Named alone, Ark does without the simulator; what is named is in its profile.
+	ark := []string{"ark", "ark-api-1", "ark-api-2", "ark-bucket", "ark-worker", "bucket", "redis", "s3"}
+	for names, want := range map[string][]string{"ark": ark, "ark grafana": append(slices.Clone(ark), "grafana", "prometheus")} {
+		p, err := composed(t, nil).WithServicesEnabled(strings.Fields(names)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err = p.WithSelectedServices(strings.Fields(names))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.Sorted(maps.Keys(p.Services)); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
+			t.Errorf("docker compose up %s: %v; want %v", names, got, want)
+		}
 	}
 }
 
 // TestComposeImages: what is pulled is pinned, and what is built can be.
 func TestComposeImages(t *testing.T) {
 	t.Parallel()
-	for name, s := range composed(t, nil, everything...).Services {
+	for name, s := range composed(t, []string{"VERSION=v1.2.3", "REVISION=5fc4343"}, everything...).Services {
 		if s.Build == nil {
 			if !exact.MatchString(s.Image) {
 				t.Errorf("%s: %s is not pinned to a version", name, s.Image)
@@ -84,6 +96,9 @@ func TestComposeImages(t *testing.T) {
 		}
 		if d := readDockerfile(t, string(b)); s.Build.Target != "" && d.stage(s.Build.Target) == nil {
 			t.Errorf("%s: %s has no target %s", name, file, s.Build.Target)
+		}
+		if args := s.Build.Args; name != "minio" && (args["VERSION"] == nil || *args["VERSION"] != "v1.2.3" || args["REVISION"] == nil || *args["REVISION"] != "5fc4343") {
+			t.Errorf("%s: its image does not say of which source it is: %v", name, args)
 		}
 		if s.PullPolicy != "" && s.PullPolicy != "build" {
 			t.Errorf("%s: is pulled (%s), though nobody has put it anywhere", name, s.PullPolicy)
@@ -115,7 +130,7 @@ func role(s types.ServiceConfig) (config.Role, bool) {
 // TestComposeSettings: every variable is a setting, and nothing is missing.
 func TestComposeSettings(t *testing.T) {
 	t.Parallel()
-	p := composed(t, []string{"ARK_API_KEYS=a,b", "GATEWAY_KEY=tt_of_the_compose_file", "ADMIN_KEY=tt_of_the_operator"}, everything...)
+	p := composed(t, []string{"ARK_API_KEYS=a,b", "GATEWAY_KEY=tt_of_the_compose_file", "ADMIN_KEY=tt_of_the_operator", "TENANT_SECRET=of_the_compose_file"}, everything...)
 	checked := 0
 	for name, s := range p.Services {
 		r, ours := role(s)
@@ -136,9 +151,50 @@ func TestComposeSettings(t *testing.T) {
 		checkGrace(t, name, s, c)
 		checkEndpoints(t, p, name, c)
 		checkOperator(t, name, c)
+		if c.Auth.TenantSecret.IsZero() {
+			t.Errorf("%s: auth.tenant_secret is missing: digests of prompts and idempotency keys are plain", name)
+		}
+	}
+	// Without a value of its own the simulated service has the file's, and Ark's starts, too.
+	if c, err := config.Load(config.Source{Role: config.ForAPI, Environ: variables(composed(t, nil).Services["api-1"])}); err != nil || c.Auth.TenantSecret.IsZero() {
+		t.Errorf("nobody's tenant_secret: %v", err)
+	}
+	ark := composed(t, []string{"ARK_API_KEYS=a,b", "GATEWAY_KEY=tt_of_the_compose_file", "ADMIN_KEY=tt_of_the_operator"}, "ark").Services["ark-api-1"]
+	if _, err := config.Load(config.Source{Role: config.ForAPI, Environ: variables(ark)}); err != nil {
+		t.Errorf("Ark without a tenant_secret: %v", err)
 	}
 	if checked != 8 {
 		t.Errorf("%d services have settings; want 2 × (2 api, worker, bucket)", checked)
+	}
+}
+
+// TestComposeWithAFile: the override of docs/deploy.md gives each program a settings' file
+// whose log.level counts, beside the variables.
+func TestComposeWithAFile(t *testing.T) {
+	t.Parallel()
+	block := regexp.MustCompile("(?s)```yaml\n(# docker-compose.override.yml.*?)```").FindStringSubmatch(read(t, "docs/deploy.md"))
+	if block == nil {
+		t.Fatal("docs/deploy.md has no docker-compose.override.yml")
+	}
+	override, settings := filepath.Join(t.TempDir(), "override.yml"), filepath.Join(t.TempDir(), "tintype.yaml")
+	for file, text := range map[string]string{override: block[1], settings: "log: {level: debug}\n"} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := composedOf(t, []string{filepath.Join(root, "docker-compose.yml"), override}, nil)
+	for name, r := range map[string]config.Role{"api-1": config.ForAPI, "api-2": config.ForAPI, "worker": config.ForWorker} {
+		s := p.Services[name]
+		named := s.Environment["TINTYPE_CONFIG"]
+		if named == nil || len(s.Volumes) != 1 || s.Volumes[0].Target != filepath.Dir(*named) || !s.Volumes[0].ReadOnly {
+			t.Errorf("%s: its file is %v in %v", name, named, s.Volumes)
+			continue
+		}
+		s.Environment["TINTYPE_CONFIG"] = &settings
+		c, err := config.Load(config.Source{Role: r, Environ: variables(s)})
+		if err != nil || c.File() != settings || c.Log.Level != "debug" || len(c.Upstreams) != 1 {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

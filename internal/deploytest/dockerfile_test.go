@@ -174,8 +174,20 @@ func TestDockerfiles(t *testing.T) {
 			t.Errorf("%s: %s", file, p)
 		}
 	}
-	if d := readDockerfile(t, read(t, "Dockerfile")); d.stages[len(d.stages)-1].Name != "tintype" {
+	d := readDockerfile(t, read(t, "Dockerfile"))
+	if d.stages[len(d.stages)-1].Name != "tintype" {
 		t.Error("docker build without a target does not make the service")
+	}
+	for _, name := range []string{"tintype", "sim"} {
+		said := map[string]string{}
+		for _, l := range commands[*instructions.LabelCommand](d, d.stage(name)) {
+			for _, kv := range l.Labels {
+				said[kv.Key] = strings.Trim(kv.Value, `"`)
+			}
+		}
+		if said["org.opencontainers.image.version"] != "$VERSION" || said["org.opencontainers.image.revision"] != "$REVISION" {
+			t.Errorf("the labels of %s do not say which source it is of: %v", name, said)
+		}
 	}
 }
 

@@ -44,7 +44,7 @@ func TestDockerignore(t *testing.T) {
 			t.Errorf(".dockerignore leaves %s out", file)
 		}
 	}
-	for _, file := range []string{"bin/api", "data/jobs/x", "demo-output/x.png", "internal/e2e/clients/node_modules/openai/index.js", "internal/x.test", "cpu.prof"} {
+	for _, file := range []string{"bin/api", "data/jobs/x", "demo-output/x.png", "internal/e2e/clients/node_modules/openai/index.js", "internal/x.test", "cpu.prof", "docker-compose.override.yml", "settings/tintype.yaml"} {
 		if !ignored(file) {
 			t.Errorf("%s is sent to the build", file)
 		}

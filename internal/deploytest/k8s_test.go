@@ -51,7 +51,7 @@ func (s set) secret(t *testing.T, name string) map[string]string {
 		}
 	}
 	for k, v := range map[string]string{
-		"ARK_API_KEY": "filled-in", "GATEWAY_KEY": "tt_filled_in_for_callers", "ADMIN_KEY": "tt_filled_in_for_operators",
+		"ARK_API_KEY": "filled-in", "GATEWAY_KEY": "tt_filled_in_for_callers", "ADMIN_KEY": "tt_filled_in_for_operators", "TENANT_SECRET": "filled_in_for_digests",
 		"WEBHOOK_SECRET": "whsec_b25seS1mb3ItZGV2ZWxvcG1lbnQtb25seS1mb3ItZGU=", "SECURITY_KEY": "2026-11-27:b25seS1mb3ItZGV2ZWxvcG1lbnQtb25seS1mb3ItZGU=",
 	} {
 		if out[k] != "" {
@@ -171,7 +171,7 @@ func TestK8sGraces(t *testing.T) {
 }
 
 // TestK8sOperator: the runbook's commands have a key, in every overlay, and webhooks what
-// they need.
+// they need; and nobody can try in Redis what was asked for.
 func TestK8sOperator(t *testing.T) {
 	t.Parallel()
 	eachOverlay(t, func(t *testing.T, s set) {
@@ -180,6 +180,9 @@ func TestK8sOperator(t *testing.T) {
 		checkOperator(t, "tintype-api", c)
 		if c.Webhooks.Secret.IsZero() || len(c.Security.Keys) == 0 {
 			t.Error("a worker has the role webhook, and nobody can ask for one: webhooks.secret or security.keys is missing")
+		}
+		if c.Auth.TenantSecret.IsZero() {
+			t.Error("auth.tenant_secret is missing: digests of prompts and idempotency keys are plain")
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"testing"
 
+	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/yaml"
 )
 
@@ -189,9 +190,15 @@ type volume struct {
 // set is all the objects of an overlay.
 type set []manifest
 
-func overlay(t *testing.T, name string) (all set) {
+func overlay(t *testing.T, name string) set {
 	t.Helper()
-	for _, r := range kustomized(t, name).Resources() {
+	return manifests(t, kustomized(t, name))
+}
+
+// manifests reads what kustomize has built.
+func manifests(t *testing.T, built resmap.ResMap) (all set) {
+	t.Helper()
+	for _, r := range built.Resources() {
 		b, err := r.AsYAML()
 		if err != nil {
 			t.Fatal(err)
