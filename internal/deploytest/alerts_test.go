@@ -1,7 +1,6 @@
 package deploytest_test
 
 import (
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,17 +13,21 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/tintypehq/tintype/internal/config"
+	"github.com/tintypehq/tintype/internal/job"
 )
 
-// waits are the shortest and the longest time that an alert on the oldest job of a stage
-// gives it, the alert's own "for" included.
-type waits struct{ shortest, longest time.Duration }
+// stageAlert is an alert on the oldest job of a kind in a stage.
+type stageAlert struct {
+	name, stage string
+	kind        job.Kind
+	after       time.Duration // that the job has been there when it fires, the alert's "for" included
+}
 
-// oldest finds what a rule says of the oldest job of a stage.
-var oldest = regexp.MustCompile(`tintype_oldest_job_seconds\{state="(\w+)"\}\) > (\d+)`)
+// oldest finds what a rule says of the oldest job of a stage, of one kind or of each.
+var oldest = regexp.MustCompile(`max by \(namespace, kind\) \(tintype_oldest_job_seconds\{state="(\w+)"(?:,kind="(image|video)")?\}\) > (\d+)`)
 
-// stageAlerts gives them by stage and alert.
-func stageAlerts(t *testing.T) map[string]map[string]waits {
+// stageAlerts gives them all: a rule that names no kind is one for each.
+func stageAlerts(t *testing.T) []stageAlert {
 	t.Helper()
 	var file struct {
 		Groups []struct {
@@ -38,24 +41,24 @@ func stageAlerts(t *testing.T) map[string]map[string]waits {
 	if err := yaml.Unmarshal([]byte(read(t, "deploy/monitoring/rules/tintype.yaml")), &file); err != nil {
 		t.Fatal(err)
 	}
-	out := map[string]map[string]waits{}
+	var out []stageAlert
 	for _, g := range file.Groups {
 		for _, r := range g.Rules {
-			for _, m := range oldest.FindAllStringSubmatch(r.Expr, -1) {
-				seconds, err1 := strconv.Atoi(m[2])
+			found := oldest.FindAllStringSubmatch(r.Expr, -1)
+			if n := strings.Count(r.Expr, "tintype_oldest_job_seconds"); n != len(found) {
+				t.Errorf("%s asks for the oldest job %d times, %d of them by kind: %s", r.Alert, n, len(found), r.Expr)
+			}
+			for _, m := range found {
+				seconds, err1 := strconv.Atoi(m[3])
 				pending, err2 := time.ParseDuration(r.For)
 				if err1 != nil || err2 != nil {
 					t.Fatalf("%s: %v %v", r.Alert, err1, err2)
 				}
-				if out[m[1]] == nil {
-					out[m[1]] = map[string]waits{}
+				for _, kind := range []job.Kind{job.Image, job.Video} {
+					if m[2] == "" || m[2] == string(kind) {
+						out = append(out, stageAlert{r.Alert, m[1], kind, time.Duration(seconds)*time.Second + pending})
+					}
 				}
-				fires := time.Duration(seconds)*time.Second + pending
-				w, ok := out[m[1]][r.Alert]
-				if !ok {
-					w.shortest = fires
-				}
-				out[m[1]][r.Alert] = waits{min(w.shortest, fires), max(w.longest, fires)}
 			}
 		}
 	}
@@ -64,8 +67,8 @@ func stageAlerts(t *testing.T) map[string]map[string]waits {
 
 // TestAlertsComeBeforeTheDeadline: a job is in no stage any more once its deadline has
 // passed, so an alert on the oldest one of a stage has until then, less the time in which
-// the figure gets to Prometheus and what the job spent before that stage: a quarter, for an
-// image.
+// the figure gets to Prometheus and what the job spent before that stage: a quarter of an
+// image's, a tenth of a video's. There is one for each stage and kind.
 func TestAlertsComeBeforeTheDeadline(t *testing.T) {
 	t.Parallel()
 	c, err := config.Load(config.Source{Role: config.ForWorker, Environ: variables(composed(t, nil).Services["worker"])})
@@ -73,20 +76,19 @@ func TestAlertsComeBeforeTheDeadline(t *testing.T) {
 		t.Fatal(err)
 	}
 	const arrives = time.Minute // a reading, a scrape and an evaluation
-	stages := stageAlerts(t)
-	if got, want := slices.Sorted(maps.Keys(stages)), []string{"admitted", "mirroring", "running", "submitting", "waiting"}; !slices.Equal(got, want) {
-		t.Fatalf("there are alerts on the stages %v; want %v", got, want)
-	}
-	for stage, rules := range stages {
-		for name, w := range rules {
-			image := w.shortest + arrives
-			if stage == "running" { // an upstream makes images while they are submitted; for others TintypeJobsTimedOut is there
-				image = 0
-			}
-			if image > c.Image.Deadline*3/4 || w.longest+arrives > c.Video.Deadline {
-				t.Errorf("%s comes after %s and %s in the stage %s; an image is final after %s, a video after %s", name, w.shortest, w.longest, stage, c.Image.Deadline, c.Video.Deadline)
-			}
+	latest := map[job.Kind]time.Duration{job.Image: c.Image.Deadline * 3 / 4, job.Video: c.Video.Deadline * 9 / 10}
+	var got, want []string
+	for _, a := range stageAlerts(t) {
+		got = append(got, a.stage+" "+string(a.kind))
+		if a.after+arrives > latest[a.kind] {
+			t.Errorf("%s comes after %s of %s %s; it has until %s", a.name, a.after, a.kind, a.stage, latest[a.kind]-arrives)
 		}
+	}
+	for _, stage := range []string{"admitted", "mirroring", "running", "submitting", "waiting"} {
+		want = append(want, stage+" image", stage+" video")
+	}
+	if slices.Sort(got); !slices.Equal(got, want) {
+		t.Errorf("there are alerts on %q; want %q", got, want)
 	}
 }
 

@@ -98,7 +98,7 @@ func NewFleet(log *slog.Logger, read func(context.Context) (Reading, error)) *Fl
 		descs: fleetDescs{
 			jobs: desc("jobs", "Jobs by what is being done for them: waiting for a slot, admitted to one, submitting, running at the upstream, mirroring into the bucket, "+
 				"or harvesting: final, and media may still come.", "state", "kind"),
-			oldest: desc("oldest_job_seconds", "Time since the job that is there the longest came into the state; 0 without any.", "state"),
+			oldest: desc("oldest_job_seconds", "Time since the job of the kind that is there the longest came into the state; 0 without any.", "state", "kind"),
 			used:   desc("account_slots_used", "Slots of pooled accounts that jobs hold, from admission to the end of all that is done for them.", "upstream", "kind"),
 			limit: desc("account_slots_limit", "Slots of those pooled accounts that may get jobs of the kind now: not cooling, parked, off or out of quota, and their upstream not paused. "+
 				"Where an account bounds its jobs together and not by kind, its slots count for each kind.", "upstream", "kind"),
@@ -163,13 +163,9 @@ func (f *Fleet) send(ch chan<- prometheus.Metric, r Reading) {
 	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 	}
-	oldest := map[string]time.Duration{}
 	for _, j := range r.Jobs {
 		gauge(d.jobs, float64(j.N), j.State, j.Kind)
-		oldest[j.State] = max(oldest[j.State], j.Oldest)
-	}
-	for state, age := range oldest {
-		gauge(d.oldest, age.Seconds(), state)
+		gauge(d.oldest, j.Oldest.Seconds(), j.State, j.Kind)
 	}
 	for _, s := range r.Slots {
 		gauge(d.used, float64(s.Used), s.Upstream, s.Kind)

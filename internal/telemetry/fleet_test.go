@@ -46,8 +46,10 @@ tintype_jobs{kind="image",state="waiting"} 1
 tintype_jobs{kind="video",state="running"} 3
 tintype_jobs{kind="video",state="waiting"} 1
 `,
-		"tintype_oldest_job_seconds": `tintype_oldest_job_seconds{state="running"} 90
-tintype_oldest_job_seconds{state="waiting"} 2
+		"tintype_oldest_job_seconds": `tintype_oldest_job_seconds{kind="image",state="running"} 0
+tintype_oldest_job_seconds{kind="image",state="waiting"} 2
+tintype_oldest_job_seconds{kind="video",state="running"} 90
+tintype_oldest_job_seconds{kind="video",state="waiting"} 1
 `,
 		"tintype_account_slots_used":  "tintype_account_slots_used{kind=\"video\",upstream=\"ark\"} 3\n",
 		"tintype_account_slots_limit": "tintype_account_slots_limit{kind=\"video\",upstream=\"ark\"} 10\n",
