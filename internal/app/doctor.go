@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -254,6 +255,13 @@ func linkText(c *config.Config) string {
 // without a credential.
 func examineUpstream(ctx context.Context, u config.Upstream) Finding {
 	part := "upstream " + u.Name
+	if u.Driver == config.DoubaoWeb {
+		profile, err := webProfile(u)
+		if err != nil {
+			return Finding{part, Broken, err.Error()}
+		}
+		u.BaseURL = cmp.Or(u.BaseURL, profile.BaseURL)
+	}
 	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, u.BaseURL, nil)

@@ -7,6 +7,8 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -28,6 +30,17 @@ func TestDoctor(t *testing.T) {
 		"TINTYPE_STORAGE_S3_ENDPOINT=" + bucket.Endpoint, "TINTYPE_STORAGE_S3_BUCKET=" + bucket.Bucket,
 		"TINTYPE_STORAGE_S3_ACCESS_KEY_ID=" + bucket.AccessKey, "TINTYPE_STORAGE_S3_SECRET_ACCESS_KEY=" + bucket.SecretKey,
 	}
+	profile := func(text string) []string {
+		file := filepath.Join(t.TempDir(), "profile.yaml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return []string{
+			"TINTYPE_ARK_API_KEYS=", "TINTYPE_UPSTREAMS_0_NAME=web", "TINTYPE_UPSTREAMS_0_DRIVER=doubaoweb", "TINTYPE_UPSTREAMS_0_BASE_URL=",
+			"TINTYPE_UPSTREAMS_0_PROFILE=" + file, "TINTYPE_UPSTREAMS_0_ACCOUNTS_0_ID=web-1", "TINTYPE_UPSTREAMS_0_ACCOUNTS_0_KEY=session",
+			"TINTYPE_MODELS_0_NAME=web", "TINTYPE_MODELS_0_KIND=image", "TINTYPE_MODELS_0_ID=web",
+		}
+	}
 	tests := []struct {
 		name    string
 		environ []string // over those that are well
@@ -48,6 +61,8 @@ func TestDoctor(t *testing.T) {
 		{"links that lead nowhere from here", []string{"TINTYPE_STORAGE_S3_PUBLIC_ENDPOINT=http://127.0.0.1:1"}, 0, []string{"ok       bucket       ", "warning  bucket       storage.s3.public_endpoint: "}},
 		{"links that lead elsewhere", []string{"TINTYPE_STORAGE_S3_PUBLIC_ENDPOINT=" + upstream.URL}, 1, []string{"failure  bucket       storage.s3.public_endpoint: "}},
 		{"no upstream", []string{"TINTYPE_UPSTREAMS_0_BASE_URL=http://127.0.0.1:1"}, 1, []string{"failure  upstream ark base_url: http://127.0.0.1:1 cannot be reached from here: connection refused"}},
+		{"a profile's own address", profile("base_url: " + upstream.URL + "\n"), 0, []string{"ok       upstream web " + upstream.URL + " answers (accounts: 1)"}},
+		{"a profile that is none", profile("base_url: [\n"), 1, []string{"failure  upstream web profile: "}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
