@@ -59,6 +59,9 @@ func newAEAD(key []byte) (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
+// CanSeal tells whether the ring has a key to seal with. It may be nil.
+func (r *KeyRing) CanSeal() bool { return r != nil && r.first != "" }
+
 // NewKey makes a key in the form that NewKeyRing reads.
 func NewKey(id string) Secret {
 	raw := make([]byte, keyBytes)

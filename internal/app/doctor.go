@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/tintypehq/tintype/internal/blob"
+	"github.com/tintypehq/tintype/internal/blob/s3blob"
 	"github.com/tintypehq/tintype/internal/config"
 )
 
@@ -39,7 +41,7 @@ var ErrUnwell = errors.New("something of what the programs stand on does not wor
 const doctorPatience = 15 * time.Second
 
 // Doctor looks at everything that the programs stand on: Redis, its version and its
-// settings, the clocks, the bucket with a signed link through its public endpoint,
+// settings, the clocks, the bucket, its expiry rules and a signed link through its public endpoint,
 // and whether the upstreams can be reached. It writes one small object into the
 // bucket and removes it, asks upstreams nothing that costs, and changes no
 // job. tell gets each finding as it is made. ErrUnwell if one of them is Broken.
@@ -196,6 +198,9 @@ func examineStorage(ctx context.Context, c *config.Config, report func(Finding))
 	default:
 		report(Finding{"bucket", Well, writesText(c) + linkText(c)})
 	}
+	if bucket, ok := store.(*s3blob.Store); ok {
+		examineExpiry(ctx, c, bucket, report)
+	}
 	if c.Worker.SubmitFence != config.FenceInBucket {
 		return nil
 	}
@@ -208,6 +213,27 @@ func examineStorage(ctx context.Context, c *config.Config, report func(Finding))
 		report(Finding{"bucket", Well, "writes a fence once alone"})
 	}
 	return nil
+}
+
+// examineExpiry holds the rules by which the store itself removes what is old
+// against what the settings need today: nothing but `tintype bucket init` changes
+// them. A store that does not tell them is believed.
+func examineExpiry(ctx context.Context, c *config.Config, bucket *s3blob.Store, report func(Finding)) {
+	soon, err := bucket.TooSoon(ctx, folders(c))
+	switch {
+	case err != nil:
+		report(Finding{"bucket", Well, "whether its rules remove what jobs still promise is not known: " + err.Error()})
+	case len(soon) == 0:
+		report(Finding{"bucket", Well, "no rule of it removes what jobs or files still promise"})
+	}
+	for _, e := range soon {
+		way := "Run `tintype bucket init` again after each change of a retention, a deadline or a harvest"
+		if !e.Ours {
+			way = "It is not one of `tintype bucket init`: have it spare the folder, or shorten what is set under retention"
+		}
+		report(Finding{"bucket", Doubt, fmt.Sprintf("its rule %s removes %s after %d days, and the settings need %d: links go before their time. %s",
+			e.Rule, e.Dir, e.Days, e.Folder.Days(), way)})
+	}
 }
 
 func writesText(c *config.Config) string {
@@ -229,6 +255,13 @@ func linkText(c *config.Config) string {
 // without a credential.
 func examineUpstream(ctx context.Context, u config.Upstream) Finding {
 	part := "upstream " + u.Name
+	if u.Driver == config.DoubaoWeb {
+		profile, err := webProfile(u)
+		if err != nil {
+			return Finding{part, Broken, err.Error()}
+		}
+		u.BaseURL = cmp.Or(u.BaseURL, profile.BaseURL)
+	}
 	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, u.BaseURL, nil)

@@ -70,7 +70,8 @@ func openDriver(c *config.Config, u config.Upstream) (driver, error) {
 	return ark.New(arkConfig(c, u))
 }
 
-func openWeb(c *config.Config, u config.Upstream) (driver, error) {
+// webProfile is the protocol that an upstream with the driver doubaoweb speaks.
+func webProfile(u config.Upstream) (*doubaoweb.Profile, error) {
 	var changes []byte
 	if u.Profile != "" {
 		var err error
@@ -79,6 +80,14 @@ func openWeb(c *config.Config, u config.Upstream) (driver, error) {
 		}
 	}
 	profile, err := doubaoweb.ParseProfile(changes)
+	if err != nil {
+		return nil, fmt.Errorf("profile: %w", err)
+	}
+	return profile, nil
+}
+
+func openWeb(c *config.Config, u config.Upstream) (driver, error) {
+	profile, err := webProfile(u)
 	if err != nil {
 		return nil, err
 	}

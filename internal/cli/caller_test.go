@@ -171,6 +171,15 @@ func TestInterrupt(t *testing.T) {
 	if code, out, errs := call(t, environ, "jobs", "cancel", id, "--json"); code != 0 || !strings.Contains(out, `"requested_at"`) {
 		t.Errorf("cancel: %d\n%s%s", code, out, errs)
 	}
+	for !strings.HasPrefix(out, "The job is canceled. ") {
+		if !strings.HasPrefix(out, "The upstream is asked to stop.") && !strings.Contains(out, id) {
+			t.Fatalf("cancel again: %d\n%s%s", code, out, errs)
+		}
+		code, out, errs = call(t, environ, "jobs", "cancel", id)
+	}
+	if !strings.Contains(out, "The upstream cannot stop; what it makes all the same is stored and shown with the job. It may be charged.") {
+		t.Errorf("canceled: %d\n%s%s", code, out, errs)
+	}
 	s.end()
 }
 

@@ -17,8 +17,8 @@ type doctorCommand struct {
 // Help is the longer part of the command's help.
 func (doctorCommand) Help() string {
 	return `Redis: its version, rights, durability and clock. The bucket: one small object is written, read, opened by a signed link through
-storage.s3.public_endpoint and deleted. The upstreams: whether their hosts answer; nothing is asked that costs. Run it where the programs run
-(in a pod, in a container), since what can be reached from there counts. Exit code 1 if something does not work; warnings alone are 0.`
+storage.s3.public_endpoint and deleted; its expiry rules keep things for as long as the settings need. The upstreams: whether their hosts answer;
+nothing is asked that costs. Run it where the programs run (in a pod, in a container), since what can be reached from there counts. Exit code 1 if something does not work; warnings alone are 0.`
 }
 
 // Run prints one line for each thing that was looked at.

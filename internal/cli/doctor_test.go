@@ -1,8 +1,14 @@
 package cli_test
 
 import (
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -24,6 +30,17 @@ func TestDoctor(t *testing.T) {
 		"TINTYPE_STORAGE_S3_ENDPOINT=" + bucket.Endpoint, "TINTYPE_STORAGE_S3_BUCKET=" + bucket.Bucket,
 		"TINTYPE_STORAGE_S3_ACCESS_KEY_ID=" + bucket.AccessKey, "TINTYPE_STORAGE_S3_SECRET_ACCESS_KEY=" + bucket.SecretKey,
 	}
+	profile := func(text string) []string {
+		file := filepath.Join(t.TempDir(), "profile.yaml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return []string{
+			"TINTYPE_ARK_API_KEYS=", "TINTYPE_UPSTREAMS_0_NAME=web", "TINTYPE_UPSTREAMS_0_DRIVER=doubaoweb", "TINTYPE_UPSTREAMS_0_BASE_URL=",
+			"TINTYPE_UPSTREAMS_0_PROFILE=" + file, "TINTYPE_UPSTREAMS_0_ACCOUNTS_0_ID=web-1", "TINTYPE_UPSTREAMS_0_ACCOUNTS_0_KEY=session",
+			"TINTYPE_MODELS_0_NAME=web", "TINTYPE_MODELS_0_KIND=image", "TINTYPE_MODELS_0_ID=web",
+		}
+	}
 	tests := []struct {
 		name    string
 		environ []string // over those that are well
@@ -44,6 +61,8 @@ func TestDoctor(t *testing.T) {
 		{"links that lead nowhere from here", []string{"TINTYPE_STORAGE_S3_PUBLIC_ENDPOINT=http://127.0.0.1:1"}, 0, []string{"ok       bucket       ", "warning  bucket       storage.s3.public_endpoint: "}},
 		{"links that lead elsewhere", []string{"TINTYPE_STORAGE_S3_PUBLIC_ENDPOINT=" + upstream.URL}, 1, []string{"failure  bucket       storage.s3.public_endpoint: "}},
 		{"no upstream", []string{"TINTYPE_UPSTREAMS_0_BASE_URL=http://127.0.0.1:1"}, 1, []string{"failure  upstream ark base_url: http://127.0.0.1:1 cannot be reached from here: connection refused"}},
+		{"a profile's own address", profile("base_url: " + upstream.URL + "\n"), 0, []string{"ok       upstream web " + upstream.URL + " answers (accounts: 1)"}},
+		{"a profile that is none", profile("base_url: [\n"), 1, []string{"failure  upstream web profile: "}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -61,6 +80,80 @@ func TestDoctor(t *testing.T) {
 	}
 	if code, _, stderr := call(t, nil, "doctor"); code != 2 || !strings.Contains(stderr, "redis.url") {
 		t.Errorf("without settings: exit %d\n%s", code, stderr)
+	}
+}
+
+// lifecycle is the address of a store that has the given rules before one that has
+// none, and refuses to tell them where there are none.
+func lifecycle(t *testing.T, server *testserver.S3Server, rules string) string {
+	t.Helper()
+	target, err := url.Parse(server.Endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	through := &httputil.ReverseProxy{Transport: &http.Transport{DisableKeepAlives: true}, Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(target)
+		r.Out.Host = r.In.Host // the signature holds it
+	}}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case !r.URL.Query().Has("lifecycle"):
+			through.ServeHTTP(w, r)
+		case rules == "":
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = io.WriteString(w, "<Error><Code>AccessDenied</Code><Message>no</Message></Error>")
+		default:
+			_, _ = io.WriteString(w, "<LifecycleConfiguration>"+rules+"</LifecycleConfiguration>")
+		}
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// TestDoctorExpiry holds the rules of a bucket, which somebody has made long ago,
+// against what the settings need today.
+func TestDoctorExpiry(t *testing.T) {
+	t.Parallel()
+	redis, bucket := testserver.Redis(t), testserver.Versity(t)
+	upstream := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(upstream.Close)
+	rule := func(id, dir string, days int) string {
+		return fmt.Sprintf("<Rule><ID>%s</ID><Status>Enabled</Status><Filter><Prefix>%s</Prefix></Filter><Expiration><Days>%d</Days></Expiration></Rule>", id, dir, days)
+	}
+	const (
+		well  = "ok       bucket       no rule of it removes what jobs or files still promise\n"
+		again = " days, and the settings need 31: links go before their time. Run `tintype bucket init` again after each change of a retention, a deadline or a harvest\n"
+	)
+	for _, tt := range []struct {
+		name    string
+		rules   string
+		setting string // over the defaults
+		want    string
+	}{
+		{"as made", rule("tintype-jobs", "jobs/", 10) + rule("tintype-files", "files/", 30), "", well},
+		{"jobs are kept longer", rule("tintype-jobs", "jobs/", 10), "TINTYPE_RETENTION_JOBS=28d", "warning  bucket       its rule tintype-jobs removes jobs/ after 10" + again},
+		{"requests may ask for longer", rule("tintype-jobs", "jobs/", 10), "TINTYPE_RETENTION_MAX=28d", "warning  bucket       its rule tintype-jobs removes jobs/ after 10" + again},
+		{"files are kept longer", rule("tintype-jobs", "jobs/", 10) + rule("tintype-files", "files/", 14), "TINTYPE_RETENTION_FILES=30d", "warning  bucket       its rule tintype-files removes files/ after 14 days, and the settings need 30: "},
+		{"jobs are waited for longer", rule("tintype-jobs", "jobs/", 10), "TINTYPE_VIDEO_HARVEST=2d", "warning  bucket       its rule tintype-jobs removes jobs/ after 10 days, and the settings need 12: "},
+		{"of somebody else", rule("spring-clean", "", 3), "", "warning  bucket       its rule spring-clean removes jobs/ after 3 days, and the settings need 10: links go before their time. It is not one of `tintype bucket init`: have it spare the folder, or shorten what is set under retention\n"},
+		{"nobody tells", "", "", "ok       bucket       whether its rules remove what jobs still promise is not known: storage.s3.access_key_id: the key needs s3:GetLifecycleConfiguration on the bucket"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			environ := []string{
+				"TINTYPE_REDIS_URL=redis://" + redis.Addr, "TINTYPE_AUTH_PASS_THROUGH=false", "TINTYPE_ARK_API_KEYS=k",
+				"TINTYPE_UPSTREAMS_0_BASE_URL=" + upstream.URL, "TINTYPE_UPSTREAMS_0_ALLOW_PRIVATE=true",
+				"TINTYPE_STORAGE_S3_ENDPOINT=" + lifecycle(t, bucket, tt.rules), "TINTYPE_STORAGE_S3_BUCKET=" + bucket.Bucket,
+				"TINTYPE_STORAGE_S3_ACCESS_KEY_ID=" + bucket.AccessKey, "TINTYPE_STORAGE_S3_SECRET_ACCESS_KEY=" + bucket.SecretKey,
+			}
+			if tt.setting != "" {
+				environ = append(environ, tt.setting)
+			}
+			code, stdout, stderr := call(t, environ, "doctor")
+			if code != 0 || !strings.Contains(stdout, tt.want) || strings.Contains(stdout, well) != (tt.want == well) {
+				t.Errorf("exit %d\n%s%s\nwant %s", code, stdout, stderr, tt.want)
+			}
+		})
 	}
 }
 

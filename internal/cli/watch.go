@@ -123,7 +123,7 @@ func canceled(job *tintype.Job) string {
 	case tintype.CancelConfirmed:
 		text += " The upstream has stopped."
 	case tintype.CancelUnsupported:
-		text += " The upstream cannot stop, and what it makes is dropped."
+		text += " The upstream cannot stop; what it makes all the same is stored and shown with the job."
 	case tintype.CancelTooLate:
 		text += " The upstream had made it already."
 	}

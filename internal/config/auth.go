@@ -19,9 +19,11 @@ type Auth struct {
 	Keys []GatewayKey `yaml:"keys"`
 
 	// TenantSecret turns a passed-through credential into the name of its
-	// tenant (HMAC), at least 16 bytes, the same in every API process. Whoever
-	// changes it hides the jobs that pass-through callers have. Empty: made
-	// anew at each start of `tintype run`.
+	// tenant (HMAC), at least 16 bytes, the same in every API process, and keys
+	// the digests by which repeated requests are known. Whoever changes it hides
+	// the jobs that pass-through callers have, and has every repeat made anew.
+	// Empty: the names are made anew at each start of `tintype run`, and the
+	// digests have no key.
 	TenantSecret account.Secret `yaml:"tenant_secret"`
 }
 

@@ -75,6 +75,48 @@ func TestExampleShowsTheDefaults(t *testing.T) {
 	}
 }
 
+// What the example has of entries of lists is made up, so the comment says what a
+// setting is that is left out, where that is something else. And what the defaults of
+// `tintype run` are, where it has its own.
+func TestExampleTellsOtherDefaults(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(examplePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(text), "\n")
+	c := loadExample(t)
+	told := func(path, what string) {
+		if comment := commentOf(lines, c.origins[path].line); !strings.Contains(strings.ToLower(comment), what) {
+			t.Errorf("%s: its comment in the example does not say %q", path, what)
+		}
+	}
+	for path, f := range settings(reflect.ValueOf(c).Elem(), "") {
+		usual, ok := f.tag.Lookup("default")
+		if !ok || !strings.Contains(path, "[") || c.origins[path].line == 0 {
+			continue
+		}
+		left := reflect.New(f.value.Type()).Elem()
+		if err := setText(left, usual); err != nil {
+			t.Fatal(err)
+		}
+		if showText(left) != showText(f.value) {
+			told(path, "left out: ")
+		}
+	}
+	usual := reflect.ValueOf(newLoader(Source{}).cfg).Elem()
+	own := map[string]string{}
+	for path, f := range settings(reflect.ValueOf(newLoader(Source{Role: ForEmbedded, Terminal: true}).cfg).Elem(), "") {
+		own[path] = showText(f.value)
+	}
+	for path, f := range settings(usual, "") {
+		if own[path] != showText(f.value) {
+			told(path, "`tintype run`")
+			told(path, own[path])
+		}
+	}
+}
+
 // Each setting's comment names its range and what may be chosen.
 func TestExampleTellsRangesAndChoices(t *testing.T) {
 	t.Parallel()

@@ -194,8 +194,9 @@ type Model struct {
 	// the first of its kind is.
 	Default bool `yaml:"default" default:"false"`
 
-	// Ratios are the aspect ratios that callers may ask for, such as 16:9, the
-	// default first. Empty: all of the family. Not for chat.
+	// Ratios are the aspect ratios that callers may ask for, such as 16:9. The
+	// default is 1:1, of videos 16:9, or the first where that is not among them.
+	// Empty: all of the family. Not for chat.
 	Ratios []string `yaml:"ratios"`
 
 	// Resolution is the size that is asked for: 1K, 2K, 3K or 4K for images,

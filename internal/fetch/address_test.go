@@ -76,8 +76,13 @@ func TestAddresses(t *testing.T) {
 			if tt.allowed {
 				return // no test leaves this machine
 			}
-			if _, err := c.Get(t.Context(), "http://"+tt.host+"/x", fetch.Options{}); !errors.Is(err, fetch.ErrForbidden) {
+			_, err = c.Get(t.Context(), "http://"+tt.host+"/x", fetch.Options{})
+			if !errors.Is(err, fetch.ErrForbidden) {
 				t.Errorf("Get: %v, want ErrForbidden", err)
+			}
+			f, _ := errors.AsType[*fetch.Error](err)
+			if port := strings.HasPrefix(tt.host, "1.1.1.1:"); errors.Is(err, fetch.ErrPort) != port || strings.Contains(f.Message(), "port") != port {
+				t.Errorf("Get: %v (%s), want ErrPort: %t", err, f.Message(), port)
 			}
 		})
 	}

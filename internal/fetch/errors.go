@@ -12,6 +12,10 @@ var (
 	// Trying again cannot help.
 	ErrForbidden = errors.New("forbidden")
 
+	// ErrPort is beside ErrForbidden where the address is allowed and its port is
+	// not: it belongs to another service.
+	ErrPort = errors.New("the port belongs to another service")
+
 	// ErrUnreachable: no answer. The name, the connection, TLS, or the time
 	// until the header failed, or the answer was not HTTP.
 	ErrUnreachable = errors.New("unreachable")
@@ -68,6 +72,8 @@ func (e *Error) Unwrap() []error {
 // of the URL, of addresses or of other packages' errors is in it.
 func (e *Error) Message() string {
 	switch {
+	case errors.Is(e.Cause, ErrPort):
+		return "The port is not allowed: it must be 80, 443 or from 1024 on."
 	case errors.Is(e.Kind, ErrForbidden):
 		return "The address is not allowed: it must be a public http(s) URL without credentials."
 	case errors.Is(e.Kind, ErrStatus):

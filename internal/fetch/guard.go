@@ -44,7 +44,7 @@ func (g guard) check(to netip.AddrPort) error {
 		return &Error{Kind: ErrForbidden, Cause: err}
 	}
 	if p := to.Port(); p < 1024 && p != 80 && p != 443 {
-		return forbidden("the port belongs to another service")
+		return &Error{Kind: ErrForbidden, Cause: ErrPort}
 	}
 	return nil
 }

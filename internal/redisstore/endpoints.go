@@ -35,7 +35,7 @@ type Endpoint struct {
 var (
 	errNoEndpoint    = fault.New(fault.NotFound, "There is no such webhook endpoint. GET /v1/webhooks lists yours.")
 	errEndpointsFull = fault.New(fault.Invalid, "This credential has as many webhook endpoints as it may have. Delete one of them first.")
-	errNoKeyRing     = fault.New(fault.PermissionDenied, "This server can keep no endpoint's secret, since its operator has set no security.keys. Send webhook_url with each request instead.")
+	errNoKeyRing     = fault.New(fault.PermissionDenied, "This server can keep no endpoint's secret, since its operator has set no security.keys.")
 )
 
 // EndpointChange is what to change in an endpoint. Nil leaves as it is.
@@ -163,15 +163,14 @@ func (s *Store) readEndpoint(m map[string]string, now time.Time) *Endpoint {
 	return e
 }
 
+// CanSeal tells whether there is a key to seal the secrets of endpoints with.
+func (s *Store) CanSeal() bool { return s.keys.CanSeal() }
+
 func (s *Store) sealEndpoint(secret account.Secret, id string) (string, error) {
-	if s.keys == nil {
+	if !s.CanSeal() {
 		return "", errNoKeyRing
 	}
-	sealed, err := s.keys.Seal(secret, "webhook/"+id)
-	if err != nil { // the ring is empty
-		return "", errNoKeyRing
-	}
-	return sealed, nil
+	return s.keys.Seal(secret, "webhook/"+id)
 }
 
 func (s *Store) putEndpoint(ctx context.Context, id, tenant string, most int, rotated string, both time.Duration, fields []any) (*Endpoint, error) {

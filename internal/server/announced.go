@@ -65,3 +65,12 @@ func (p patience) within(limit time.Time, d time.Duration) time.Time {
 	}
 	return earliest(limit, p.since.Add(d))
 }
+
+// bound shortens what a caller wants to wait to what it can, and gives the end of it.
+func (p patience) bound(wish *preference) time.Time {
+	quiet := p.quiet()
+	if wish.wait > 0 && quiet > 0 {
+		wish.wait = min(wish.wait, max(quiet.Truncate(time.Second), time.Second))
+	}
+	return p.within(time.Now().Add(wish.wait), quiet)
+}

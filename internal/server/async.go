@@ -12,10 +12,7 @@ import (
 // answerAsWished serves "Prefer: wait=N" and "Prefer: respond-async".
 func (s *Server) answerAsWished(c echo.Context, call *callJob) error {
 	j, wish, format := call.job, call.wish, call.style.format
-	hears := readPatience(c)
-	if quiet := hears.quiet(); wish.wait > 0 && quiet > 0 {
-		wish.wait = min(wish.wait, max(quiet.Truncate(time.Second), time.Second))
-	}
+	until := readPatience(c).bound(&wish)
 	c.Response().Header().Set("Preference-Applied", wish.applied())
 	if wish.wait == 0 {
 		return s.handle(c, j, j.FirstEvents())
@@ -23,7 +20,7 @@ func (s *Server) answerAsWished(c echo.Context, call *callJob) error {
 	if isFinal(j) { // that of an earlier request
 		return s.finish(c, j, format, nil)
 	}
-	end, err := s.await(c.Request().Context(), j, isFinal, hears.within(time.Now().Add(wish.wait), hears.quiet()), nil)
+	end, err := s.await(c.Request().Context(), j, isFinal, until, nil)
 	switch {
 	case err != nil:
 		return s.finish(c, end.job, format, err)

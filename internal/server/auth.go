@@ -108,7 +108,7 @@ func (s *Server) identify(credential string) (caller, error) {
 	case credential == pooledWord && auth.AllowPooled:
 		return caller{tenant: pooledWord, scopes: usualScopes}, nil
 	case credential == pooledWord:
-		return caller{}, fault.New(fault.PermissionDenied, "Authorization: this server does not take \"Bearer pooled\" (setting auth.allow_pooled). Use a gateway key.").WithParam("Authorization")
+		return caller{}, fault.New(fault.PermissionDenied, "Authorization: this server does not take \"Bearer pooled\" (setting auth.allow_pooled, whose auto wants server.addr on loopback, no server.public_url and no server.trust_forwarded). Use a gateway key.").WithParam("Authorization")
 	case strings.HasPrefix(credential, gatewayKeyPrefix):
 		return caller{}, unauthenticated("this gateway key is not known here.")
 	case !auth.PassThrough:

@@ -77,6 +77,7 @@ func mediaCases(pageURL string) []badCase {
 		{"unreachable", images, image("http://127.0.0.1:1/x.png"), nil, 400, "invalid_image", "image", "cannot be reached"},
 		{"nobody there", images, image("http://no..host/x.png"), nil, 400, "invalid_image", "image", "cannot be reached"},
 		{"private address", images, image("http://10.0.0.1/x.png"), nil, 400, "invalid_image", "image", "private"},
+		{"another service's port", images, image("http://93.184.216.34:22/x.png"), nil, 400, "invalid_image", "image", "80, 443 and those from 1024 on"},
 		{"metadata address", images, image("http://169.254.169.254/latest/meta-data"), nil, 400, "invalid_image", "image", "private"},
 		{"credentials in the URL", images, image("http://u:p@127.0.0.1/x.png"), nil, 400, "invalid_image", "image", "user name"},
 	}

@@ -16,7 +16,7 @@ func TestAuthSettings(t *testing.T) {
 	for key, want := range map[string]struct {
 		status int
 		says   string
-	}{"pooled": {403, "auth.allow_pooled"}, "sim-own": {401, "auth.pass_through"}, gatewayKey: {200, ""}} {
+	}{"pooled": {403, "(setting auth.allow_pooled, whose auto wants server.addr on loopback, no server.public_url and no server.trust_forwarded)"}, "sim-own": {401, "auth.pass_through"}, gatewayKey: {200, ""}} {
 		a := h.call(http.MethodGet, "/v1/models", "", "Authorization", "Bearer "+key)
 		if a.status != want.status || !strings.Contains(a.body, want.says) {
 			t.Errorf("%s: %d %s", key, a.status, a.body)

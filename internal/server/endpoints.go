@@ -26,6 +26,17 @@ func errNoWebhooks() error {
 	return fault.New(fault.NotFound, "This server delivers no webhooks.")
 }
 
+// keepsSecrets refuses what needs a secret of an endpoint where none can be kept.
+func (s *Server) keepsSecrets() error {
+	switch {
+	case s.cfg.Store.CanSeal():
+		return nil
+	case s.cfg.Webhooks.Signed:
+		return fault.New(fault.PermissionDenied, "This server can keep no endpoint's secret, since its operator has set no security.keys. Send webhook_url with each request instead.")
+	}
+	return fault.New(fault.PermissionDenied, "This server has nothing to sign with: its operator must set security.keys, or webhooks.secret for webhook_url.")
+}
+
 func errNoEndpoint() error {
 	return fault.New(fault.NotFound, "There is no such webhook endpoint. GET /v1/webhooks lists yours.")
 }
@@ -55,6 +66,9 @@ func (s *Server) createEndpoint(c echo.Context) error {
 	}
 	if e.Events == nil {
 		e.Events = job.FinalEventTypes()
+	}
+	if err := s.keepsSecrets(); err != nil {
+		return err
 	}
 	secret := webhook.NewSecret()
 	made, err := s.cfg.Store.AddEndpoint(c.Request().Context(), e, secret, cmp.Or(s.cfg.Webhooks.Endpoints, 16))
@@ -131,6 +145,9 @@ func (s *Server) deleteEndpoint(c echo.Context) error {
 func (s *Server) rotateEndpoint(c echo.Context) error {
 	who, e, err := s.findEndpoint(c, ScopeGenerate)
 	if err != nil {
+		return err
+	}
+	if err := s.keepsSecrets(); err != nil {
 		return err
 	}
 	secret := webhook.NewSecret()

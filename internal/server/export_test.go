@@ -173,6 +173,9 @@ func Form(body []byte, boundary string) (map[string]json.RawMessage, error) {
 	return form.fields(), err
 }
 
+// StatusOf gives the status that a code is sent with.
+var StatusOf = statusOf
+
 // ForgetBucket has the next call of /readyz look at the bucket anew.
 func ForgetBucket(s *Server) {
 	s.bucket.mu.Lock()

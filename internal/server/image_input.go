@@ -109,6 +109,8 @@ func (s *Server) fetchFault(err error, param string) error {
 		return err // the caller went away
 	case errors.Is(err, fetch.ErrTooLarge):
 		return errImageBytes(param, s.cfg.Limits.ImageBytes)
+	case errors.Is(err, fetch.ErrPort):
+		return wrapImage(param, "this port is not fetched from. The ports are 80, 443 and those from 1024 on.", err)
 	case errors.Is(err, fetch.ErrForbidden):
 		return wrapImage(param, "this address is not fetched. It must be a public http(s) URL, not one of a private network, and without a user name.", err)
 	case errors.Is(err, fetch.ErrUnreachable):

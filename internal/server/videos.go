@@ -40,13 +40,14 @@ func (s *Server) readVideo(c echo.Context, names map[string]string) (f fields, f
 // answerVideo answers with the video as it stands, after the wait that the caller
 // asked for, if it did.
 func (s *Server) answerVideo(c echo.Context, j *job.Job, wish preference) error {
+	until := readPatience(c).bound(&wish)
 	if wish.given() {
 		c.Response().Header().Set("Preference-Applied", wish.applied())
 	}
 	if wish.wait > 0 && !isFinal(j) {
 		if leave, err := s.enter("create", j.Tenant); err == nil { // else it comes back by itself
 			defer leave()
-			end, err := s.await(c.Request().Context(), j, isFinal, time.Now().Add(wish.wait), nil)
+			end, err := s.await(c.Request().Context(), j, isFinal, until, nil)
 			if err != nil {
 				return err
 			}

@@ -59,8 +59,12 @@ func (s *Server) readWebhook(c echo.Context, f fields) (*job.Webhook, error) {
 		return nil, fault.New(fault.Invalid, "webhook_events: says nothing without webhook_url. Name the address, or leave the field out: the endpoints of /v1/webhooks have events of their own.").WithParam("webhook_events")
 	case address == "":
 		return nil, nil //nolint:nilnil // the caller wants none
-	case s.cfg.Webhooks.Sender == nil || !s.cfg.Webhooks.Signed:
+	case s.cfg.Webhooks.Sender == nil:
+		return nil, fault.New(fault.Invalid, "webhook_url: this server delivers no webhooks.").WithParam("webhook_url")
+	case !s.cfg.Webhooks.Signed && s.cfg.Store.CanSeal():
 		return nil, fault.New(fault.Invalid, "webhook_url: this server has no secret to sign with (setting webhooks.secret). Its operator can set one; or make an endpoint with a secret of your own: POST /v1/webhooks.").WithParam("webhook_url")
+	case !s.cfg.Webhooks.Signed:
+		return nil, fault.New(fault.Invalid, "webhook_url: this server has nothing to sign with: its operator must set webhooks.secret, or security.keys for endpoints with secrets of their own.").WithParam("webhook_url")
 	}
 	if err := s.cfg.Webhooks.Sender.Check(c.Request().Context(), "webhook_url", address); err != nil {
 		return nil, err

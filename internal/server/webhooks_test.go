@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/redisstore"
@@ -194,11 +197,48 @@ func TestDeliveriesAreShown(t *testing.T) {
 	h.wantError(h.call(http.MethodPost, at+"/1.job/redeliver", "", other...), 404, "", "no such job")
 }
 
+// TestNothingToSignWith: who is refused is sent another way only where that is open.
+func TestNothingToSignWith(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name         string
+		signed, seal bool
+		job, own     string // what is said to webhook_url, and to a new endpoint; empty: it is taken
+	}{
+		{"no secret", false, true, "no secret to sign with (setting webhooks.secret). Its operator can set one; or make an endpoint with a secret of your own: POST /v1/webhooks.", ""},
+		{"no keys", true, false, "", "since its operator has set no security.keys. Send webhook_url with each request instead."},
+		{
+			"neither", false, false, "webhook_url: this server has nothing to sign with: its operator must set webhooks.secret, or security.keys for endpoints with secrets of their own.",
+			"This server has nothing to sign with: its operator must set security.keys, or webhooks.secret for webhook_url.",
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := told(t, func(c *server.Config) {
+				c.Webhooks.Signed = tt.signed
+				if !tt.seal {
+					rdb := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
+					t.Cleanup(func() { _ = rdb.Close() })
+					c.Store = redisstore.New(redisstore.Config{Client: rdb})
+				}
+			})
+			if tt.job != "" {
+				h.wantError(h.call(http.MethodPost, images, `{"prompt":"x","webhook_url":"http://127.0.0.1/"}`), 400, "webhook_url", tt.job)
+			}
+			if a := h.call(http.MethodPost, "/v1/webhooks", `{"url":"http://127.0.0.1:9/a"}`); tt.own != "" {
+				h.wantError(a, 403, "", tt.own)
+			} else if a.status != 201 {
+				t.Errorf("%d %s", a.status, a.body)
+			}
+		})
+	}
+}
+
 func TestNoWebhooksHere(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	h.wantError(h.call(http.MethodPost, "/v1/webhooks", `{"url":"https://93.184.216.34/"}`), 404, "", "delivers no webhooks")
-	h.wantError(h.call(http.MethodPost, images, `{"prompt":"x","webhook_url":"https://93.184.216.34/"}`), 400, "webhook_url", "webhooks.secret")
+	h.wantError(h.call(http.MethodPost, images, `{"prompt":"x","webhook_url":"https://93.184.216.34/"}`), 400, "webhook_url", "delivers no webhooks")
 }
 
 func TestWebhookBody(t *testing.T) {

@@ -91,6 +91,9 @@ func (s *Sender) Check(ctx context.Context, param, rawURL string) error {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	if err := s.client(rawURL).CheckHost(ctx, rawURL); errors.Is(err, fetch.ErrForbidden) {
+		if errors.Is(err, fetch.ErrPort) {
+			return refuse("has a port that belongs to another service. The ports are 80, 443 and those from 1024 on.")
+		}
 		if u.Scheme == "http" {
 			return refuse("plain http goes only to the networks that the operator has opened (setting webhooks.allow_private). Use https.")
 		}
@@ -154,6 +157,8 @@ func (s *Sender) explain(err error, took time.Duration) string {
 	switch {
 	case errors.Is(err, errNoSecret), errors.Is(err, errSecret):
 		return "There is no secret to sign with. Rotate the endpoint's secret; for webhook_url the operator sets webhooks.secret."
+	case errors.Is(err, fetch.ErrPort):
+		return "The port is not allowed: it must be 80, 443 or from 1024 on, unless the operator has opened its network (setting webhooks.allow_private)."
 	case errors.Is(err, fetch.ErrForbidden):
 		return "The address is not allowed: it must be public and https, unless the operator has opened its network (setting webhooks.allow_private)."
 	case took >= s.timeout:

@@ -86,7 +86,8 @@ func TestAddresses(t *testing.T) {
 		"https://[::1]/":                    {"is not a public address", "is not a public address"},
 		"https://[::ffff:192.168.0.1]/":     {"is not a public address", "is not a public address"},
 		"https://localhost/":                {"is not a public address", "is not a public address"},
-		"https://93.184.216.34:22/":         {"is not a public address", "is not a public address"},
+		"https://93.184.216.34:22/":         {"80, 443 and those from 1024 on", "80, 443 and those from 1024 on"},
+		"https://10.2.2.3:22/":              {"is not a public address", "is not a public address"},
 		"https://u:p@93.184.216.34/":        {"user or password", "user or password"},
 		"https://93.184.216.34/#x":          {"fragment", "fragment"},
 		"ftp://93.184.216.34/":              {"absolute URL", "absolute URL"},
@@ -101,6 +102,12 @@ func TestAddresses(t *testing.T) {
 			if (err == nil) != (says == "") || err != nil && (f.Code != fault.Invalid || f.Param != "webhook_url" || !strings.Contains(f.Message, says)) {
 				t.Errorf("%.60s: %v, want %q", address, err, says)
 			}
+		}
+	}
+	secrets := []account.Secret{webhook.NewSecret()}
+	for address, says := range map[string]string{"https://93.184.216.34:22/": "The port is not allowed", "https://10.1.2.3/": "The address is not allowed"} {
+		if try := closed.Send(t.Context(), webhook.Message{URL: address, At: time.Now(), Secrets: secrets}); !strings.HasPrefix(try.Error, says) {
+			t.Errorf("sent to %s: %+v, want %q", address, try, says)
 		}
 	}
 }

@@ -241,6 +241,61 @@ func TestInitExpiryIsReadBack(t *testing.T) {
 	}
 }
 
+// rule is one of a store's lifecycle rules; more is what else it says.
+func rule(id, filter string, days int, more string) string {
+	return fmt.Sprintf("<Rule><ID>%s</ID><Status>Enabled</Status><Filter>%s</Filter><Expiration><Days>%d</Days></Expiration>%s</Rule>", id, filter, days, more)
+}
+
+// What the store removes too soon is told by its rules, whoever made them; those that
+// hold for other objects, or for none, do not matter.
+func TestTooSoon(t *testing.T) {
+	t.Parallel()
+	const jobs, tag = "<Prefix>media/jobs/</Prefix>", "<Tag><Key>a</Key><Value>b</Value></Tag>"
+	ours := rule("tintype-jobs:media", jobs, 8, "")
+	for _, tt := range []struct {
+		name string
+		held string
+		want string // folder, rule, days
+	}{
+		{"no rules", "", ""},
+		{"long enough", ours, ""},
+		{"longer", rule("tintype-jobs:media", jobs, 9, ""), ""},
+		{"ours from before", rule("tintype-jobs:media", jobs, 7, ""), "jobs/ tintype-jobs:media 7 true"},
+		{"files, too", ours + rule("tintype-files:media", "<Prefix>media/files/</Prefix>", 14, ""), "files/ tintype-files:media 14 true"},
+		{"of the whole bucket", ours + rule("mine", "", 3, ""), "jobs/ mine 3 false, files/ mine 3 false"},
+		{"of all that is ours", rule("mine", "<Prefix>media/</Prefix>", 8, ""), "files/ mine 8 false"},
+		{"of large objects", rule("mine", "<And>"+jobs+"<ObjectSizeGreaterThan>9</ObjectSizeGreaterThan></And>", 3, ""), "jobs/ mine 3 false"},
+		{"in the old style", strings.NewReplacer("<Filter>", "", "</Filter>", "").Replace(rule("mine", jobs, 3, "")), "jobs/ mine 3 false"},
+		{"of other objects", rule("mine", "<Prefix>logs/</Prefix>", 3, "") + rule("deeper", "<Prefix>media/jobs/06</Prefix>", 3, ""), ""},
+		{"of objects with a tag", rule("mine", tag, 3, "") + rule("both", "<And>"+jobs+tag+"</And>", 3, ""), ""},
+		{"switched off", strings.Replace(rule("mine", jobs, 3, ""), "Enabled", "Disabled", 1), ""},
+		{"of unfinished uploads alone", strings.Replace(rule("mine", jobs, 3, "<AbortIncompleteMultipartUpload><DaysAfterInitiation>1</DaysAfterInitiation></AbortIncompleteMultipartUpload>"), "<Expiration><Days>3</Days></Expiration>", "", 1), ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := &rules{}
+			if tt.held != "" {
+				r.held = "<LifecycleConfiguration>" + tt.held + "</LifecycleConfiguration>"
+			}
+			soon, err := r.open(t).TooSoon(t.Context(), week.Folders)
+			var got []string
+			for _, e := range soon {
+				got = append(got, fmt.Sprintf("%s %s %d %t", strings.TrimPrefix(e.Dir, "media/"), e.Rule, e.Days, e.Ours))
+			}
+			if text := strings.Join(got, ", "); err != nil || text != tt.want {
+				t.Errorf("%q, %v, want %q", text, err, tt.want)
+			}
+		})
+	}
+	if soon, err := open(t, testserver.Versity(t), nil).TooSoon(t.Context(), week.Folders); err != nil || len(soon) > 0 {
+		t.Errorf("of a store without rules: %v, %v", soon, err)
+	}
+	r := &rules{busy: 1, puts: 1}
+	if _, err := r.open(t).TooSoon(t.Context(), week.Folders); err == nil || !strings.HasPrefix(err.Error(), "storage.s3.endpoint: ") {
+		t.Errorf("of a store that does not say: %v", err)
+	}
+}
+
 // What cannot be read back is not said to be lost.
 func TestInitExpiryCannotBeRead(t *testing.T) {
 	t.Parallel()

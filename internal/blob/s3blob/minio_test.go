@@ -4,6 +4,7 @@ package s3blob_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/tintypehq/tintype/internal/blob/blobtest"
 	"github.com/tintypehq/tintype/internal/blob/s3blob"
@@ -41,4 +42,10 @@ func TestMinIOInit(t *testing.T) {
 	s := open(t, testserver.MinIO(t), func(cfg *s3blob.Config) { cfg.Bucket = "a-new-bucket" })
 	setUp(t, s, week, s3blob.Setup{Bucket: s3blob.DoneNow, Expiry: s3blob.DonePart, Pages: s3blob.Unsupported})
 	setUp(t, s, week, s3blob.Setup{Bucket: s3blob.DoneBefore, Expiry: s3blob.DonePart, Pages: s3blob.Unsupported})
+	if soon, err := s.TooSoon(t.Context(), week.Folders); err != nil || len(soon) > 0 {
+		t.Errorf("what is as it was set is too soon: %v, %v", soon, err)
+	}
+	if soon, err := s.TooSoon(t.Context(), wishes(8*24*time.Hour+time.Second).Folders); err != nil || len(soon) != 2 || !soon[0].Ours || soon[0].Days != 8 {
+		t.Errorf("rules of before: %+v, %v", soon, err)
+	}
 }
