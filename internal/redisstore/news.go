@@ -2,9 +2,11 @@ package redisstore
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,6 +28,10 @@ type News struct {
 	every   time.Duration
 	mu      sync.Mutex
 	waiters map[job.ID]*Listener // the first of each job
+
+	self  string        // in the place of a job's id in our own beats
+	heard atomic.Int64  // the newest of them that came back
+	deaf  chan struct{} // none comes back any more
 }
 
 // Listener is one that waits for a job.
@@ -41,7 +47,7 @@ type Listener struct {
 // NewNews makes the waiters' room. It hears nothing until Run is called, and looks
 // at the jobs every so often then.
 func (s *Store) NewNews(every time.Duration) *News {
-	return &News{store: s, every: every, waiters: map[job.ID]*Listener{}}
+	return &News{store: s, every: every, waiters: map[job.ID]*Listener{}, self: "beat:" + rand.Text(), deaf: make(chan struct{}, 1)}
 }
 
 // newsCheck is how long a subscription may be silent before it is tried.
@@ -51,18 +57,35 @@ const newsCheck = 3 * time.Second
 // lost connection it subscribes again and wakes everybody, since they may have
 // missed something.
 func (n *News) Run(ctx context.Context) error {
-	var looking sync.WaitGroup
-	defer looking.Wait()
+	var others sync.WaitGroup
+	defer others.Wait()
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	looking.Go(func() { n.lookAgain(ctx) })
-	sub := n.store.rdb.Subscribe(ctx, n.store.prefix+"news")
+	others.Go(func() { n.lookAgain(ctx) })
+	others.Go(func() { n.beat(ctx) })
+	for {
+		if err := n.hear(ctx); !errors.Is(err, errNewsDeaf) {
+			return err
+		}
+	}
+}
+
+var (
+	errNewsEnded = errors.New("redisstore: the subscription to job news ended")
+	errNewsDeaf  = errors.New("redisstore: nothing is heard of the job news")
+)
+
+// hear hears the news of one subscription.
+func (n *News) hear(ctx context.Context) error {
+	sub := n.store.rdb.Subscribe(ctx, n.channel())
 	defer func() { _ = sub.Close() }()
 	messages := sub.ChannelWithSubscriptions(redis.WithChannelSize(4096), redis.WithChannelHealthCheckInterval(newsCheck))
 	for {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
+		case <-n.deaf:
+			return errNewsDeaf
 		case msg, ok := <-messages:
 			if !ok {
 				return errNewsEnded
@@ -71,16 +94,55 @@ func (n *News) Run(ctx context.Context) error {
 			case *redis.Subscription:
 				n.wakeAll()
 			case *redis.Message:
-				id, rest, _ := strings.Cut(m.Payload, " ")
-				_, end, _ := strings.Cut(rest, " ")
-				n.hand(job.ID(id), end)
-				n.wake(job.ID(id), always)
+				n.told(m.Payload)
 			}
 		}
 	}
 }
 
-var errNewsEnded = errors.New("redisstore: the subscription to job news ended")
+func (n *News) channel() string { return n.store.prefix + "news" }
+
+// told acts on one message.
+func (n *News) told(text string) {
+	id, rest, _ := strings.Cut(text, " ")
+	if id == n.self {
+		n.heard.Store(number(rest))
+		return
+	}
+	_, end, _ := strings.Cut(rest, " ")
+	n.hand(job.ID(id), end)
+	n.wake(job.ID(id), always)
+}
+
+// beat publishes something of our own now and then, to hear whether anything is heard:
+// a connection whose subscription was refused answers each PING and brings no news, and
+// the library does not tell. Two checks without a beat mean that it is deaf; a process
+// that has slept finds the beats of one check on its way.
+func (n *News) beat(ctx context.Context) {
+	tick := time.NewTicker(newsCheck)
+	defer tick.Stop()
+	var beats, before, last int64 // of the last two checks; 0: none was sent
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if n.heard.Load() < before {
+			before, last = 0, 0
+			select {
+			case n.deaf <- struct{}{}:
+			default:
+			}
+			continue // what is published now may come before the next subscription
+		}
+		beats++
+		before, last = last, beats
+		if n.store.rdb.Publish(ctx, n.channel(), n.self+" "+strconv.FormatInt(beats, 10)).Err() != nil {
+			before, last = 0, 0 // Redis is away: nothing can be heard
+		}
+	}
+}
 
 func (n *News) lookAgain(ctx context.Context) {
 	tick := time.NewTicker(n.every)

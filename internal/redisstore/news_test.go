@@ -9,6 +9,7 @@ import (
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/redisstore"
+	"github.com/tintypehq/tintype/internal/testserver"
 )
 
 // hearing runs the news until the test ends, and returns when they are heard.
@@ -175,4 +176,38 @@ func testNewsAfterAnEnd(t *testing.T, b bench) {
 	if end := l.Ended(); end != nil {
 		t.Errorf("told as the end: %+v", end.Job)
 	}
+}
+
+// TestNewsAfterARefusal: a subscription that Redis refuses, as one does whose rules are
+// being written, leaves a connection that is alive and deaf. Nothing tells of it but the
+// silence.
+func TestNewsAfterARefusal(t *testing.T) {
+	t.Parallel()
+	b := open(t, testserver.Redis(t).Addr)
+	channels := func(rule string) {
+		t.Helper()
+		if err := b.rdb.Do(t.Context(), "ACL", "SETUSER", "default", rule).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	channels("resetchannels")
+	news := b.NewNews(time.Hour)
+	l := news.Listen(job.NewID(time.Now()))
+	defer l.Stop()
+	ctx, cancel := contextWithCancel(t)
+	done := make(chan error, 1)
+	go func() { done <- news.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done })
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for refused := int64(0); refused == 0; <-tick.C {
+		list, err := b.rdb.Do(t.Context(), "ACL", "LOG").Slice()
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused = int64(len(list))
+	}
+	channels("allchannels")
+	awaitNews(t, l) // of a subscription
+	b.heard(t, news)
 }
