@@ -63,7 +63,7 @@ func lifeSteps() []step {
 		}},
 		{"", func(ctx context.Context, s *redisstore.Store, l *life) (redisstore.Settled, error) {
 			source := []job.Source{{Role: job.Primary, URL: "http://127.0.0.1/image.png"}}
-			settled, _, err := s.Accepted(ctx, l.id, l.fence, "up-"+string(l.id), source, nil)
+			settled, _, err := s.Accepted(ctx, l.id, liveToken, l.fence, "up-"+string(l.id), source, nil)
 			return settled, err
 		}},
 		{job.StageMirror, func(ctx context.Context, s *redisstore.Store, l *life) (redisstore.Settled, error) {

@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tintypehq/tintype/pkg/tintype"
 )
@@ -171,7 +172,10 @@ func TestInterrupt(t *testing.T) {
 	if code, out, errs := call(t, environ, "jobs", "cancel", id, "--json"); code != 0 || !strings.Contains(out, `"requested_at"`) {
 		t.Errorf("cancel: %d\n%s%s", code, out, errs)
 	}
+	tick := time.NewTicker(50 * time.Millisecond) // until a worker has asked
+	defer tick.Stop()
 	for !strings.HasPrefix(out, "The job is canceled. ") {
+		<-tick.C
 		if !strings.HasPrefix(out, "The upstream is asked to stop.") && !strings.Contains(out, id) {
 			t.Fatalf("cancel again: %d\n%s%s", code, out, errs)
 		}

@@ -205,6 +205,10 @@ type Job struct {
 	// kept only until all of it can go.
 	Removed bool
 
+	// DoubtTold: that the outcome of its last submission is not known was counted and
+	// logged.
+	DoubtTold bool
+
 	// AdmittedAt is when the job was given a slot, the last time if it was several
 	// times. ExpectedBy is by when it was first said to be done with nine chances in
 	// ten. Zero: not yet.
@@ -213,7 +217,6 @@ type Job struct {
 
 	CreatedAt   time.Time
 	BegunAt     time.Time // its last submission was begun; zero before
-	DoubtedAt   time.Time // somebody first had to find out what became of that submission; zero: nobody had to
 	SubmittedAt time.Time // the upstream accepted; zero before
 	ReadyAt     time.Time // its media was found to be made; zero before, and where the submission's answer had it
 	FinishedAt  time.Time // final; zero before

@@ -82,10 +82,10 @@ func testCancelSubmitting(t *testing.T, b bench) {
 			return firstTwo(b.Rejected(t.Context(), id, "w1", fence, account.Cooldown{Cause: account.RateLimit, For: time.Second}, fewTries))
 		}, redisstore.Canceled, job.Canceled, job.CancelBeforeSubmit, job.BillingNone},
 		{"made at once", func(id job.ID, fence int64) (redisstore.Settled, error) {
-			return firstTwo(b.Accepted(t.Context(), id, fence, "", oneSource, nil))
+			return firstTwo(b.Accepted(t.Context(), id, "w", fence, "", oneSource, nil))
 		}, redisstore.Written, job.Mirroring, job.CancelTooLate, job.BillingCharged},
 		{"accepted", func(id job.ID, fence int64) (redisstore.Settled, error) {
-			return firstTwo(b.Accepted(t.Context(), id, fence, "cgt-1", nil, nil))
+			return firstTwo(b.Accepted(t.Context(), id, "w", fence, "cgt-1", nil, nil))
 		}, redisstore.Written, job.Running, "", ""},
 		{"refused", func(id job.ID, _ int64) (redisstore.Settled, error) {
 			return firstTwo(b.Fail(t.Context(), id, "w1", fault.New(fault.ContentPolicy, "no"), redisstore.Rest{}))
@@ -193,7 +193,7 @@ func testCancelAfter(t *testing.T, b bench) {
 
 	running, _ := b.accept(t, after)
 	fence := b.begin(t, running, "w1")
-	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), running, fence, "cgt-1", nil, nil)))
+	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), running, "w", fence, "cgt-1", nil, nil)))
 	b.sweepUntil(t, func(redisstore.Swept) bool {
 		rows, err := b.Running(t.Context(), []job.ID{running})
 		return err == nil && len(rows) == 1 && rows[0].Cancel

@@ -104,7 +104,7 @@ func populate(b *testing.B, s *redisstore.Store, jobs int) {
 		if err != nil {
 			return err
 		}
-		_, _, err = s.Accepted(b.Context(), j.ID, fence, "cgt", nil, nil)
+		_, _, err = s.Accepted(b.Context(), j.ID, "w", fence, "cgt", nil, nil)
 		return err
 	})
 	each(func() error {
@@ -131,7 +131,7 @@ func BenchmarkLife(b *testing.B) {
 		id, token := j.ID, string(j.ID)
 		_, _ = s.Claim(b.Context(), id, job.StageSubmit, token)
 		fence, _ := s.Begin(b.Context(), id, token)
-		_, _, _ = s.Accepted(b.Context(), id, fence, "cgt", nil, nil)
+		_, _, _ = s.Accepted(b.Context(), id, "w", fence, "cgt", nil, nil)
 		_, _ = s.ClaimPolls(b.Context(), token, 1)
 		_, _, _ = s.Ready(b.Context(), id, token, sources, nil, 0)
 		_, _ = s.Claim(b.Context(), id, job.StageMirror, token)

@@ -127,7 +127,7 @@ func testCensus(t *testing.T, b bench) {
 	fence := b.begin(t, video, "w1")
 	b.wantCounts(t, map[string]int64{"submitting|video": 1, "waiting|image": 1})
 	for range 2 { // the reply of the first may have been lost
-		must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), video, fence, "cgt", nil, nil)))
+		must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), video, "w", fence, "cgt", nil, nil)))
 		b.wantCounts(t, map[string]int64{"running|video": 1, "waiting|image": 1})
 	}
 	if ids, err := b.ClaimPolls(t.Context(), "p", 1); err != nil || len(ids) != 1 {
@@ -251,7 +251,7 @@ func testCensusAccounts(t *testing.T, b bench) {
 		t.Errorf("%+v", u)
 	}
 	fence := b.begin(t, id, "w")
-	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, fence, "cgt", nil, nil)))
+	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, "w", fence, "cgt", nil, nil)))
 	want("it works", both(4, 4), stand(redisstore.AccountReady, "", 1), stand(redisstore.AccountOff, "", 2))
 
 	if _, err := b.Pause(t.Context(), "up", true); err != nil {

@@ -61,7 +61,7 @@ func testLateAfterBlind(t *testing.T, b bench) {
 	id, _ := b.accept(t, func(n *redisstore.NewJob) { n.Deadline, n.Harvest = time.Hour, 6*time.Hour })
 	fence := b.begin(t, id, "w1")
 	must(t, redisstore.Written)(firstTwo(b.Fail(t.Context(), id, "w1", unknown, redisstore.Rest{Stage: job.HarvestBlind, Blind: 5 * time.Minute})))
-	must(t, redisstore.Late)(firstTwo(b.Accepted(t.Context(), id, fence, "cgt-late", nil, nil)))
+	must(t, redisstore.Late)(firstTwo(b.Accepted(t.Context(), id, "w", fence, "cgt-late", nil, nil)))
 	j := b.get(t, id)
 	if want := j.Deadline.Add(6 * time.Hour); j.HarvestUntil.Before(want) {
 		t.Errorf("the upstream works on it, and it is given up %s after the answer instead of %s", time.Until(j.HarvestUntil).Round(time.Second), time.Until(want).Round(time.Second))
@@ -123,7 +123,7 @@ func testSlotOfExpired(t *testing.T, b bench) {
 func testCancelAtDeadline(t *testing.T, b bench) {
 	id, _ := b.accept(t, soon)
 	fence := b.begin(t, id, "w1")
-	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, fence, "cgt-1", nil, nil)))
+	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, "w", fence, "cgt-1", nil, nil)))
 	b.cancel(t, id, redisstore.CancelAsked)
 	b.sweepUntil(t, func(s redisstore.Swept) bool { return slices.Contains(s.Ended, id) })
 	b.wantState(t, id, job.Canceled)
@@ -174,7 +174,7 @@ func testLateAnswerOfCanceled(t *testing.T, b bench) {
 	fence := b.begin(t, id, "w1")
 	b.cancel(t, id, redisstore.CancelAsked)
 	b.sweepUntil(t, func(s redisstore.Swept) bool { return slices.Contains(s.Ended, id) })
-	must(t, redisstore.Late)(firstTwo(b.Accepted(t.Context(), id, fence, "cgt-1", nil, nil)))
+	must(t, redisstore.Late)(firstTwo(b.Accepted(t.Context(), id, "w", fence, "cgt-1", nil, nil)))
 	rows, err := b.Running(t.Context(), []job.ID{id})
 	if err != nil || len(rows) != 1 || !rows[0].Cancel {
 		t.Errorf("the upstream is never asked to stop: %+v, %v", rows, err)

@@ -22,7 +22,7 @@ func (b bench) overdue(t *testing.T, change ...func(*redisstore.NewJob)) job.ID 
 	t.Helper()
 	id, _ := b.accept(t, append(change, soon)...)
 	fence := b.begin(t, id, "w1.1")
-	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, fence, "cgt-1", nil, nil)))
+	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, "w", fence, "cgt-1", nil, nil)))
 	if ids, err := b.ClaimPolls(t.Context(), "p", 10); err != nil || !reflect.DeepEqual(ids, []job.ID{id}) {
 		t.Fatalf("polls = %v, %v", ids, err)
 	}
@@ -107,9 +107,9 @@ func testLateHarvest(t *testing.T, b bench) {
 		if n := b.rdb.SCard(t.Context(), "{tt}:slots:a").Val(); n != 0 {
 			t.Fatalf("%d slots are held", n)
 		}
-		s, bells, err := b.Accepted(t.Context(), id, fence, "cgt-late", sources, nil)
+		s, bells, err := b.Accepted(t.Context(), id, "w", fence, "cgt-late", sources, nil)
 		must(t, redisstore.Late)(s, err)
-		must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, fence, "cgt-late", sources, nil))) // its reply was lost
+		must(t, redisstore.Late)(firstTwo(b.Accepted(t.Context(), id, "w", fence, "cgt-late", sources, nil))) // its reply was lost
 		if n := b.rdb.SCard(t.Context(), "{tt}:slots:a").Val(); n != 1 {
 			t.Errorf("%d slots are held while the upstream works", n)
 		}

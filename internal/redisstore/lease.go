@@ -101,9 +101,9 @@ func (s *Store) DamagedTimes(ctx context.Context, id job.ID) (int64, error) {
 // passed since the submission began, and a lease since it was first asked here,
 // the lease is given back and wait is true; the stage is rung again then, and
 // sooner if look is not zero. Afterwards over is true and the lease is kept.
-// Neither: the job is settled.
-func (s *Store) Unsettled(ctx context.Context, id job.ID, token string, patience, look time.Duration) (wait, over bool, err error) {
-	left, err := s.run(ctx, s.lua.unsettled, string(id), token, patience.Milliseconds(), s.lease.Milliseconds(), look.Milliseconds()).Int64()
+// Neither: the job is settled. told is remembered as [job.Job.DoubtTold].
+func (s *Store) Unsettled(ctx context.Context, id job.ID, token string, patience, look time.Duration, told bool) (wait, over bool, err error) {
+	left, err := s.run(ctx, s.lua.unsettled, string(id), token, patience.Milliseconds(), s.lease.Milliseconds(), look.Milliseconds(), flag(told)).Int64()
 	return left > 0, left == 0 && err == nil, unavailable(err)
 }
 

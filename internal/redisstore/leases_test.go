@@ -75,10 +75,11 @@ func testFence(t *testing.T, b bench) {
 	if second <= first {
 		t.Errorf("fence went from %d to %d", first, second)
 	}
-	must(t, redisstore.Stale)(firstTwo(b.Accepted(t.Context(), id, first, "old", nil, nil)))
+	must(t, redisstore.Stale)(firstTwo(b.Accepted(t.Context(), id, "w", first, "old", nil, nil)))
 	must(t, redisstore.Stale)(firstTwo(b.NotSent(t.Context(), id, "w1", first, fewTries, redisstore.Rest{})))
-	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, second, "new", nil, nil)))
-	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, second, "new", nil, nil))) // its reply was lost
+	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, "w", second, "new", nil, nil)))
+	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, "w", second, "new", nil, nil))) // its reply was lost
+	must(t, redisstore.Known)(firstTwo(b.Accepted(t.Context(), id, "w2", second, "new", nil, nil)))  // by who looked it up
 	if j := b.wantState(t, id, job.Running); j.UpstreamID != "new" || j.Version != 6 {
 		t.Errorf("job = %+v", j)
 	}
@@ -91,13 +92,13 @@ func testLateAnswer(t *testing.T, b bench) {
 	if ok, err := b.Claim(t.Context(), id, job.StageSubmit, "w2"); !ok || err != nil {
 		t.Fatalf("claim = %v, %v", ok, err)
 	}
-	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, fence, "late", nil, nil))) // by the first worker
+	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, "w", fence, "late", nil, nil))) // by the first worker
 	b.wantState(t, id, job.Running)
 
 	other, _ := b.accept(t)
 	fence = b.begin(t, other, "w1")
 	must(t, redisstore.Written)(firstTwo(b.Fail(t.Context(), other, "w1", fault.New(fault.OutcomeUnknown, "?"), redisstore.Rest{})))
-	must(t, redisstore.Late)(firstTwo(b.Accepted(t.Context(), other, fence, "later", nil, nil)))
+	must(t, redisstore.Late)(firstTwo(b.Accepted(t.Context(), other, "w", fence, "later", nil, nil)))
 	if j := b.wantState(t, other, job.Failed); j.UpstreamID != "later" || j.Doing() != job.Running {
 		t.Errorf("the late answer is not harvested: %+v", j)
 	}
@@ -114,16 +115,16 @@ func testUnsettled(t *testing.T, b bench) {
 		}
 	}
 	takeOver("w2")
-	if wait, over, err := b.Unsettled(t.Context(), id, "w2", 600*time.Millisecond, 0); !wait || over || err != nil {
+	if wait, over, err := b.Unsettled(t.Context(), id, "w2", 600*time.Millisecond, 0, false); !wait || over || err != nil {
 		t.Fatalf("while the answer may come: wait %v, over %v, %v", wait, over, err)
 	}
 	b.sweepUntil(t, func(s redisstore.Swept) bool { return len(s.Again) == 1 })
 	takeOver("w3")
-	if wait, over, err := b.Unsettled(t.Context(), id, "w3", 600*time.Millisecond, 0); wait || !over || err != nil {
+	if wait, over, err := b.Unsettled(t.Context(), id, "w3", 600*time.Millisecond, 0, false); wait || !over || err != nil {
 		t.Fatalf("when it cannot come any more: wait %v, over %v, %v", wait, over, err)
 	}
-	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, fence, "at last", nil, nil)))
-	if wait, over, err := b.Unsettled(t.Context(), id, "w3", time.Hour, 0); wait || over || err != nil {
+	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, "w", fence, "at last", nil, nil)))
+	if wait, over, err := b.Unsettled(t.Context(), id, "w3", time.Hour, 0, false); wait || over || err != nil {
 		t.Errorf("when it has come: wait %v, over %v, %v", wait, over, err)
 	}
 }
@@ -252,7 +253,7 @@ func testUnused(t *testing.T, b bench) {
 	gaveBack = nil
 	begin("next", 2)
 	must(t, redisstore.Stale)(firstTwo(b.NotSent(t.Context(), id, "w0", 0, uncounted, redisstore.Rest{})))
-	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, 2, "cgt-1", nil, nil)))
+	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, "w", 2, "cgt-1", nil, nil)))
 }
 
 func testNotSent(t *testing.T, b bench) {

@@ -150,7 +150,7 @@ func testCanary(t *testing.T, b bench) {
 	b.refuse(t, id, account.Cooldown{Cause: account.Overload}) // and again
 	b.sweepUntil(t, func(redisstore.Swept) bool { return !b.waits(t, id) })
 	fence := b.begin(t, id, "w")
-	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, fence, "cgt-1", nil, nil)))
+	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, "w", fence, "cgt-1", nil, nil)))
 	b.sweepUntil(t, func(redisstore.Swept) bool { return !b.waits(t, second) && !b.waits(t, third) })
 	var told []string
 	for _, line := range b.rdb.LRange(t.Context(), "{tt}:history:a", 0, -1).Val() {
@@ -207,7 +207,7 @@ func testBreaker(t *testing.T, b bench) {
 		return canary != ""
 	})
 	fence := b.begin(t, canary, "w")
-	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), canary, fence, "cgt-1", nil, nil)))
+	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), canary, "w", fence, "cgt-1", nil, nil)))
 	b.sweepUntil(t, func(redisstore.Swept) bool { return !b.waits(t, ids[0]) && !b.waits(t, ids[1]) && !b.waits(t, ids[2]) })
 }
 

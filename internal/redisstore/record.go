@@ -44,10 +44,10 @@ func readJob(m map[string]string) (*job.Job, error) {
 		Account: m["account"], UpstreamID: m["upstream_id"], Phase: job.Phase(m["phase"]),
 		Version: number(m["ver"]), Fence: number(m["fence"]),
 		CreatedAt: instant(m["created"]), AdmittedAt: instant(m["admitted"]), ExpectedBy: instant(m["eta90"]), FinishedAt: instant(m["finished"]),
-		BegunAt: instant(m["submit_began"]), DoubtedAt: instant(m["doubt"]), SubmittedAt: instant(m["submitted"]), ReadyAt: instant(m["ready"]), UpstreamTook: time.Duration(number(m["took"])) * time.Millisecond,
+		BegunAt: instant(m["submit_began"]), SubmittedAt: instant(m["submitted"]), ReadyAt: instant(m["ready"]), UpstreamTook: time.Duration(number(m["took"])) * time.Millisecond,
 		Deadline: instant(m["deadline"]), ExpiresAt: instant(m["expires"]),
 		Recovered: m["recovered"] != "", Harvest: job.Harvest(m["harvest"]), HarvestUntil: instant(cmp.Or(m["harvest_ends"], m["harvest_by"])),
-		Cancel: readCancel(m), Webhooks: readWebhooks(m), Removed: m["gone"] != "",
+		Cancel: readCancel(m), Webhooks: readWebhooks(m), Removed: m["gone"] != "", DoubtTold: m["doubt_told"] != "",
 	}
 	err := errors.Join(
 		decode(m["spec"], &j.Spec), decode(m["sources"], &j.Sources),

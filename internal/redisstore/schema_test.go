@@ -40,7 +40,7 @@ func testSchema(t *testing.T, b bench) {
 		set(id, "schema", 1)
 	}
 	fence := b.begin(t, queued, "w9")
-	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), queued, fence, "cgt-2", nil, nil)))
+	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), queued, "w", fence, "cgt-2", nil, nil)))
 	if v := b.rdb.HGet(t.Context(), fields(queued), "of_a_later_version").Val(); v != "x" {
 		t.Error("a field of a later version is gone")
 	}

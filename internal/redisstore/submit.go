@@ -32,6 +32,7 @@ const (
 	Noted    Settled = "noted"    // the job was final and stays what it is; the upstream works on, and it is harvested
 	Over     Settled = "over"     // the job was final and stays what it is; its harvest has ended
 	Canceled Settled = "canceled" // the job was to be canceled, and is now
+	Known    Settled = "known"    // somebody else has written it before
 	Stale    Settled = "stale"    // the job has moved on without this worker
 	Spent    Settled = "spent"    // no further try is allowed: the caller fails the job
 )
@@ -45,14 +46,14 @@ func settled(word string) Settled {
 }
 
 // Accepted writes what the upstream answered to the submission of a fence,
-// whoever holds the lease by now. With sources the job goes on to the mirror,
+// whoever holds the lease by now; token is the writer's own. With sources the job goes on to the mirror,
 // without them it is polled.
-func (s *Store) Accepted(ctx context.Context, id job.ID, fence int64, upstreamID string, sources []job.Source, usage *job.Usage) (Settled, []job.Bell, error) {
+func (s *Store) Accepted(ctx context.Context, id job.ID, token string, fence int64, upstreamID string, sources []job.Source, usage *job.Usage) (Settled, []job.Bell, error) {
 	links, counted, err := encodeResult(sources, usage)
 	if err != nil {
 		return "", nil, err
 	}
-	r, err := readReply(s.run(ctx, s.lua.accepted, string(id), fence, upstreamID, links, counted, s.grace()))
+	r, err := readReply(s.run(ctx, s.lua.accepted, string(id), fence, upstreamID, links, counted, s.grace(), token))
 	return settled(r.word), r.bells, err
 }
 

@@ -251,7 +251,7 @@ func (b bench) toRunning(t *testing.T) job.ID {
 	t.Helper()
 	id, _ := b.accept(t)
 	fence := b.begin(t, id, "w1.1")
-	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, fence, "cgt-1", nil, nil)))
+	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, "w", fence, "cgt-1", nil, nil)))
 	return id
 }
 
@@ -261,7 +261,7 @@ func (b bench) toMirroring(t *testing.T) job.ID {
 	id, _ := b.accept(t)
 	fence := b.begin(t, id, "w1.1")
 	sources := []job.Source{{Role: job.Primary, URL: "http://x/1"}}
-	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, fence, "", sources, &job.Usage{TotalTokens: 7})))
+	must(t, redisstore.Written)(firstTwo(b.Accepted(t.Context(), id, "w", fence, "", sources, &job.Usage{TotalTokens: 7})))
 	if ok, err := b.Claim(t.Context(), id, job.StageMirror, "m"); err != nil || !ok {
 		t.Fatalf("claim = %v, %v", ok, err)
 	}

@@ -81,11 +81,13 @@ func (s *Server) cancelFor(c echo.Context, j *job.Job) error {
 }
 
 // cancel cancels a job as far as that can be done at once, and gives it as it is
-// then.
+// then. Whoever asks may go away meanwhile: it is done and told of all the same.
 func (s *Server) cancel(ctx context.Context, j *job.Job) (*job.Job, error) {
 	if j.State.Final() { // perhaps from the archive
 		return j, nil
 	}
+	ctx, end := context.WithTimeout(context.WithoutCancel(ctx), storePatience)
+	defer end()
 	answer, bells, err := s.cfg.Store.Cancel(ctx, j.ID)
 	if err != nil {
 		return nil, err
@@ -113,8 +115,6 @@ func hasLeft(ctx context.Context, err error) bool {
 
 // cancelLeft cancels a job whose caller wanted that, should it go away.
 func (s *Server) cancelLeft(ctx context.Context, j *job.Job) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storePatience)
-	defer cancel()
 	if _, err := s.cancel(ctx, j); err != nil {
 		s.cfg.Log.WarnContext(ctx, "a job whose caller went away could not be canceled", "job_id", j.ID, "err", err)
 	}

@@ -36,7 +36,7 @@ func (h *house) submitted(id job.ID, upstreamID string, sources ...job.Source) {
 	}
 	fence, err := h.store.Begin(context.Background(), id, token)
 	h.must(err)
-	_, _, err = h.store.Accepted(context.Background(), id, fence, upstreamID, sources, nil)
+	_, _, err = h.store.Accepted(context.Background(), id, token, fence, upstreamID, sources, nil)
 	h.must(err)
 }
 

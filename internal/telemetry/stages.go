@@ -55,7 +55,7 @@ func (s *Stages) Observe(stage Stage, kind job.Kind, took time.Duration) {
 func (s *Stages) Ended(j *job.Job) {
 	kind := j.Spec.Kind
 	from := func(stage Stage, begun, ended time.Time) {
-		if !begun.IsZero() && !ended.IsZero() {
+		if !begun.IsZero() && !ended.Before(begun) { // else it has not ended, or it is an earlier one's end
 			s.Observe(stage, kind, ended.Sub(begun))
 		}
 	}

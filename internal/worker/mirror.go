@@ -190,7 +190,7 @@ func (c *copying) end(ctx context.Context, why error, write func() (redisstore.S
 		c.finished(after, c.job.ID, why)
 	case redisstore.Over:
 		c.harvested(after, c.job.ID, why)
-	case redisstore.Late, redisstore.Noted, redisstore.Canceled, redisstore.Stale, redisstore.Spent:
+	case redisstore.Late, redisstore.Noted, redisstore.Canceled, redisstore.Known, redisstore.Stale, redisstore.Spent:
 	}
 	return nil
 }

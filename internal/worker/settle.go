@@ -31,28 +31,27 @@ var (
 	errNotCreated = errors.New("worker: the upstream has nothing of the submission")
 )
 
-// outcomeNotKnown is what the log says of them.
-const outcomeNotKnown = "the outcome of a submission is not known"
-
 // ambiguous handles a submission that may have been paid: it is looked for where
 // the upstream can tell, and never sent again unless it surely created nothing
 // or the operator has allowed that.
 func (s *submission) ambiguous(ctx context.Context, e *upstream.Error) error {
-	s.logSubmit(ctx, outcomeNotKnown, redisstore.Written, e)
+	s.doubtful(ctx, e)
 	if s.recovery().ByLookup {
 		return s.settle(ctx, e)
 	}
 	return s.unknown(ctx, e)
 }
 
-// takeOver sees to a submission whose worker is gone. It is told of once, like one
-// whose answer was lost: nobody else can tell.
-func (s *submission) takeOver(ctx context.Context) error {
-	if _, ok := s.Upstreams[s.job.Spec.Upstream]; ok && s.job.DoubtedAt.IsZero() {
-		s.countSubmit(string(upstream.Ambiguous))
-		s.logSubmit(ctx, outcomeNotKnown, redisstore.Written, &upstream.Error{Class: upstream.Unknown, Outcome: upstream.Ambiguous, Cause: errGoneWorker})
+// doubtful tells of a submission of unknown outcome, once. Of one whose worker is gone
+// nobody tells but who took it over, and only when the worker's own answer has not come:
+// it may only have lost its lease.
+func (s *submission) doubtful(ctx context.Context, e *upstream.Error) {
+	if s.told {
+		return
 	}
-	return s.settle(ctx, errGoneWorker)
+	s.told = true
+	s.countSubmit(string(upstream.Ambiguous))
+	s.logSubmit(ctx, "the outcome of a submission is not known", redisstore.Written, e)
 }
 
 // recovery is what the job's driver can find out later.
@@ -73,7 +72,7 @@ func (s *submission) settle(ctx context.Context, why error) error {
 	look, learned := time.Duration(0), true
 	if recovery.ByLookup {
 		look = s.lookAgain()
-		found, err := s.find(ctx)
+		found, err := s.find(ctx, why)
 		if found {
 			return err
 		}
@@ -83,22 +82,22 @@ func (s *submission) settle(ctx context.Context, why error) error {
 		}
 	}
 	patience := s.Kinds[s.job.Spec.Kind].SubmitTimeout + recovery.VisibleWithin
-	wait, over, err := s.Store.Unsettled(ctx, s.job.ID, s.lease.Token, patience, look)
+	wait, over, err := s.Store.Unsettled(ctx, s.job.ID, s.lease.Token, patience, look, s.told)
 	switch {
 	case err != nil || wait || !over:
 		return err
 	case recovery.ByLookup:
-		return s.conclude(ctx, learned)
+		return s.conclude(ctx, learned, why)
 	}
 	return s.unknown(ctx, why)
 }
 
 // conclude is for the time when a look proves something either way. As long as
 // nothing is learned the deadline bounds the tries, and after it the harvest.
-func (s *submission) conclude(ctx context.Context, learns bool) error {
+func (s *submission) conclude(ctx context.Context, learns bool, why error) error {
 	found, err := false, error(nil)
 	if learns { // the look before may have been too early to prove anything
-		found, err = s.find(ctx)
+		found, err = s.find(ctx, why)
 	}
 	if learns && !found && err == nil {
 		err = s.closeFence(ctx)
@@ -109,12 +108,13 @@ func (s *submission) conclude(ctx context.Context, learns bool) error {
 	case err != nil || !learns:
 		return s.Store.Defer(ctx, s.job.ID, s.lease.Token, s.lookAgain())
 	}
+	s.doubtful(ctx, notKnown(why))
 	return s.notSent(ctx, unsent(errNotCreated))
 }
 
 // find looks for the submission at the upstream and adopts what it finds. Its
 // error means that nothing was learned, or could not be written down.
-func (s *submission) find(ctx context.Context) (found bool, err error) {
+func (s *submission) find(ctx context.Context, why error) (found bool, err error) {
 	up := s.Upstreams[s.job.Spec.Upstream] // there is one: it has a recovery
 	acct, err := s.account(ctx, s.job.ID, s.job.Account, s.job.Spec.Upstream)
 	if err != nil {
@@ -130,7 +130,7 @@ func (s *submission) find(ctx context.Context) (found bool, err error) {
 	if id == "" || err != nil {
 		return false, err
 	}
-	return true, s.adopt(ctx, id)
+	return true, s.adopt(ctx, id, why)
 }
 
 func lookupWord(id string, err error) string {
@@ -144,12 +144,15 @@ func lookupWord(id string, err error) string {
 }
 
 // adopt goes on with what a lost submission has created.
-func (s *submission) adopt(ctx context.Context, upstreamID string) error {
+func (s *submission) adopt(ctx context.Context, upstreamID string, why error) error {
 	settled, bells, err := s.persist(ctx, func() (redisstore.Settled, []job.Bell, error) {
-		return s.Store.Accepted(ctx, s.job.ID, s.fence, upstreamID, nil, nil)
+		return s.Store.Accepted(ctx, s.job.ID, s.lease.Token, s.fence, upstreamID, nil, nil)
 	})
 	if err != nil {
 		return err
+	}
+	if settled == redisstore.Written || settled == redisstore.Late {
+		s.doubtful(ctx, notKnown(why))
 	}
 	s.tellAccepted(ctx, "a submission whose answer was lost was found", upstreamID, settled)
 	s.ring(ctx, bells)
@@ -160,11 +163,16 @@ func (s *submission) adopt(ctx context.Context, upstreamID string) error {
 // unknown ends a job of which nobody can tell whether it was made. The operator
 // may have it sent again.
 func (s *submission) unknown(ctx context.Context, why error) error {
-	e := &upstream.Error{Class: upstream.Unknown, Outcome: upstream.Ambiguous, Cause: why, Fault: outcomeUnknown(why)}
+	e := notKnown(why)
+	s.doubtful(ctx, e)
 	if s.Upstreams[s.job.Spec.Upstream].Resubmit[s.job.Spec.Kind] {
 		return s.notSent(ctx, e) // should no further try be allowed, the fault says what is unknown
 	}
 	return s.fail(ctx, e.Fault)
+}
+
+func notKnown(why error) *upstream.Error {
+	return &upstream.Error{Class: upstream.Unknown, Outcome: upstream.Ambiguous, Cause: why, Fault: outcomeUnknown(why)}
 }
 
 func outcomeUnknown(cause error) *fault.Error {

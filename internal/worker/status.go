@@ -120,7 +120,7 @@ func (p *poller) cancel(life context.Context, j *polled) (done bool, err error) 
 		p.generated(life, j, "canceled")
 	case redisstore.Over:
 		p.w.harvested(life, j.ID, nil)
-	case redisstore.Late, redisstore.Noted, redisstore.Canceled, redisstore.Stale, redisstore.Spent:
+	case redisstore.Late, redisstore.Noted, redisstore.Canceled, redisstore.Known, redisstore.Stale, redisstore.Spent:
 	}
 	if answer == upstream.Stopped || settled == redisstore.Stale {
 		p.drop(j)
@@ -204,7 +204,7 @@ func (p *poller) end(life context.Context, j *polled, f *fault.Error, rest redis
 	case redisstore.Over:
 		p.w.harvested(life, j.ID, f)
 		p.generated(life, j, string(f.Code))
-	case redisstore.Late, redisstore.Noted, redisstore.Canceled, redisstore.Stale, redisstore.Spent:
+	case redisstore.Late, redisstore.Noted, redisstore.Canceled, redisstore.Known, redisstore.Stale, redisstore.Spent:
 	}
 	return nil
 }

@@ -42,6 +42,7 @@ type submission struct {
 	job   *job.Job
 	lease redisstore.Lease
 	fence int64
+	told  bool // that its outcome is not known
 }
 
 // Submit is the handler of [job.StageSubmit].
@@ -64,7 +65,8 @@ func (w *Worker) Submit(ctx context.Context, id job.ID) error {
 	case job.Queued:
 		return s.run(ctx)
 	case job.Submitting:
-		return s.takeOver(ctx)
+		s.told = j.DoubtTold
+		return s.settle(ctx, errGoneWorker)
 	case job.Running, job.Mirroring, job.Succeeded, job.Failed, job.Canceled:
 	}
 	return nil
@@ -219,13 +221,16 @@ func (s *submission) accepted(ctx context.Context, got upstream.Submitted) error
 		return err
 	}
 	settled, bells, err := s.persist(ctx, func() (redisstore.Settled, []job.Bell, error) {
-		return s.Store.Accepted(ctx, s.job.ID, s.fence, got.UpstreamID, got.Sources, got.Usage)
+		return s.Store.Accepted(ctx, s.job.ID, s.lease.Token, s.fence, got.UpstreamID, got.Sources, got.Usage)
 	})
 	if err != nil {
 		s.Log.ErrorContext(ctx, "an accepted submission could not be written down", "job_id", s.job.ID, "upstream_id", got.UpstreamID, "err", err)
 		return err
 	}
 	s.tellAccepted(ctx, "the upstream accepted a submission", got.UpstreamID, settled)
+	if settled == redisstore.Stale { // paid for beside the one that the job has
+		s.metrics.charges.WithLabelValues(s.job.Spec.Upstream, string(s.job.Spec.Kind)).Inc()
+	}
 	if settled == redisstore.Late { // the archiver may have taken the bytes for nobody's before
 		if err := s.stage(ctx, got.Sources); err != nil {
 			return err
@@ -259,11 +264,12 @@ func stagedKey(id job.ID, i int) string { return fmt.Sprintf("%sstaged-%d", id.D
 
 // refused handles a submission that was not accepted.
 func (s *submission) refused(ctx context.Context, e *upstream.Error) error {
-	s.countSubmit(string(e.Outcome))
 	switch e.Outcome {
 	case upstream.NotSent:
+		s.countSubmit(string(e.Outcome))
 		return s.notSent(ctx, e)
 	case upstream.Rejected:
+		s.countSubmit(string(e.Outcome))
 		return s.rejected(ctx, e)
 	case upstream.Ambiguous:
 	}
@@ -298,7 +304,7 @@ func (s *submission) takenBack(ctx context.Context, settled redisstore.Settled, 
 		s.finished(ctx, s.job.ID, nil)
 	case redisstore.Over:
 		s.harvested(ctx, s.job.ID, f)
-	case redisstore.Written, redisstore.Late, redisstore.Noted, redisstore.Stale:
+	case redisstore.Written, redisstore.Late, redisstore.Noted, redisstore.Known, redisstore.Stale:
 	}
 	return err
 }
@@ -332,7 +338,7 @@ func (s *submission) fail(ctx context.Context, f *fault.Error) error {
 		s.finished(ctx, s.job.ID, f)
 	case redisstore.Over:
 		s.harvested(ctx, s.job.ID, f)
-	case redisstore.Late, redisstore.Noted, redisstore.Canceled, redisstore.Stale, redisstore.Spent:
+	case redisstore.Late, redisstore.Noted, redisstore.Canceled, redisstore.Known, redisstore.Stale, redisstore.Spent:
 	}
 	return err
 }
@@ -363,10 +369,12 @@ func (s *submission) countSubmit(outcome string) {
 // the job could not take it, an operator must be able to find it at the upstream.
 func (s *submission) tellAccepted(ctx context.Context, what, upstreamID string, settled redisstore.Settled) {
 	level := slog.LevelInfo
-	if settled != redisstore.Written && settled != redisstore.Late {
-		level = slog.LevelError
-	} else {
+	switch settled {
+	case redisstore.Known: // who wrote it has counted it
+	case redisstore.Written, redisstore.Late:
 		s.metrics.charges.WithLabelValues(s.job.Spec.Upstream, string(s.job.Spec.Kind)).Inc()
+	case redisstore.Stale, redisstore.Noted, redisstore.Over, redisstore.Canceled, redisstore.Spent:
+		level = slog.LevelError
 	}
 	s.Log.LogAttrs(ctx, level, what, //nolint:sloglint // one of two constants
 		slog.Any("job_id", s.job.ID), slog.String("upstream", s.job.Spec.Upstream), slog.String("account", s.job.Account),

@@ -65,10 +65,11 @@ func TestVanishedSubmitter(t *testing.T) {
 	}
 }
 
-// TestLateAnswerOfAVanishedSubmitter plays one that was only cut off.
+// TestLateAnswerOfAVanishedSubmitter plays one that was only cut off: its outcome is known
+// in the end.
 func TestLateAnswerOfAVanishedSubmitter(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	r, metrics := newRig(t), prometheus.NewRegistry()
 	id := r.submit(t, job.Video, "late")
 	if ok, err := r.store.Claim(t.Context(), id, job.StageSubmit, "slow"); !ok || err != nil {
 		t.Fatalf("claim = %v, %v", ok, err)
@@ -82,6 +83,7 @@ func TestLateAnswerOfAVanishedSubmitter(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.start(t, func(c *worker.Config) { // which waits for the answer for so long
+		c.Metrics = metrics
 		video := c.Kinds[job.Video]
 		video.SubmitTimeout = 40 * time.Second
 		c.Kinds[job.Video] = video
@@ -90,10 +92,13 @@ func TestLateAnswerOfAVanishedSubmitter(t *testing.T) {
 		owner := r.rdb.HGet(t.Context(), "{tt}:job:"+string(id), "owner").Val()
 		return owner != "slow"
 	})
-	if _, _, err := r.store.Accepted(t.Context(), id, fence, got.UpstreamID, nil, nil); err != nil {
+	if _, _, err := r.store.Accepted(t.Context(), id, "slow", fence, got.UpstreamID, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	r.wantSucceeded(t, id, 2)
+	awaitMetrics(t, metrics, map[string]float64{
+		`tintype_jobs_finished_total{kind="video",state="succeeded"}`: 1, `tintype_submits_total{kind="video",outcome="ambiguous",upstream="sim"}`: 0,
+	})
 	if charged, sent := r.charges("late"); charged != 1 || sent != 1 {
 		t.Errorf("charged %d times in %d submissions", charged, sent)
 	}

@@ -1,15 +1,17 @@
 -- accepted writes what the upstream answered to the submission of a fence,
 -- whoever owns the job by now: an answer that was paid for is never dropped.
--- ARGV: id, fence, upstream id, sources ("" when it must be polled), usage, grace ms
--- Returns {"ok", bells}; {"done", {}} when this answer was written before;
--- {"late", bells} when the job was given up meanwhile: it keeps its final state
--- and is harvested; {"stale", {}} when a newer fence exists.
+-- ARGV: id, fence, upstream id, sources ("" when it must be polled), usage, grace ms,
+--       token of who writes
+-- Returns {"ok", bells}; {"late", bells} when the job was given up meanwhile: it
+-- keeps its final state and is harvested; {"known", {}} when somebody else has written
+-- it before, as who has looked it up does; {"stale", {}} when a newer fence exists.
+-- Whoever writes again, since the reply was lost, hears the same word, without bells.
 local id, fence, links = ARGV[1], ARGV[2], ARGV[4]
 local grace = tonumber(ARGV[6])
-local j = get(id, 'state', 'fence', 'account', 'answered', 'cancel_asked', 'kind', 'pool')
+local j = get(id, 'state', 'fence', 'account', 'answered', 'cancel_asked', 'kind', 'pool', 'answered_by', 'answered_as')
 if not j[1] or j[2] ~= fence then return { 'stale', {} } end
-if j[4] == fence then return { 'done', {} } end
-redis.call('HSET', job_key(id), 'upstream_id', ARGV[3], 'answered', fence, 'submitted', now, 'sources', links, 'usage', ARGV[5], 'owner', '')
+if j[4] == fence then return { j[8] == ARGV[7] and j[9] or 'known', {} } end
+redis.call('HSET', job_key(id), 'upstream_id', ARGV[3], 'answered', fence, 'answered_by', ARGV[7], 'answered_as', final(j[1]) and 'late' or 'ok', 'submitted', now, 'sources', links, 'usage', ARGV[5], 'owner', '')
 recover(j[3], j[7])
 local late = final(j[1])
 local stage = links == '' and 'running' or 'mirroring'

@@ -8,7 +8,7 @@ local j = get(id, 'state', 'owner', 'fence', 'fence_by', 'deadline')
 -- took the lease over must never get a fence that may have been used.
 if j[1] == 'submitting' and j[2] == ARGV[2] and j[4] == ARGV[2] then return tonumber(j[3]) end
 if j[1] ~= 'queued' or j[2] ~= ARGV[2] or tonumber(j[5]) <= now then return 0 end
-redis.call('HDEL', job_key(id), 'doubt')
+redis.call('HDEL', job_key(id), 'doubt', 'doubt_told')
 redis.call('HSET', job_key(id), 'state', 'submitting', 'fence_by', ARGV[2], 'submit_began', now)
 redis.call('ZADD', P .. 'bells', now + tonumber(ARGV[3]), id)
 local fence = tonumber(j[3])
