@@ -176,7 +176,7 @@ func TestStages(t *testing.T) {
 	after := func(seconds float64) time.Time { return at.Add(time.Duration(seconds * float64(time.Second))) }
 	whole := func(change ...func(*job.Job)) *job.Job {
 		j := &job.Job{
-			Spec: job.Spec{Kind: job.Video}, State: job.Succeeded, CreatedAt: at, BegunAt: after(1), SubmittedAt: after(3), ReadyAt: after(63), FinishedAt: after(71),
+			Spec: job.Spec{Kind: job.Video}, State: job.Succeeded, CreatedAt: at, AdmittedAt: after(.25), BegunAt: after(1), SubmittedAt: after(3), ReadyAt: after(63), FinishedAt: after(71),
 		}
 		for _, f := range change {
 			f(j)
@@ -189,13 +189,16 @@ func TestStages(t *testing.T) {
 		job  *job.Job
 		want map[string]float64
 	}{
-		{"the upstream does not tell", whole(), map[string]float64{"waiting": 1, "submit": 2, "generate": 60, "mirror": 8}},
-		{"it does", whole(func(j *job.Job) { j.UpstreamTook = 55 * time.Second }), map[string]float64{"waiting": 1, "submit": 2, "generate": 55, "notice": 5, "mirror": 8}},
-		{"it tells more than was", whole(func(j *job.Job) { j.UpstreamTook = 90 * time.Second }), map[string]float64{"waiting": 1, "submit": 2, "generate": 60, "notice": 0, "mirror": 8}},
-		{"the answer had the media", whole(func(j *job.Job) { j.ReadyAt = time.Time{} }), map[string]float64{"waiting": 1, "submit": 2, "mirror": 68}},
-		{"failed at the deadline, and still coming", whole(func(j *job.Job) { j.State, j.Harvest = job.Failed, job.HarvestMirror }), map[string]float64{"waiting": 1, "submit": 2}},
+		{"the upstream does not tell", whole(), map[string]float64{"waiting": .25, "admitted": .75, "submit": 2, "generate": 60, "mirror": 8}},
+		{"it does", whole(func(j *job.Job) { j.UpstreamTook = 55 * time.Second }), map[string]float64{"waiting": .25, "admitted": .75, "submit": 2, "generate": 55, "notice": 5, "mirror": 8}},
+		{"it tells more than was", whole(func(j *job.Job) { j.UpstreamTook = 90 * time.Second }), map[string]float64{"waiting": .25, "admitted": .75, "submit": 2, "generate": 60, "notice": 0, "mirror": 8}},
+		{"the answer had the media", whole(func(j *job.Job) { j.ReadyAt = time.Time{} }), map[string]float64{"waiting": .25, "admitted": .75, "submit": 2, "mirror": 68}},
+		{"failed at the deadline, and still coming", whole(func(j *job.Job) { j.State, j.Harvest = job.Failed, job.HarvestMirror }), map[string]float64{"waiting": .25, "admitted": .75, "submit": 2}},
 		{"it came", whole(func(j *job.Job) { j.Recovered = true }), map[string]float64{"generate": 60, "mirror": 8}},
-		{"unusable", whole(func(j *job.Job) { j.State = job.Failed }), map[string]float64{"waiting": 1, "submit": 2, "generate": 60}},
+		{"unusable", whole(func(j *job.Job) { j.State = job.Failed }), map[string]float64{"waiting": .25, "admitted": .75, "submit": 2, "generate": 60}},
+		{"admitted again, and not begun again", &job.Job{
+			Spec: job.Spec{Kind: job.Video}, State: job.Canceled, CreatedAt: at, AdmittedAt: after(5), BegunAt: after(1), FinishedAt: after(9),
+		}, map[string]float64{"waiting": 5}},
 		{"never begun", &job.Job{Spec: job.Spec{Kind: job.Video}, State: job.Failed, CreatedAt: at, FinishedAt: after(9)}, none},
 	} {
 		reg := prometheus.NewRegistry()
