@@ -12,17 +12,25 @@ import (
 	"github.com/tintypehq/tintype/internal/testserver"
 )
 
-// hearing runs the news until the test ends, and returns when they are heard.
-func (b bench) hearing(t *testing.T) *redisstore.News {
+// subscribing runs the news until the test ends. Whoever listens is woken when they are
+// heard.
+func (b bench) subscribing(t *testing.T) (*redisstore.News, *redisstore.Listener) {
 	t.Helper()
 	news := b.NewNews(time.Hour)
 	l := news.Listen(job.NewID(time.Now()))
-	defer l.Stop()
+	t.Cleanup(l.Stop)
 	ctx, cancel := contextWithCancel(t)
 	done := make(chan error, 1)
 	go func() { done <- news.Run(ctx) }()
 	t.Cleanup(func() { cancel(); <-done })
-	awaitNews(t, l) // of the subscription itself
+	return news, l
+}
+
+// hearing is the same, and returns when they are heard.
+func (b bench) hearing(t *testing.T) *redisstore.News {
+	t.Helper()
+	news, l := b.subscribing(t)
+	awaitNews(t, l)
 	return news
 }
 
@@ -191,13 +199,7 @@ func TestNewsAfterARefusal(t *testing.T) {
 		}
 	}
 	channels("resetchannels")
-	news := b.NewNews(time.Hour)
-	l := news.Listen(job.NewID(time.Now()))
-	defer l.Stop()
-	ctx, cancel := contextWithCancel(t)
-	done := make(chan error, 1)
-	go func() { done <- news.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-done })
+	news, l := b.subscribing(t)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for refused := int64(0); refused == 0; <-tick.C {
