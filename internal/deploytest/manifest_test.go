@@ -4,7 +4,6 @@ import (
 	"maps"
 	"testing"
 
-	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/yaml"
 )
 
@@ -196,16 +195,12 @@ func overlay(t *testing.T, name string) set {
 }
 
 // manifests reads what kustomize has built.
-func manifests(t *testing.T, built resmap.ResMap) (all set) {
+func manifests(t *testing.T, objects [][]byte) (all set) {
 	t.Helper()
-	for _, r := range built.Resources() {
-		b, err := r.AsYAML()
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, b := range objects {
 		var m manifest
 		if err := yaml.Unmarshal(b, &m); err != nil {
-			t.Fatalf("%s: %v", r.CurId(), err)
+			t.Fatalf("%v:\n%s", err, b)
 		}
 		all = append(all, m)
 	}
