@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"hash/maphash"
 	"maps"
 	"slices"
 	"strconv"
@@ -22,12 +23,13 @@ import (
 // job's end, what has become of it (see [Listener.Ended]): a waiter that had to ask a
 // Redis which is busy writing would have its answer later than the job's end by that
 // much. Messages may be lost. So listen first, then read; and now and then News itself
-// looks at the jobs that are waited for, all of them in a few calls.
+// looks at the jobs that are waited for, many of them in one call.
 type News struct {
-	store   *Store
-	every   time.Duration
-	mu      sync.Mutex
-	waiters map[job.ID]*Listener // the first of each job
+	store *Store
+	every time.Duration
+	seed  maphash.Seed
+	mu    sync.Mutex
+	rooms [newsRooms]map[job.ID]*Listener // the first of each job
 
 	self  string        // in the place of a job's id in our own beats
 	heard atomic.Int64  // the newest of them that came back
@@ -44,10 +46,24 @@ type Listener struct {
 	next *Listener              // of the same job
 }
 
-// NewNews makes the waiters' room. It hears nothing until Run is called, and looks
-// at the jobs every so often then.
+// newsRooms is among how many rooms the jobs are divided. News looks into one after the
+// other: ten thousand jobs at once would keep this process and Redis busy for longer than
+// an answer takes that has to be given just then.
+const newsRooms = 64
+
+// NewNews makes the waiters' rooms. It hears nothing until Run is called, and looks
+// at each job every so often then.
 func (s *Store) NewNews(every time.Duration) *News {
-	return &News{store: s, every: every, waiters: map[job.ID]*Listener{}, self: "beat:" + rand.Text(), deaf: make(chan struct{}, 1)}
+	n := &News{store: s, every: every, seed: maphash.MakeSeed(), self: "beat:" + rand.Text(), deaf: make(chan struct{}, 1)}
+	for i := range n.rooms {
+		n.rooms[i] = map[job.ID]*Listener{}
+	}
+	return n
+}
+
+// room is where those are who wait for a job.
+func (n *News) room(id job.ID) map[job.ID]*Listener {
+	return n.rooms[maphash.String(n.seed, string(id))%newsRooms]
 }
 
 // newsCheck is how long a subscription may be silent before it is tried.
@@ -145,14 +161,14 @@ func (n *News) beat(ctx context.Context) {
 }
 
 func (n *News) lookAgain(ctx context.Context) {
-	tick := time.NewTicker(n.every)
+	tick := time.NewTicker(n.every / newsRooms)
 	defer tick.Stop()
-	for {
+	for i := 0; ; i++ {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			n.Look(ctx)
+			n.lookInto(ctx, n.rooms[i%newsRooms])
 		}
 	}
 }
@@ -163,7 +179,13 @@ const lookBatch = 256
 
 // Look wakes those whose job has changed without news of it. Run does it by itself.
 func (n *News) Look(ctx context.Context) {
-	for ids := range slices.Chunk(n.waitedFor(), lookBatch) {
+	for _, room := range n.rooms {
+		n.lookInto(ctx, room)
+	}
+}
+
+func (n *News) lookInto(ctx context.Context, room map[job.ID]*Listener) {
+	for ids := range slices.Chunk(n.waitedFor(room), lookBatch) {
 		versions := make([]*redis.StringCmd, len(ids))
 		_, _ = n.store.rdb.Pipelined(ctx, func(p redis.Pipeliner) error { // each answer has its own error
 			for i, id := range ids {
@@ -183,10 +205,10 @@ func (n *News) Look(ctx context.Context) {
 	}
 }
 
-func (n *News) waitedFor() []job.ID {
+func (n *News) waitedFor(room map[job.ID]*Listener) []job.ID {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return slices.Collect(maps.Keys(n.waiters))
+	return slices.Collect(maps.Keys(room))
 }
 
 // Listen waits for changes of a job. Stop must be called.
@@ -194,8 +216,9 @@ func (n *News) Listen(id job.ID) *Listener {
 	l := &Listener{news: n, id: id, ch: make(chan struct{}, 1)}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	l.next = n.waiters[id]
-	n.waiters[id] = l
+	room := n.room(id)
+	l.next = room[id]
+	room[id] = l
 	return l
 }
 
@@ -222,16 +245,17 @@ func (l *Listener) Stop() {
 	n := l.news
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.waiters[l.id] == l {
-		n.waiters[l.id] = l.next
+	room := n.room(l.id)
+	if room[l.id] == l {
+		room[l.id] = l.next
 	}
-	for at := n.waiters[l.id]; at != nil; at = at.next {
+	for at := room[l.id]; at != nil; at = at.next {
 		if at.next == l {
 			at.next = l.next
 		}
 	}
-	if n.waiters[l.id] == nil {
-		delete(n.waiters, l.id)
+	if room[l.id] == nil {
+		delete(room, l.id)
 	}
 }
 
@@ -243,7 +267,7 @@ const always = -1
 func (n *News) hand(id job.ID, end string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for l := n.waiters[id]; l != nil; l = l.next {
+	for l := n.room(id)[id]; l != nil; l = l.next {
 		l.end.Store(&end)
 	}
 }
@@ -252,7 +276,7 @@ func (n *News) hand(id job.ID, end string) {
 func (n *News) wake(id job.ID, version int64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for l := n.waiters[id]; l != nil; l = l.next {
+	for l := n.room(id)[id]; l != nil; l = l.next {
 		l.nudge(version)
 	}
 }
@@ -260,9 +284,11 @@ func (n *News) wake(id job.ID, version int64) {
 func (n *News) wakeAll() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for _, l := range n.waiters {
-		for ; l != nil; l = l.next {
-			l.nudge(always)
+	for _, room := range n.rooms {
+		for _, l := range room {
+			for ; l != nil; l = l.next {
+				l.nudge(always)
+			}
 		}
 	}
 }

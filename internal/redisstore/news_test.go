@@ -12,11 +12,11 @@ import (
 	"github.com/tintypehq/tintype/internal/testserver"
 )
 
-// subscribing runs the news until the test ends. Whoever listens is woken when they are
-// heard.
-func (b bench) subscribing(t *testing.T) (*redisstore.News, *redisstore.Listener) {
+// subscribing runs the news, which look at each job every so often, until the test ends.
+// Whoever listens is woken when they are heard.
+func (b bench) subscribing(t *testing.T, every time.Duration) (*redisstore.News, *redisstore.Listener) {
 	t.Helper()
-	news := b.NewNews(time.Hour)
+	news := b.NewNews(every)
 	l := news.Listen(job.NewID(time.Now()))
 	t.Cleanup(l.Stop)
 	ctx, cancel := contextWithCancel(t)
@@ -29,7 +29,7 @@ func (b bench) subscribing(t *testing.T) (*redisstore.News, *redisstore.Listener
 // hearing is the same, and returns when they are heard.
 func (b bench) hearing(t *testing.T) *redisstore.News {
 	t.Helper()
-	news, l := b.subscribing(t)
+	news, l := b.subscribing(t, time.Hour)
 	awaitNews(t, l)
 	return news
 }
@@ -186,6 +186,22 @@ func testNewsAfterAnEnd(t *testing.T, b bench) {
 	}
 }
 
+// testNewsLookAtAll: each of many jobs is looked at, whatever its id, and again and again.
+func testNewsLookAtAll(t *testing.T, b bench) {
+	news, _ := b.subscribing(t, 128*time.Millisecond)
+	var all []*redisstore.Listener
+	for range 1000 {
+		l := news.Listen(job.NewID(time.Now())) // which is not there any more
+		t.Cleanup(l.Stop)
+		all = append(all, l)
+	}
+	for range 3 { // one may be the subscription's
+		for _, l := range all {
+			awaitNews(t, l)
+		}
+	}
+}
+
 // TestNewsAfterARefusal: a subscription that Redis refuses, as one does whose rules are
 // being written, leaves a connection that is alive and deaf. Nothing tells of it but the
 // silence.
@@ -199,7 +215,7 @@ func TestNewsAfterARefusal(t *testing.T) {
 		}
 	}
 	channels("resetchannels")
-	news, l := b.subscribing(t)
+	news, l := b.subscribing(t, time.Hour)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for refused := int64(0); refused == 0; <-tick.C {

@@ -87,6 +87,7 @@ var suite = []struct {
 	{"NewsWakesWaiters", testNews},
 	{"NewsBringTheEnd", testNewsOfEnds},
 	{"NewsWithoutAnEndWakeToo", testNewsAlone},
+	{"NewsLookAtAll", testNewsLookAtAll},
 	{"NewsAfterAnEndTakeItBack", testNewsAfterAnEnd},
 	{"ALookFindsWhatNobodyTold", testLook},
 	{"PositionCountsDown", testPosition},

@@ -114,3 +114,28 @@ func TestEndIsNotRead(t *testing.T) {
 		})
 	}
 }
+
+// TestHeartbeatsReadNothing: ten thousand streams would ask Redis a thousand times a
+// second for what News tells them.
+func TestHeartbeatsReadNothing(t *testing.T) {
+	t.Parallel()
+	h := open(t, waiting(server.Wait{Beat: 5 * ms}))
+	id := h.create(images, `{"prompt":"x"}`)
+	resp := h.open(t.Context(), http.MethodGet, "/v1/jobs/"+string(id)+"/events", http.NoBody)
+	defer func() { _ = resp.Body.Close() }()
+	events := bufio.NewReader(resp.Body)
+	var reads unread
+	for beats := range 20 {
+		for line := ""; line != ": still here\n"; {
+			var err error
+			line, err = events.ReadString('\n')
+			h.must(err)
+		}
+		if beats == 0 { // what a stream begins with has been read
+			h.rdb.AddHook(&reads)
+		}
+	}
+	if n := reads.seen.Load(); n > 1 { // the subscription may be younger than the stream, and wakes it once
+		t.Errorf("20 heartbeats have read %d times", n)
+	}
+}

@@ -187,7 +187,8 @@ func (st *stream) live(news *redisstore.Listener, isRead bool) error {
 		if !isRead {
 			wake = earliest(beat, time.Now().Add(st.cfg.Wait.Recheck))
 		}
-		switch st.sleep(ctx, news.Changed(), wake) {
+		why := st.sleep(ctx, news.Changed(), wake)
+		switch why {
 		case changed, due:
 		case handover:
 			return nil // between two events: the caller goes on elsewhere
@@ -195,15 +196,17 @@ func (st *stream) live(news *redisstore.Listener, isRead bool) error {
 			return context.Cause(ctx)
 		}
 		known := len(st.log)
-		var err error
-		if !st.hear(news) {
-			err = st.read(st.newest())
-		}
-		if fault.Is(err, fault.NotFound) {
-			return err
-		} // any other error: the store is away for a moment, the job is not
-		if isRead = err == nil; isRead {
-			news.Saw(st.newest())
+		if why == changed || !isRead { // a sign of life needs no look: News has its own
+			var err error
+			if !st.hear(news) {
+				err = st.read(st.newest())
+			}
+			if fault.Is(err, fault.NotFound) {
+				return err
+			} // any other error: the store is away for a moment, the job is not
+			if isRead = err == nil; isRead {
+				news.Saw(st.newest())
+			}
 		}
 		if len(st.log) > known {
 			st.catchUp(&b)
