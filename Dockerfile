@@ -7,21 +7,30 @@
 #
 # deploy/image/prove.sh does the same without an engine and tries what comes of it.
 
-# build makes the root of the images.
-FROM --platform=$BUILDPLATFORM golang:1.26.8-bookworm AS build
+# source is what both images are built from.
+FROM --platform=$BUILDPLATFORM golang:1.26.8-bookworm AS source
 WORKDIR /src
 # The modules change less often than the source.
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
+
+# build makes the root of the service's image.
+FROM source AS build
 ARG TARGETOS
 ARG TARGETARCH
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    GOOS=$TARGETOS GOARCH=$TARGETARCH deploy/image/build.sh /root-of-image
+    GOOS=$TARGETOS GOARCH=$TARGETARCH deploy/image/build.sh /root-of-image tintype
 
-# programs is what the images have in common.
-FROM scratch AS programs
-COPY --from=build /root-of-image/ /
+# build-sim makes that of the simulator's.
+FROM source AS build-sim
+ARG TARGETOS
+ARG TARGETARCH
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+    GOOS=$TARGETOS GOARCH=$TARGETARCH deploy/image/build.sh /root-of-image sim
+
+# base is what the images have in common.
+FROM scratch AS base
 USER 65532:65532
 # VERSION is what the labels say; the programs have it from git by themselves.
 ARG VERSION=devel
@@ -32,8 +41,9 @@ LABEL org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION"
 
-# sim is `tintype sim` alone: an upstream to test against, which needs no key.
-FROM programs AS sim
+# sim is `tintype sim` and nothing of the service: an upstream to test against, which needs no key.
+FROM base AS sim
+COPY --from=build-sim /root-of-image/ /
 LABEL org.opencontainers.image.title="Tintype's simulator" \
       org.opencontainers.image.description="Speaks Volcengine Ark, with real media and faults on command"
 EXPOSE 9000
@@ -46,7 +56,8 @@ CMD ["--addr", "0.0.0.0:9000"]
 # ["/usr/local/bin/worker", "health"].
 
 # tintype is the service.
-FROM programs AS tintype
+FROM base AS tintype
+COPY --from=build /root-of-image/ /
 LABEL org.opencontainers.image.title="Tintype" \
       org.opencontainers.image.description="Images and videos behind one HTTP call: paid for once, never lost, always delivered" \
       org.opencontainers.image.documentation="https://github.com/tintypehq/tintype/blob/main/docs/deploy.md"

@@ -4,29 +4,25 @@
 //
 // Under the names api and worker it is these two programs: a container image has
 // all three in one file with three names.
+//
+// Built with the tag "simonly" it is `tintype sim` and what a container of it needs,
+// and has nothing of the service in it.
 package main
 
 import (
 	"context"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
-
-	"github.com/tintypehq/tintype/internal/app"
-	"github.com/tintypehq/tintype/internal/cli"
-	"github.com/tintypehq/tintype/internal/config"
 )
 
 func main() { os.Exit(run()) }
 
-// run ends gracefully at the first SIGINT or SIGTERM, at once at the second.
-func run() int {
-	if called := app.Program(filepath.Base(os.Args[0])); called == app.API || called == app.Worker {
-		return app.Main(called, os.Args[1:], config.Environ(), os.Stdout, os.Stderr)
-	}
+// untilSignal has a command end gracefully at the first SIGINT or SIGTERM, at once at the
+// second.
+func untilSignal(do func(context.Context) int) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	return cli.Run(ctx, os.Args[1:], config.Environ(), os.Stdout, os.Stderr)
+	return do(ctx)
 }

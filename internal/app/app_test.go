@@ -18,6 +18,7 @@ import (
 
 	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/config"
+	"github.com/tintypehq/tintype/internal/health"
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/redisstore"
 	"github.com/tintypehq/tintype/internal/testserver"
@@ -284,7 +285,7 @@ func TestReadyWithoutThePublicEndpoint(t *testing.T) {
 			tick := time.NewTicker(100 * time.Millisecond)
 			defer tick.Stop()
 			for end := time.Now().Add(30 * time.Second); ; <-tick.C {
-				if well = Health(ctx, addr, false); well == nil || time.Now().After(end) {
+				if well = health.Ask(ctx, addr, false); well == nil || time.Now().After(end) {
 					return
 				}
 			}

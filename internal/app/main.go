@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os/signal"
-	"runtime/debug"
-	"strings"
 	"syscall"
 
 	"github.com/tintypehq/tintype/internal/config"
+	"github.com/tintypehq/tintype/internal/health"
+	"github.com/tintypehq/tintype/internal/version"
 )
 
 // Exit codes of the programs.
@@ -39,7 +39,7 @@ func Main(program Program, args, environ []string, stdout, stderr io.Writer) int
 	flags.Usage = func() { usage(program, flags) }
 	file := flags.String("config", "", "`file` with the settings (default: the one in TINTYPE_CONFIG, or none)")
 	addr := flags.String("addr", "", "`host:port` to listen on, instead of the setting "+addrSetting(program))
-	version := flags.Bool("version", false, "print the version and end")
+	tells := flags.Bool("version", false, "print the version and end")
 	live := flags.Bool("live", false, "with "+healthWord+": ask whether it lives, not whether it is ready for work")
 	var roles string
 	if program == Worker {
@@ -56,8 +56,8 @@ func Main(program Program, args, environ []string, stdout, stderr io.Writer) int
 	case *live && !asks:
 		_, _ = fmt.Fprintf(stderr, "%[1]s: --live belongs to `%[1]s %s`\n", program, healthWord)
 		return exitMisused
-	case *version:
-		_, _ = fmt.Fprintln(stdout, program, Version())
+	case *tells:
+		_, _ = fmt.Fprintln(stdout, program, version.OfBuild())
 		return exitOK
 	}
 	source := config.Source{Role: role, File: *file, Environ: environ}
@@ -75,7 +75,7 @@ func Main(program Program, args, environ []string, stdout, stderr io.Writer) int
 	case asks:
 		return askHealth(program, cfg, *live, stderr)
 	}
-	return Serve(program, Options{Config: cfg, Source: &source, Stderr: stderr, Version: Version()})
+	return Serve(program, Options{Config: cfg, Source: &source, Stderr: stderr, Version: version.OfBuild()})
 }
 
 // healthWord is the argument that asks how a running program is.
@@ -91,7 +91,7 @@ func askHealth(program Program, c *config.Config, live bool, stderr io.Writer) i
 	if program == Worker {
 		addr = c.Worker.Addr
 	}
-	if err := Health(context.Background(), addr, live); err != nil {
+	if err := health.Ask(context.Background(), addr, live); err != nil {
 		_, _ = fmt.Fprintf(stderr, "%s health: %v\n", program, err)
 		return exitFailed
 	}
@@ -115,21 +115,4 @@ func Serve(program Program, o Options) int {
 		return exitFailed
 	}
 	return exitOK
-}
-
-// Version is the version of the build: a tag, or the commit.
-func Version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	if v := info.Main.Version; v != "" && v != "(devel)" {
-		return v
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return strings.ToLower(s.Value[:min(12, len(s.Value))])
-		}
-	}
-	return "devel"
 }

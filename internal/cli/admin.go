@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/tintypehq/tintype/internal/cli/command"
 	"github.com/tintypehq/tintype/pkg/tintype"
 )
 
@@ -21,7 +22,7 @@ type adminFlags struct {
 	JSON bool   `help:"Print JSON in place of a table."`
 }
 
-var errNoAdminKey = misuse{errors.New("no key: set TINTYPE_ADMIN_KEY to a gateway key with the scope admin (auth.keys[].scopes)")}
+var errNoAdminKey = command.Misuse(errors.New("no key: set TINTYPE_ADMIN_KEY to a gateway key with the scope admin (auth.keys[].scopes)"))
 
 // client makes a client.
 func (f adminFlags) client(c *console) (*tintype.Client, error) {
@@ -36,10 +37,10 @@ func (f adminFlags) client(c *console) (*tintype.Client, error) {
 func (f adminFlags) show(c *console, v any, table func(row func(cells ...any))) error {
 	if f.JSON {
 		b, err := json.MarshalIndent(v, "", "  ")
-		c.printf("%s\n", b)
+		c.Printf("%s\n", b)
 		return err
 	}
-	w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(c.Stdout, 0, 0, 2, ' ', 0)
 	table(func(cells ...any) {
 		texts := make([]string, len(cells))
 		for i, cell := range cells {
@@ -130,12 +131,12 @@ func (f adminFlags) showAccount(c *console, a *tintype.AdminAccount) error {
 		return err
 	}
 	if a.Evidence != "" {
-		c.printf("\nThe upstream said: %s\n", a.Evidence)
+		c.Printf("\nThe upstream said: %s\n", a.Evidence)
 	}
 	if len(a.History) == 0 {
 		return nil
 	}
-	c.printf("\n")
+	c.Printf("\n")
 	return f.show(c, nil, func(row func(...any)) {
 		row("WHEN", "WHAT", "CAUSE", "MODEL", "UNTIL", "EVIDENCE")
 		for _, r := range a.History {
@@ -231,9 +232,9 @@ func (k jobShow) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	if e := j.Job.Error; e != nil {
-		c.printf("\n%s\n", e.Message)
+		c.Printf("\n%s\n", e.Message)
 	}
-	c.printf("\n")
+	c.Printf("\n")
 	return k.show(c, nil, func(row func(...any)) {
 		row("SEQ", "EVENT", "AT", "STATUS", "PHASE", "FAILURE")
 		for _, e := range j.Events {

@@ -13,9 +13,9 @@ type bucketInitCommand struct {
 
 // Run sets the object store up and prints what became of each part.
 func (k bucketInitCommand) Run(ctx context.Context, c *console) error {
-	cfg, err := config.Load(config.Source{Role: config.ForWorker, File: k.File, Environ: c.environ})
+	cfg, err := config.Load(config.Source{Role: config.ForWorker, File: k.File, Environ: c.Environ})
 	if err != nil {
 		return err
 	}
-	return app.InitBucket(ctx, cfg, func(part, what string) { c.printf("%-8s %s\n", part, what) })
+	return app.InitBucket(ctx, cfg, func(part, what string) { c.Printf("%-8s %s\n", part, what) })
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tintypehq/tintype/internal/cli/command"
 	"github.com/tintypehq/tintype/internal/cli/terminal"
 	"github.com/tintypehq/tintype/pkg/tintype"
 )
@@ -39,10 +40,10 @@ func (f callerFlags) caller(c *console) (*caller, error) {
 	client, err := tintype.NewClient(base, tintype.WithKey(cmp.Or(f.Key, c.variable("TINTYPE_KEY"), tintype.KeyPooled)),
 		tintype.WithUserAgent("tintype-cli"))
 	if err != nil {
-		return nil, misuse{fmt.Errorf("TINTYPE_URL or --url: %s", strings.TrimPrefix(err.Error(), "tintype: "))}
+		return nil, command.Misuse(fmt.Errorf("TINTYPE_URL or --url: %s", strings.TrimPrefix(err.Error(), "tintype: ")))
 	}
 	if f.Timeout < 0 {
-		return nil, misuse{errors.New("--timeout cannot be negative")}
+		return nil, command.Misuse(errors.New("--timeout cannot be negative"))
 	}
 	return &caller{Client: client, flags: f, url: base}, nil
 }
@@ -165,7 +166,7 @@ func (c *console) screen(f callerFlags, out string) terminal.Screen {
 	case f.JSON:
 		return terminal.Screen{W: io.Discard}
 	case out == toStdout:
-		return terminal.On(c.stderr, c.environ)
+		return terminal.On(c.Stderr, c.Environ)
 	}
-	return terminal.On(c.stdout, c.environ)
+	return terminal.On(c.Stdout, c.Environ)
 }

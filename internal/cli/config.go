@@ -12,6 +12,7 @@ import (
 
 	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/app"
+	"github.com/tintypehq/tintype/internal/cli/command"
 	"github.com/tintypehq/tintype/internal/config"
 )
 
@@ -23,10 +24,10 @@ type checkCommand struct {
 
 // Run prints what is wrong, one problem a line.
 func (k checkCommand) Run(c *console) error {
-	cfg, err := app.Settings(config.Source{Role: k.role(), File: k.File, Environ: c.environ})
+	cfg, err := app.Settings(config.Source{Role: k.role(), File: k.File, Environ: c.Environ})
 	if all, ok := errors.AsType[*config.Error](err); ok {
 		for _, problem := range all.Problems {
-			c.printf("%s\n", problem)
+			c.Printf("%s\n", problem)
 		}
 		return quiet{err}
 	}
@@ -34,9 +35,9 @@ func (k checkCommand) Run(c *console) error {
 		return err
 	}
 	if k.Show {
-		return cfg.Show(c.stdout)
+		return cfg.Show(c.Stdout)
 	}
-	c.printf("%s is fine\n", cmp.Or(k.File, c.variable("TINTYPE_CONFIG"), "The environment"))
+	c.Printf("%s is fine\n", cmp.Or(k.File, c.variable("TINTYPE_CONFIG"), "The environment"))
 	return nil
 }
 
@@ -59,13 +60,13 @@ type secretsCommand struct {
 // Run prints a part of a configuration file.
 func (s secretsCommand) Run(c *console) error {
 	if strings.ContainsFunc(s.Name, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"\:#`, r) }) || s.Name == "" {
-		return misuse{errors.New(`--name must be letters and digits, without spaces, quotes, ":" or "#"`)}
+		return command.Misuse(errors.New(`--name must be letters and digits, without spaces, quotes, ":" or "#"`))
 	}
 	secret := make([]byte, 32)
 	_, _ = rand.Read(secret) // never fails: crypto/rand's own promise
 	key := "tt_" + strings.ToLower(rand.Text())
 	sum := sha256.Sum256([]byte(key))
-	c.printf(secretsText, account.NewKey(time.Now().UTC().Format("2006-01-02")).Reveal(),
+	c.Printf(secretsText, account.NewKey(time.Now().UTC().Format("2006-01-02")).Reveal(),
 		base64.StdEncoding.EncodeToString(secret), s.Name, hex.EncodeToString(sum[:]), key)
 	return nil
 }

@@ -7,9 +7,10 @@ import (
 	"strings"
 
 	"github.com/tintypehq/tintype/internal/account"
-	"github.com/tintypehq/tintype/internal/app"
+	"github.com/tintypehq/tintype/internal/cli/command"
 	"github.com/tintypehq/tintype/internal/cli/terminal"
 	"github.com/tintypehq/tintype/internal/demo"
+	"github.com/tintypehq/tintype/internal/version"
 )
 
 type demoCommand struct {
@@ -24,16 +25,16 @@ type demoCommand struct {
 func (d demoCommand) Run(ctx context.Context, c *console) error {
 	o := demo.Options{
 		Upstream: demo.Upstream(d.Upstream), BaseURL: d.BaseURL, Out: d.Out, Keep: d.Keep,
-		Screen: terminal.On(c.stdout, c.environ), Version: app.Version(),
+		Screen: terminal.On(c.Stdout, c.Environ), Version: version.OfBuild(),
 	}
 	switch o.Upstream {
 	case demo.Sim:
 		if d.Key != "" || d.BaseURL != "" {
-			return misuse{errors.New("--key and --base-url go with --upstream ark")}
+			return command.Misuse(errors.New("--key and --base-url go with --upstream ark"))
 		}
 	case demo.Ark:
 		if o.Key = d.key(c); o.Key.IsZero() {
-			return misuse{errors.New("--upstream ark needs --key, or ARK_API_KEY in the environment")}
+			return command.Misuse(errors.New("--upstream ark needs --key, or ARK_API_KEY in the environment"))
 		}
 	}
 	return demo.Run(ctx, o)
@@ -47,7 +48,7 @@ func (d demoCommand) key(c *console) account.Secret {
 
 // variable gives an environment variable, empty if there is none.
 func (c *console) variable(name string) string {
-	for _, entry := range c.environ {
+	for _, entry := range c.Environ {
 		if value, ok := strings.CutPrefix(entry, name+"="); ok {
 			return value
 		}

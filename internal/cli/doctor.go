@@ -7,7 +7,9 @@ import (
 	"strings"
 
 	"github.com/tintypehq/tintype/internal/app"
+	"github.com/tintypehq/tintype/internal/cli/command"
 	"github.com/tintypehq/tintype/internal/config"
+	"github.com/tintypehq/tintype/internal/health"
 )
 
 type doctorCommand struct {
@@ -23,15 +25,15 @@ nothing is asked that costs. Run it where the programs run (in a pod, in a conta
 
 // Run prints one line for each thing that was looked at.
 func (k doctorCommand) Run(ctx context.Context, c *console) error {
-	cfg, err := app.Settings(config.Source{File: k.File, Environ: c.environ})
+	cfg, err := app.Settings(config.Source{File: k.File, Environ: c.Environ})
 	if err != nil {
 		return err
 	}
 	return app.Doctor(ctx, cfg, func(f app.Finding) {
 		lines := strings.Split(f.Text, "\n")
-		c.printf("%-8s %-12s %s\n", f.Grade, f.Part, lines[0])
+		c.Printf("%-8s %-12s %s\n", f.Grade, f.Part, lines[0])
 		for _, more := range lines[1:] {
-			c.printf("%-8s %-12s %s\n", "", "", more)
+			c.Printf("%-8s %-12s %s\n", "", "", more)
 		}
 	})
 }
@@ -51,18 +53,18 @@ func (healthCommand) Help() string {
 // Run asks, and says nothing if all is well.
 func (k healthCommand) Run(ctx context.Context, c *console) error {
 	if k.URL != "" && (k.Addr != "" || k.Config != "" || k.Live) {
-		return misuse{errors.New("a URL says all: leave --addr, --config and --live out")}
+		return command.Misuse(errors.New("a URL says all: leave --addr, --config and --live out"))
 	}
 	if k.URL != "" {
-		return app.HealthAt(ctx, k.URL)
+		return health.AskURL(ctx, k.URL)
 	}
 	addr := k.Addr
 	if addr == "" {
-		cfg, err := config.Load(config.Source{Role: config.ForEmbedded, File: k.Config, Environ: c.environ})
+		cfg, err := config.Load(config.Source{Role: config.ForEmbedded, File: k.Config, Environ: c.Environ})
 		if err != nil {
 			return fmt.Errorf("where it listens cannot be told (--addr does): %w", err)
 		}
 		addr = cfg.Server.Addr
 	}
-	return app.Health(ctx, addr, k.Live)
+	return health.Ask(ctx, addr, k.Live)
 }

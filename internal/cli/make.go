@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/tintypehq/tintype/internal/cli/command"
 	"github.com/tintypehq/tintype/internal/cli/terminal"
 	"github.com/tintypehq/tintype/pkg/tintype"
 )
@@ -39,7 +40,7 @@ func (f makeFlags) prompt(example string) (string, error) {
 func promptOf(words []string, example string) (string, error) {
 	text := strings.TrimSpace(strings.Join(words, " "))
 	if text == "" {
-		return "", misuse{errors.New("there is no prompt; say what you want, like " + example)}
+		return "", command.Misuse(errors.New("there is no prompt; say what you want, like " + example))
 	}
 	return text, nil
 }
@@ -134,7 +135,7 @@ func (c *console) report(wanted bool, e ended) error {
 		if err != nil {
 			return err
 		}
-		c.printf("%s\n", b)
+		c.Printf("%s\n", b)
 	}
 	return e.err
 }
@@ -163,17 +164,17 @@ func pictureOf(flag, name string) (string, error) {
 	info, err := os.Stat(name)
 	switch {
 	case err != nil:
-		return "", misuse{fmt.Errorf("%s %s: neither a URL nor a file here", flag, name)}
+		return "", command.Misuse(fmt.Errorf("%s %s: neither a URL nor a file here", flag, name))
 	case info.Size() > mostPicture:
-		return "", misuse{fmt.Errorf("%s %s: %s, and no picture over %s fits into a request", flag, name, terminal.Size(info.Size()), terminal.Size(mostPicture))}
+		return "", command.Misuse(fmt.Errorf("%s %s: %s, and no picture over %s fits into a request", flag, name, terminal.Size(info.Size()), terminal.Size(mostPicture)))
 	}
 	data, err := os.ReadFile(name) //nolint:gosec // the file that the user names
 	if err != nil {
-		return "", misuse{fmt.Errorf("%s: %w", flag, err)}
+		return "", command.Misuse(fmt.Errorf("%s: %w", flag, err))
 	}
 	kind := http.DetectContentType(data)
 	if !strings.HasPrefix(kind, "image/") {
-		return "", misuse{fmt.Errorf("%s %s: that is no picture", flag, name)}
+		return "", command.Misuse(fmt.Errorf("%s %s: that is no picture", flag, name))
 	}
 	return "data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(data), nil
 }

@@ -2,13 +2,12 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"syscall"
 
 	"github.com/tintypehq/tintype/internal/app"
+	"github.com/tintypehq/tintype/internal/cli/command"
 	"github.com/tintypehq/tintype/internal/cli/terminal"
 	"github.com/tintypehq/tintype/internal/config"
+	"github.com/tintypehq/tintype/internal/version"
 )
 
 type runCommand struct {
@@ -30,26 +29,18 @@ func (r runCommand) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	screen := terminal.On(c.stdout, c.environ)
+	screen := terminal.On(c.Stdout, c.Environ)
 	err = app.Run(ctx, app.All, app.Options{
-		Config: cfg, Source: &source, Stderr: c.stderr, Version: app.Version(),
+		Config: cfg, Source: &source, Stderr: c.Stderr, Version: version.OfBuild(),
 		Ready: func(addr string) { welcome(screen, cfg, addr) },
 	})
-	return taken(err, cfg.Server.Addr)
-}
-
-// taken says what to do about a port that another program has.
-func taken(err error, addr string) error {
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("another program listens on %s already; --addr 127.0.0.1:0 takes a free port", addr)
-	}
-	return err
+	return command.PortTaken(err, cfg.Server.Addr)
 }
 
 // source gives the settings' sources. Only what was said on the command line
 // is a flag, since flags win over the file.
 func (r runCommand) source(c *console) config.Source {
-	s := config.Source{Role: config.ForEmbedded, File: r.Config, Environ: c.environ, Terminal: terminal.Is(c.stderr)}
+	s := config.Source{Role: config.ForEmbedded, File: r.Config, Environ: c.Environ, Terminal: terminal.Is(c.Stderr)}
 	if r.Addr != "" {
 		s.Flags = append(s.Flags, config.Flag{Name: "--addr", Setting: "server.addr", Value: r.Addr})
 	}

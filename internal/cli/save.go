@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tintypehq/tintype/internal/cli/command"
 	"github.com/tintypehq/tintype/internal/cli/terminal"
 	"github.com/tintypehq/tintype/pkg/tintype"
 )
@@ -35,7 +36,7 @@ type savedFile struct {
 func (f saveFlags) check(n int) error {
 	if f.Out == toStdout {
 		if n > 1 {
-			return misuse{errors.New("-o -: standard output takes one file, not several")}
+			return command.Misuse(errors.New("-o -: standard output takes one file, not several"))
 		}
 		return nil
 	}
@@ -43,11 +44,11 @@ func (f saveFlags) check(n int) error {
 		return nil
 	}
 	if dir := filepath.Dir(f.Out); !isDir(dir) {
-		return misuse{fmt.Errorf("-o %s: there is no directory %s", f.Out, dir)}
+		return command.Misuse(fmt.Errorf("-o %s: there is no directory %s", f.Out, dir))
 	}
 	for i := range n {
 		if path := numbered(f.Out, i); !f.Force && exists(path) {
-			return misuse{fmt.Errorf("%s is there already; --force replaces it", path)}
+			return command.Misuse(fmt.Errorf("%s is there already; --force replaces it", path))
 		}
 	}
 	return nil
@@ -130,7 +131,7 @@ func (f saveFlags) save(ctx context.Context, c *console, call *caller, job *tint
 		switch {
 		case err != nil:
 		case path == toStdout:
-			_, err = call.Media.Download(ctx, m, c.stdout)
+			_, err = call.Media.Download(ctx, m, c.Stdout)
 		default:
 			err = f.saveAs(ctx, call, path, m)
 		}

@@ -39,23 +39,23 @@ func (k chatCommand) Run(ctx context.Context, c *console) error {
 			return call.explain(err, "")
 		}
 		b, err := json.MarshalIndent(answer, "", "  ")
-		c.printf("%s\n", b)
+		c.Printf("%s\n", b)
 		return err
 	}
 	begun := false
 	for chunk, err := range call.Chat.Stream(ctx, request) {
 		if err != nil {
 			if begun {
-				c.printf("\n")
+				c.Printf("\n")
 			}
 			return call.explain(err, "")
 		}
 		if text := chunk.Text(); text != "" {
-			c.printf("%s", text)
+			c.Printf("%s", text)
 			begun = true
 		}
 	}
-	c.printf("\n")
+	c.Printf("\n")
 	return nil
 }
 

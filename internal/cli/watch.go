@@ -38,7 +38,7 @@ func (k jobWatch) Run(ctx context.Context, c *console) error {
 	if k.JSON {
 		p.tell = func(e *tintype.Event) error {
 			b, err := json.Marshal(e)
-			c.printf("%s\n", b)
+			c.Printf("%s\n", b)
 			return err
 		}
 	}
@@ -101,10 +101,10 @@ func (k jobCancel) Run(ctx context.Context, c *console) error {
 	}
 	if k.JSON {
 		b, err := json.MarshalIndent(job, "", "  ")
-		c.printf("%s\n", b)
+		c.Printf("%s\n", b)
 		return err
 	}
-	c.printf("%s\n", canceled(job))
+	c.Printf("%s\n", canceled(job))
 	return nil
 }
 
@@ -154,7 +154,7 @@ func (k jobList) Run(ctx context.Context, c *console) error {
 	}
 	ctx, cancel := k.within(ctx)
 	defer cancel()
-	w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(c.Stdout, 0, 0, 2, ' ', 0)
 	if !k.JSON {
 		_, _ = fmt.Fprintln(w, "JOB\tKIND\tMODEL\tSTATUS\tCREATED")
 	}
@@ -168,7 +168,7 @@ func (k jobList) Run(ctx context.Context, c *console) error {
 			if err != nil {
 				return err
 			}
-			c.printf("%s\n", b)
+			c.Printf("%s\n", b)
 		} else {
 			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", job.ID, job.Kind, job.Model, job.Status, job.CreatedAt.Local().Format(time.DateTime))
 		}

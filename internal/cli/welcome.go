@@ -6,16 +6,16 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/tintypehq/tintype/internal/app"
 	"github.com/tintypehq/tintype/internal/cli/terminal"
 	"github.com/tintypehq/tintype/internal/config"
+	"github.com/tintypehq/tintype/internal/version"
 )
 
 // welcome says what runs and how to try it.
 func welcome(s terminal.Screen, c *config.Config, addr string) {
 	base := baseURL(c, addr)
 	key, whose := credential(c)
-	s.Printf("%s is up. Ctrl-C ends it.\n\n", s.Paint(terminal.Bold, "Tintype "+app.Version()))
+	s.Printf("%s is up. Ctrl-C ends it.\n\n", s.Paint(terminal.Bold, "Tintype "+version.OfBuild()))
 	for _, fact := range [][2]string{
 		{"API", base},
 		{"key", whose},

@@ -1,6 +1,7 @@
 package deploytest_test
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -64,6 +65,30 @@ func commands[T instructions.Command](d *dockerfile, s *instructions.Stage) (out
 	return out
 }
 
+// final is the stage that a build of a target ends with; without a name the last one.
+func (d *dockerfile) final(target string) *instructions.Stage {
+	if target == "" {
+		return &d.stages[len(d.stages)-1]
+	}
+	return d.stage(target)
+}
+
+// rootMade matches what a build stage calls to make a root, with the directory and the image.
+var rootMade = regexp.MustCompile(`deploy/image/build\.sh (\S+)(?: (tintype|sim)\b)?`)
+
+// image tells which of the images that build.sh makes a stage has for its root.
+func (d *dockerfile) image(s *instructions.Stage) string {
+	for _, c := range commands[*instructions.CopyCommand](d, s) {
+		for _, run := range commands[*instructions.RunCommand](d, d.stage(c.From)) {
+			made := rootMade.FindStringSubmatch(strings.Join(run.CmdLine, " "))
+			if made != nil && slices.Contains(c.SourcePaths, made[1]+"/") {
+				return cmp.Or(made[2], service)
+			}
+		}
+	}
+	return service
+}
+
 // exact matches a tag that names one version, down to the patch.
 var exact = regexp.MustCompile(`:v?\d+\.\d+\.\d+(-[a-z0-9.]+)?$`)
 
@@ -122,10 +147,7 @@ func (d *dockerfile) checkCopy(c *instructions.CopyCommand) {
 
 // checkFinal looks at what becomes an image.
 func (d *dockerfile) checkFinal(name string) {
-	s := &d.stages[len(d.stages)-1]
-	if name != "" {
-		s = d.stage(name)
-	}
+	s := d.final(name)
 	if s == nil {
 		d.report("there is no stage %s", name)
 		return
@@ -143,7 +165,7 @@ func (d *dockerfile) checkFinal(name string) {
 	if e := commands[*instructions.EntrypointCommand](d, s); len(e) == 0 || e[0].PrependShell {
 		d.report("%s has no entry point that does without a shell", name)
 	}
-	if h := commands[*instructions.HealthCheckCommand](d, s); len(h) == 0 || h[0].Health.Test[0] != "CMD" || !inImage(h[0].Health.Test[1]) {
+	if h := commands[*instructions.HealthCheckCommand](d, s); len(h) == 0 || h[0].Health.Test[0] != "CMD" || !inImage(d.image(s), h[0].Health.Test[1]) {
 		d.report("%s has no health check by a program of the image", name)
 	}
 	labels := map[string]bool{}
@@ -160,8 +182,8 @@ func (d *dockerfile) checkFinal(name string) {
 }
 
 // inImage tells whether build.sh puts a file there.
-func inImage(path string) bool {
-	_, err := os.Stat(program(path))
+func inImage(image, path string) bool {
+	_, err := os.Stat(program(image, path))
 	return err == nil
 }
 
@@ -178,7 +200,10 @@ func TestDockerfiles(t *testing.T) {
 	if d.stages[len(d.stages)-1].Name != "tintype" {
 		t.Error("docker build without a target does not make the service")
 	}
-	for _, name := range []string{"tintype", "sim"} {
+	for _, name := range []string{service, simulator} {
+		if image := d.image(d.stage(name)); image != name {
+			t.Errorf("the target %s has the root of %s", name, image)
+		}
 		said := map[string]string{}
 		for _, l := range commands[*instructions.LabelCommand](d, d.stage(name)) {
 			for _, kv := range l.Labels {

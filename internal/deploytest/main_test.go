@@ -13,23 +13,32 @@ import (
 // root is the source's.
 const root = "../.."
 
-// image is what the Dockerfile's build stage makes: TestMain has run it.
-var image string
+// The images by the names that build.sh knows them by.
+const (
+	service   = "tintype"
+	simulator = "sim"
+)
+
+// images holds what the Dockerfile's build stages make, each image's root under its name:
+// TestMain has run them.
+var images string
 
 func TestMain(m *testing.M) { os.Exit(testserver.Main(m, "tt-image-", build)) }
 
 func build(dir string) error {
-	image = dir
-	cmd := exec.Command(filepath.Join(root, "deploy", "image", "build.sh"), dir)
-	if said, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("deploy/image/build.sh: %w\n%s", err, said)
+	images = dir
+	for _, image := range []string{service, simulator} {
+		cmd := exec.Command(filepath.Join(root, "deploy", "image", "build.sh"), filepath.Join(dir, image), image)
+		if said, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("deploy/image/build.sh: %w\n%s", err, said)
+		}
 	}
 	return nil
 }
 
-// program is the path of a program of the image, which the image knows as
+// program is the path of a program of an image, which the image knows as
 // /usr/local/bin/NAME.
-func program(inImage string) string { return filepath.Join(image, inImage) }
+func program(image, inImage string) string { return filepath.Join(images, image, inImage) }
 
 // read gives a file of the source.
 func read(t *testing.T, name string) string {

@@ -76,6 +76,13 @@ func (tp *topology) environment(name string) (env []string) {
 	return env
 }
 
+// program is the path of a program of a compose service's image, as its target has it.
+func (tp *topology) program(t *testing.T, name, path string) string {
+	t.Helper()
+	d := readDockerfile(t, read(t, "Dockerfile"))
+	return program(d.image(d.final(tp.project.Services[name].Build.Target)), path)
+}
+
 // start starts the services that docker compose starts without a profile.
 func start(t *testing.T, env ...string) *topology {
 	t.Helper()
@@ -88,10 +95,10 @@ func start(t *testing.T, env ...string) *topology {
 	tp.initBucket(t)
 	for _, name := range []string{"api-1", "api-2"} {
 		addr := tp.free(t, name+":8080")
-		tp.api[name] = testserver.Program(t, program(tp.project.Services[name].Entrypoint[0]), nil, tp.environment(name), said(addr, `"addr":"`+addr))
+		tp.api[name] = testserver.Program(t, tp.program(t, name, tp.project.Services[name].Entrypoint[0]), nil, tp.environment(name), said(addr, `"addr":"`+addr))
 	}
 	addr := tp.free(t, "worker:9090")
-	testserver.Program(t, program(tp.project.Services["worker"].Entrypoint[0]), nil, tp.environment("worker"), said(addr, `"addr":"`+addr))
+	testserver.Program(t, tp.program(t, "worker", tp.project.Services["worker"].Entrypoint[0]), nil, tp.environment("worker"), said(addr, `"addr":"`+addr))
 	tp.startNginx(t)
 	return tp
 }
@@ -121,17 +128,25 @@ func (tp *topology) startStore(t *testing.T) {
 	testserver.Program(t, "/bin/sh", args, nil, said(addr, "started"))
 }
 
-// startSim starts what the image's target sim starts.
+// startSim starts what the image's target sim starts, and asks for its health as the image
+// does.
 func (tp *topology) startSim(t *testing.T) {
 	t.Helper()
-	addr := tp.free(t, "sim:9000", "0.0.0.0:9000")
+	addr := tp.free(t, "sim:9000", "0.0.0.0:9000", "127.0.0.1:9000")
 	d := readDockerfile(t, read(t, "Dockerfile"))
-	s := d.stage(tp.project.Services["sim"].Build.Target)
+	s := d.final(tp.project.Services["sim"].Build.Target)
 	line := append(commands[*instructions.EntrypointCommand](d, s)[0].CmdLine, commands[*instructions.CmdCommand](d, s)[0].CmdLine...)
 	for i, arg := range line {
 		line[i] = tp.here(arg)
 	}
-	testserver.Program(t, program(line[0]), line[1:], nil, said(addr, "http://"+addr))
+	testserver.Program(t, tp.program(t, "sim", line[0]), line[1:], nil, said(addr, "http://"+addr))
+	check := commands[*instructions.HealthCheckCommand](d, s)[0].Health.Test[1:]
+	for i, arg := range check {
+		check[i] = tp.here(arg)
+	}
+	if said, err := exec.CommandContext(t.Context(), tp.program(t, "sim", check[0]), check[1:]...).CombinedOutput(); err != nil {
+		t.Errorf("the simulator's health: %v\n%s", err, said)
+	}
 }
 
 // initBucket runs the one-shot job, twice, as it may.
@@ -141,7 +156,7 @@ func (tp *topology) initBucket(t *testing.T) {
 		t.Fatalf("the store is not empty: %v, %v", there, err)
 	}
 	for range 2 {
-		job := exec.Command(program("/usr/local/bin/tintype"), tp.project.Services["bucket"].Command...)
+		job := exec.Command(tp.program(t, "bucket", "/usr/local/bin/tintype"), tp.project.Services["bucket"].Command...)
 		job.Env = tp.environment("bucket")
 		if said, err := job.CombinedOutput(); err != nil {
 			t.Fatalf("bucket init: %v\n%s", err, said)
@@ -279,7 +294,7 @@ func TestComposeTopology(t *testing.T) {
 		tick := time.NewTicker(time.Second)
 		defer tick.Stop()
 		for end := time.Now().Add(40 * time.Second); ; <-tick.C { // a look at Redis that failed is kept for some seconds
-			line := exec.CommandContext(t.Context(), program("/usr/local/bin/tintype"), "accounts")
+			line := exec.CommandContext(t.Context(), program(service, "/usr/local/bin/tintype"), "accounts")
 			line.Env = []string{"TINTYPE_URL=http://" + tp.addresses["localhost:8080"], "TINTYPE_ADMIN_KEY=tt_operator_of_this_machine"}
 			said, err := line.CombinedOutput()
 			if err == nil && bytes.Contains(said, []byte("sim-1")) {

@@ -1,4 +1,5 @@
-package app
+// Package health asks a running program how it is, as a container's health check does.
+package health
 
 import (
 	"context"
@@ -15,30 +16,30 @@ import (
 	"time"
 )
 
-// healthPatience is how long a program may take to say how it is. Those who ask
+// patience is how long a program may take to say how it is. Those who ask
 // every few seconds, as container engines do, must not pile up.
-const healthPatience = 4 * time.Second
+const patience = 4 * time.Second
 
-// Health asks the program that listens on addr, host:port, on this machine how it
+// Ask asks the program that listens on addr, host:port, on this machine how it
 // is: whether it is ready for work, or, with live, whether it lives at all. An
 // address of all interfaces is asked on loopback. Its error says what is missing
 // and where to look.
-func Health(ctx context.Context, addr string, live bool) error {
+func Ask(ctx context.Context, addr string, live bool) error {
 	path := "/readyz"
 	if live {
 		path = "/healthz"
 	}
-	err := HealthAt(ctx, "http://"+dialable(addr)+path)
+	err := AskURL(ctx, "http://"+dialable(addr)+path)
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return fmt.Errorf("nothing listens at %s: the program has not started, or listens elsewhere (server.addr, worker.addr)", dialable(addr))
 	}
 	return err
 }
 
-// HealthAt asks a URL, which may be of a program that is not ours. Anything but 200
+// AskURL asks a URL, which may be of a program that is not ours. Anything but 200
 // is an error.
-func HealthAt(ctx context.Context, url string) error {
-	ctx, cancel := context.WithTimeout(ctx, healthPatience)
+func AskURL(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -49,7 +50,7 @@ func HealthAt(ctx context.Context, url string) error {
 	resp, err := client.Do(req)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("%s does not answer within %s", url, healthPatience)
+		return fmt.Errorf("%s does not answer within %s", url, patience)
 	case err != nil:
 		return fmt.Errorf("%s cannot be asked: %w", url, err)
 	}
