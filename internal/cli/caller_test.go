@@ -144,7 +144,7 @@ func TestInterrupt(t *testing.T) {
 	t.Parallel()
 	s, _, environ := service(t)
 	file := filepath.Join(t.TempDir(), "a boat.mp4")
-	command := serve(t, environ, "video", "a boat sim:ready=3s", "-o", file)
+	command := serve(t, environ, "video", "a boat sim:ready=20s", "-o", file)
 	id := strings.TrimPrefix(command.until("job "), "job ")
 	command.until("generating")
 	command.interrupt()

@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"crypto/rand"
 
 	"github.com/tintypehq/tintype/internal/job"
 )
@@ -18,10 +19,10 @@ const (
 )
 
 // Cancel notes the wish to cancel a job and does what can be done at once. It
-// may be repeated. Whoever polls a running job takes it anew and asks the
+// may be repeated. Of a job that it ends, nobody else hears. Whoever polls a running job takes it anew and asks the
 // upstream.
 func (s *Store) Cancel(ctx context.Context, id job.ID) (CancelAnswer, []job.Bell, error) {
-	r, err := readReply(s.run(ctx, s.lua.cancel, string(id), s.grace()))
+	r, err := readReply(s.run(ctx, s.lua.cancel, string(id), s.grace(), rand.Text()))
 	return CancelAnswer(r.word), r.bells, err
 }
 

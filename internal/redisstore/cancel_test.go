@@ -1,10 +1,14 @@
 package redisstore_test
 
 import (
+	"context"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/fault"
@@ -28,6 +32,34 @@ func (b bench) wantCancel(t *testing.T, id job.ID, outcome job.CancelOutcome, bi
 	if c == nil || c.Outcome != outcome || c.Billing != billing || c.RequestedAt.IsZero() {
 		t.Errorf("cancel = %+v, want %q and %q", c, outcome, billing)
 	}
+}
+
+// repeated runs each script once more, as the client does when the reply was lost.
+type repeated struct{}
+
+func (repeated) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (repeated) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if err := next(ctx, cmd); err != nil || !strings.HasPrefix(cmd.Name(), "eval") {
+			return err
+		}
+		return next(ctx, cmd)
+	}
+}
+
+func (repeated) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+// testCancelRepeated: whoever cancels a job in line hears so also when the first reply was
+// lost, and others do not.
+func testCancelRepeated(t *testing.T, b bench) {
+	id, _ := b.accept(t)
+	b.rdb.AddHook(repeated{})
+	b.cancel(t, id, redisstore.CancelDone)
+	b.wantState(t, id, job.Canceled)
+	b.cancel(t, id, redisstore.CancelNothing)
 }
 
 func testCancelQueued(t *testing.T, b bench) {

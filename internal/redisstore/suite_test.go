@@ -69,6 +69,7 @@ var suite = []struct {
 	{"ALateAnswerIsHarvested", testLateHarvest},
 	{"BlindIsHeldForAWhile", testBlind},
 	{"CancelBeforeSubmit", testCancelQueued},
+	{"ARepeatedCancelHearsTheSame", testCancelRepeated},
 	{"CancelMeetsASubmission", testCancelSubmitting},
 	{"CancelAsksTheUpstream", testCancelRunning},
 	{"CancelLosesToCompletion", testCancelTooLate},

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/redisstore"
@@ -49,6 +51,40 @@ func TestCancelBeforeSubmit(t *testing.T) {
 	}
 	if a := h.call(http.MethodPost, "/v1/jobs/"+string(job.NewID(time.Now()))+"/cancel", ""); a.status != http.StatusNotFound {
 		t.Errorf("an unknown job: %d %s", a.status, a.body)
+	}
+}
+
+// unreadOnceCanceled refuses the first read after a job was canceled in line.
+type unreadOnceCanceled struct{ unread }
+
+func (u *unreadOnceCanceled) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	next = u.unread.ProcessHook(next)
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		if script, ok := cmd.(*redis.Cmd); ok && err == nil {
+			if reply, _ := script.Slice(); len(reply) > 0 && reply[0] == string(redisstore.CancelDone) {
+				u.left.Store(1)
+			}
+		}
+		return err
+	}
+}
+
+// TestCancelThatCannotBeReadIsCounted: the end has come, whatever can be told of it.
+func TestCancelThatCannotBeReadIsCounted(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	id := h.create(images, `{"prompt":"x"}`)
+	h.rdb.AddHook(&unreadOnceCanceled{})
+	if a := h.call(http.MethodPost, "/v1/jobs/"+string(id)+"/cancel", ""); a.status != http.StatusServiceUnavailable {
+		t.Errorf("answered %d %s", a.status, a.body)
+	}
+	if got := h.metric(`tintype_jobs_finished_total{kind="image",state="canceled"}`); got != "1" {
+		t.Errorf("%q ends were counted", got)
+	}
+	h.cancelJob(id, http.StatusOK)
+	if got := h.metric(`tintype_jobs_finished_total{kind="image",state="canceled"}`); got != "1" {
+		t.Errorf("%q ends were counted after another wish", got)
 	}
 }
 

@@ -43,8 +43,8 @@ func (s *submission) ambiguous(ctx context.Context, e *upstream.Error) error {
 }
 
 // doubtful tells of a submission of unknown outcome, once. Of one whose worker is gone
-// nobody tells but who took it over, and only when the worker's own answer has not come:
-// it may only have lost its lease.
+// nobody tells but who took it over, and only when the worker's own answer has not come
+// until then: it may only have lost its lease, and tells of a later answer itself.
 func (s *submission) doubtful(ctx context.Context, e *upstream.Error) {
 	if s.told {
 		return
