@@ -25,12 +25,9 @@ type contest struct {
 	direct, floor, ours contender
 }
 
-// all gives the contenders in an order that differs from round to round, since
-// each finds the machine as the one before has left it.
+// all gives the contenders in the order of a round.
 func (c *contest) all(round int) []*contender {
-	list := []*contender{&c.direct, &c.floor, &c.ours}
-	n := round % len(list)
-	return append(list[n:], list[:n]...)
+	return inTurn([]*contender{&c.direct, &c.floor, &c.ours}, round)
 }
 
 // newContest starts all of it. Close the service afterwards.
@@ -130,9 +127,5 @@ func (c *contest) play(ctx context.Context, rounds, conns int, during time.Durat
 
 // values gives one property of a contender's rounds.
 func (t turns) values(c *contender, property func(turn) float64) []float64 {
-	out := make([]float64, len(t[c]))
-	for i, one := range t[c] {
-		out[i] = property(one)
-	}
-	return out
+	return each(t[c], property)
 }

@@ -41,9 +41,8 @@ func measureSubmit(ctx context.Context, r *rig) ([]figure, error) {
 	defer sv.close()
 	ours, floor := &door{addr: sv.apiAddr, process: sv.api, jobs: r.effort.submits}, &door{addr: addr, process: bare, jobs: floorJobs * r.effort.submits}
 	for round := range r.effort.rounds + 1 {
-		order := []*door{ours, floor}
-		for i := range order {
-			if err := order[(round+i)%2].submit(ctx, sv.redis.PID(), round > 0); err != nil {
+		for _, one := range inTurn([]*door{ours, floor}, round) {
+			if err := one.submit(ctx, sv.redis.PID(), round > 0); err != nil {
 				return nil, err
 			}
 		}
