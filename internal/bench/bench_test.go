@@ -257,6 +257,23 @@ func TestStreamsAreHeldAgainstTheirLog(t *testing.T) {
 	}
 }
 
+func TestOpenFigures(t *testing.T) {
+	t.Parallel()
+	of := func(rate, p50, p99 float64) *door {
+		return &door{rates: []float64{rate}, p50: []float64{p50}, p99: []float64{p99}, api: []float64{100}}
+	}
+	byName := map[string]figure{}
+	for _, f := range openFigures(of(480, 2, 11), of(490, 1, 2), of(500, 0.5, 1), 900) {
+		byName[f.Name] = f
+	}
+	if f := byName["rate"]; f.Ours != 480 || *f.Floor != 500 || *f.Ratio != 0.96 || f.Target != nil || !strings.Contains(f.Note, "asked for 500 a second, 900 jobs") {
+		t.Errorf("%+v", f)
+	}
+	if f := byName["answer, p99"]; *f.Floor != 2 || f.Target.Value != 11 || !*f.Met || !strings.Contains(f.Note, "in memory 1.00 ms") {
+		t.Errorf("%+v", f)
+	}
+}
+
 func TestWaitFigures(t *testing.T) {
 	t.Parallel()
 	at := func(done ...float64) delays { return delays{done: done, asked: []float64{done[0] + 1}} }

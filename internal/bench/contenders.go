@@ -97,11 +97,14 @@ func (c *contender) run(ctx context.Context, conns int, during time.Duration, co
 	}, nil
 }
 
-func (c *contender) cpu() (time.Duration, error) {
-	if c.process == nil {
+func (c *contender) cpu() (time.Duration, error) { return cpuOf(c.process) }
+
+// cpuOf is the processor time of a process; none where it is nil.
+func cpuOf(p *proc.Process) (time.Duration, error) {
+	if p == nil {
 		return 0, nil
 	}
-	u, err := c.process.Usage()
+	u, err := p.Usage()
 	return u.CPU, err
 }
 
