@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"math"
 	"os"
@@ -271,6 +273,26 @@ func TestOpenFigures(t *testing.T) {
 	}
 	if f := byName["answer, p99"]; *f.Floor != 2 || f.Target.Value != 11 || !*f.Met || !strings.Contains(f.Note, "in memory 1.00 ms") {
 		t.Errorf("%+v", f)
+	}
+}
+
+func TestTogetherDoesAllOfIt(t *testing.T) {
+	t.Parallel()
+	var done [admitters]int
+	rate, err := together(t.Context(), 3, func(_ context.Context, who int) error {
+		done[who]++
+		return nil
+	})
+	if err != nil || rate <= 0 {
+		t.Errorf("%v a second, %v", rate, err)
+	}
+	for who, n := range done {
+		if n != 3 {
+			t.Errorf("number %d did it %d times, want 3", who, n)
+		}
+	}
+	if _, err := together(t.Context(), 3, func(context.Context, int) error { return errNobody }); !errors.Is(err, errNobody) {
+		t.Errorf("got %v", err)
 	}
 }
 
