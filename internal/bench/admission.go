@@ -22,18 +22,28 @@ const (
 	mostAdmission  = 1.0  // ms, p99
 	leastAdmission = 2000 // a second
 	admitters      = 16
+
+	// The floors' scripts. Redis answers the second when it is on disk, as it does what
+	// admits a job.
+	nothing, nothingIs   = "return 1", "a script that does nothing"
+	oneWrite, oneWriteIs = "return redis.call('INCR', KEYS[1])", "one that writes a number"
+
+	// How many times our admissions the floors run them in a round of many at once, so
+	// that all take about as long.
+	nothingTimes, oneWriteTimes = 20, 8
 )
 
 // crowd is a Redis full of jobs that wait.
 type crowd struct {
-	store *redisstore.Store
-	rdb   *redis.Client
-	turn  int
+	store   *redisstore.Store
+	rdb     *redis.Client
+	running []job.ID // one for each slot
+	turn    int
 }
 
 // measureAdmission ends jobs, so that each time one of those that wait is admitted,
 // and puts another one behind them. What is timed is the script that does both,
-// with the way to Redis; the floor is a script that does nothing.
+// with the way to Redis.
 func measureAdmission(ctx context.Context, r *rig) ([]figure, error) {
 	server, err := testserver.StartRedis(ctx)
 	if err != nil {
@@ -43,57 +53,118 @@ func measureAdmission(ctx context.Context, r *rig) ([]figure, error) {
 	c := &crowd{rdb: redis.NewClient(&redis.Options{Addr: server.Addr, PoolSize: admitters + 2})}
 	defer func() { _ = c.rdb.Close() }()
 	c.store = redisstore.New(redisstore.Config{Client: c.rdb})
-	running, err := c.fill(ctx)
+	if err := c.fill(ctx); err != nil {
+		return nil, err
+	}
+	figures, err := c.oneByOne(ctx, int(r.effort.submits))
 	if err != nil {
 		return nil, err
 	}
-	var ours, floor []float64
-	nothing := redis.NewScript("return 1")
-	for range r.effort.submits {
-		d, next, err := c.admitOne(ctx, running[0])
+	rate, err := c.atOnce(ctx, r.effort.rounds, int(r.effort.submits)/admitters)
+	return append(figures, rate), err
+}
+
+// oneByOne measures single admissions.
+func (c *crowd) oneByOne(ctx context.Context, n int) ([]figure, error) {
+	var ours, floor, write []float64
+	none, one := c.script(nothing), c.script(oneWrite)
+	timed := func(list *[]float64, who int, do func(context.Context, int) error) error {
+		began := time.Now()
+		err := do(ctx, who)
+		*list = append(*list, ms(time.Since(began)))
+		return err
+	}
+	for i := range n {
+		who := i % len(c.running)
+		err := errors.Join(timed(&ours, who, c.admitNext), timed(&floor, who, none), timed(&write, who, one), c.refill(ctx, 1))
 		if err != nil {
 			return nil, err
 		}
-		running = append(running[1:], next)
-		began := time.Now()
-		if err := nothing.Run(ctx, c.rdb, nil).Err(); err != nil {
-			return nil, err
+	}
+	at := func(name string, q float64) figure {
+		f := figure{Name: name, Unit: millis, Ours: quantile(ours, q)}.against(quantile(floor, q), nothingIs)
+		f.Note = fmt.Sprintf("%s %s ms", oneWriteIs, number(quantile(write, q)))
+		return f
+	}
+	return []figure{at("a job ends and the next is admitted, p50", 0.5), at("the same, p99", 0.99).aim(atMost(mostAdmission))}, nil
+}
+
+// atOnce measures the rate of many, each of which has so many admitted in a round. The
+// first round only warms up.
+func (c *crowd) atOnce(ctx context.Context, rounds, each int) (figure, error) {
+	type way struct {
+		do    func(context.Context, int) error
+		each  int
+		rates []float64
+	}
+	ours, floor, write := &way{do: c.admitNext, each: each}, &way{do: c.script(nothing), each: nothingTimes * each}, &way{do: c.script(oneWrite), each: oneWriteTimes * each}
+	for round := range rounds + 1 {
+		for _, w := range inTurn([]*way{ours, floor, write}, round) {
+			rate, err := together(ctx, w.each, w.do)
+			if err != nil {
+				return figure{}, err
+			}
+			if round > 0 {
+				w.rates = append(w.rates, rate)
+			}
 		}
-		ours, floor = append(ours, ms(d)), append(floor, ms(time.Since(began)))
+		if err := c.refill(ctx, admitters*each); err != nil {
+			return figure{}, err
+		}
 	}
-	const what = "a script that does nothing"
-	figures := []figure{
-		figure{Name: "a job ends and the next is admitted, p50", Unit: millis, Ours: quantile(ours, 0.5)}.against(quantile(floor, 0.5), what),
-		figure{Name: "the same, p99", Unit: millis, Ours: quantile(ours, 0.99)}.against(quantile(floor, 0.99), what).aim(atMost(mostAdmission)),
+	f := compare(fmt.Sprintf("admissions, by %d at once", admitters), perSecond, ours.rates, floor.rates, nothingIs+", by as many").aim(atLeast(leastAdmission))
+	f.Note = fmt.Sprintf("%s %s/s", oneWriteIs, number(median(write.rates)))
+	return f, nil
+}
+
+// together is how often a second something is done by many at once.
+func together(ctx context.Context, each int, do func(ctx context.Context, who int) error) (float64, error) {
+	began := time.Now()
+	group, ctx := errgroup.WithContext(ctx)
+	for who := range admitters {
+		group.Go(func() error {
+			for range each {
+				if err := do(ctx, who); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
-	rate, err := c.rate(ctx, running, int(r.effort.submits))
-	if err != nil {
-		return nil, err
-	}
-	return append(figures, figure{
-		Name: fmt.Sprintf("admissions, by %d at once", admitters), Unit: perSecond, Ours: rate,
-	}.aim(atLeast(leastAdmission))), nil
+	err := group.Wait()
+	return float64(each*admitters) / time.Since(began).Seconds(), err
+}
+
+// script gives what runs a floor's script.
+func (c *crowd) script(lua string) func(context.Context, int) error {
+	s := redis.NewScript(lua)
+	return func(ctx context.Context, _ int) error { return s.Run(ctx, c.rdb, []string{"floor"}).Err() }
 }
 
 // fill gives every slot a job and lets the others wait.
-func (c *crowd) fill(ctx context.Context) (running []job.ID, err error) {
+func (c *crowd) fill(ctx context.Context) error {
 	var accounts []account.Account
 	for i := range crowdAccounts {
 		accounts = append(accounts, account.Account{ID: fmt.Sprint("a", i), Upstream: "up", Secret: account.NewSecret("k"), MaxInFlight: crowdSlots})
 	}
 	if err := c.store.SyncAccounts(ctx, "up", accounts); err != nil {
-		return nil, err
+		return err
 	}
-	for range crowdWaiting + crowdAccounts*crowdSlots {
+	return c.refill(ctx, crowdWaiting+crowdAccounts*crowdSlots)
+}
+
+// refill puts jobs behind all.
+func (c *crowd) refill(ctx context.Context, n int) error {
+	for range n {
 		id, admitted, err := c.accept(ctx)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if admitted {
-			running = append(running, id)
+			c.running = append(c.running, id)
 		}
 	}
-	return running, nil
+	return nil
 }
 
 func (c *crowd) accept(ctx context.Context) (id job.ID, admitted bool, err error) {
@@ -111,43 +182,16 @@ func (c *crowd) accept(ctx context.Context) (id job.ID, admitted bool, err error
 
 var errNobody = errors.New("nobody was admitted")
 
-// admitOne ends a running job, tells how long it took until the next one was
-// admitted, and puts another one behind all.
-func (c *crowd) admitOne(ctx context.Context, id job.ID) (d time.Duration, next job.ID, err error) {
-	began := time.Now()
-	_, bells, err := c.store.Cancel(ctx, id)
-	d = time.Since(began)
+// admitNext ends somebody's running job, so that the next one is admitted, which is
+// theirs from then on.
+func (c *crowd) admitNext(ctx context.Context, who int) error {
+	_, bells, err := c.store.Cancel(ctx, c.running[who])
 	if err != nil {
-		return 0, "", err
+		return err
 	}
 	if len(bells) != 1 {
-		return 0, "", errNobody
+		return errNobody
 	}
-	_, _, err = c.accept(ctx)
-	return d, bells[0].Job, err
-}
-
-// rate is how many jobs are admitted in a second, by many at once.
-func (c *crowd) rate(ctx context.Context, running []job.ID, each int) (float64, error) {
-	each /= admitters
-	began := time.Now()
-	group, ctx := errgroup.WithContext(ctx)
-	for i := range admitters {
-		id := running[i]
-		group.Go(func() error {
-			for range each {
-				_, bells, err := c.store.Cancel(ctx, id)
-				if err != nil {
-					return err
-				}
-				if len(bells) != 1 {
-					return errNobody
-				}
-				id = bells[0].Job
-			}
-			return nil
-		})
-	}
-	err := group.Wait()
-	return float64(each*admitters) / time.Since(began).Seconds(), err
+	c.running[who] = bells[0].Job
+	return nil
 }

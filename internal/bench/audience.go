@@ -42,9 +42,10 @@ type heard struct {
 
 // reading is one event of a stream, as it was read.
 type reading struct {
-	seq  int64
-	kind string
-	at   time.Time
+	seq   int64
+	kind  string
+	at    time.Time
+	bytes int // of all its lines
 }
 
 // listener asks on a connection and reads what it is told; i is the number of the
@@ -165,9 +166,9 @@ func (r *rig) newRoom(ctx context.Context) (*room, error) {
 	return &room{p, addr}, err
 }
 
-// listen is a caller of the floor, which is told so many words.
-func (r *room) listen(words int) listener {
-	request := wire.NewRequest(http.MethodGet, "/wait?events="+strconv.Itoa(words), r.addr, "")
+// listen is a caller of the floor, which is told so many words of so many bytes.
+func (r *room) listen(words, size int) listener {
+	request := wire.NewRequest(http.MethodGet, fmt.Sprintf("/wait?events=%d&bytes=%d", words, size), r.addr, "")
 	return func(c *wire.Conn, _ int) (h heard) {
 		status, err := c.Lines(request, func(line []byte) {
 			if at, ok := stand.SentAt(line); ok {

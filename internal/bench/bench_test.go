@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"math"
 	"os"
@@ -217,7 +219,7 @@ func TestStreamsAreHeldAgainstTheirLog(t *testing.T) {
 	read := func(seqs ...int64) heard {
 		var h heard
 		for _, seq := range seqs {
-			h.read = append(h.read, reading{seq, string(log[min(seq, 3)-1].Type), at(int(seq) * 100)})
+			h.read = append(h.read, reading{seq, string(log[min(seq, 3)-1].Type), at(int(seq) * 100), 50})
 		}
 		return h
 	}
@@ -245,15 +247,70 @@ func TestStreamsAreHeldAgainstTheirLog(t *testing.T) {
 	if out.delays[1] != 100 || out.rate() != 10 { // two events in 200 ms, from the first on disk to the last read
 		t.Errorf("%+v, %v a second", out, out.rate())
 	}
+	if out.size() != 50 {
+		t.Errorf("an event has %d bytes, want 50", out.size())
+	}
+}
+
+func TestFanoutFigures(t *testing.T) {
+	t.Parallel()
+	at := func(ms int) time.Time { return time.UnixMilli(int64(ms)) }
+	in := func(ms int) *told { // one event, which took so long
+		out := &told{streams: 1}
+		out.delivered(at(0), reading{at: at(ms), bytes: 700})
+		return out
+	}
+	broken := in(100)
+	broken.broken, broken.wrong, broken.why = 1, 2, io.EOF
 	byName := map[string]figure{}
-	for _, f := range fanoutFigures(&out, []float64{10}, "all") {
+	for _, f := range fanoutFigures([]*told{in(100), broken}, []*told{in(50), in(50)}, []*told{in(1), in(1)}, "all") {
 		byName[f.Name] = f
 	}
-	if f := byName["events delivered"]; *f.Met {
+	if f := byName["events delivered"]; *f.Met || f.Ours != 10 || *f.Ratio != 0.5 || !strings.Contains(f.Note, "700 bytes") || !strings.Contains(f.Note, "delivers 1000/s") {
 		t.Errorf("%+v", f)
 	}
-	if f := byName["events lost, doubled or out of order"]; !*f.Met {
+	if f := byName["events lost, doubled or out of order"]; *f.Met || f.Ours != 2 || f.Note != "1 of 2 streams broke, one so: EOF" {
 		t.Errorf("%+v", f)
+	}
+	if f := byName["the same, p99"]; f.Ours != 100 || *f.Floor != 50 {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestOpenFigures(t *testing.T) {
+	t.Parallel()
+	of := func(rate, p50, p99 float64) *door {
+		return &door{rates: []float64{rate}, p50: []float64{p50}, p99: []float64{p99}, api: []float64{100}}
+	}
+	byName := map[string]figure{}
+	for _, f := range openFigures(of(480, 2, 11), of(490, 1, 2), of(500, 0.5, 1), 900) {
+		byName[f.Name] = f
+	}
+	if f := byName["rate"]; f.Ours != 480 || *f.Floor != 500 || *f.Ratio != 0.96 || f.Target != nil || !strings.Contains(f.Note, "asked for 500 a second, 900 jobs") {
+		t.Errorf("%+v", f)
+	}
+	if f := byName["answer, p99"]; *f.Floor != 2 || f.Target.Value != 11 || !*f.Met || !strings.Contains(f.Note, "in memory 1.00 ms") {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestTogetherDoesAllOfIt(t *testing.T) {
+	t.Parallel()
+	var done [admitters]int
+	rate, err := together(t.Context(), 3, func(_ context.Context, who int) error {
+		done[who]++
+		return nil
+	})
+	if err != nil || rate <= 0 {
+		t.Errorf("%v a second, %v", rate, err)
+	}
+	for who, n := range done {
+		if n != 3 {
+			t.Errorf("number %d did it %d times, want 3", who, n)
+		}
+	}
+	if _, err := together(t.Context(), 3, func(context.Context, int) error { return errNobody }); !errors.Is(err, errNobody) {
+		t.Errorf("got %v", err)
 	}
 }
 

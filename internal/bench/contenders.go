@@ -25,12 +25,9 @@ type contest struct {
 	direct, floor, ours contender
 }
 
-// all gives the contenders in an order that differs from round to round, since
-// each finds the machine as the one before has left it.
+// all gives the contenders in the order of a round.
 func (c *contest) all(round int) []*contender {
-	list := []*contender{&c.direct, &c.floor, &c.ours}
-	n := round % len(list)
-	return append(list[n:], list[:n]...)
+	return inTurn([]*contender{&c.direct, &c.floor, &c.ours}, round)
 }
 
 // newContest starts all of it. Close the service afterwards.
@@ -100,11 +97,14 @@ func (c *contender) run(ctx context.Context, conns int, during time.Duration, co
 	}, nil
 }
 
-func (c *contender) cpu() (time.Duration, error) {
-	if c.process == nil {
+func (c *contender) cpu() (time.Duration, error) { return cpuOf(c.process) }
+
+// cpuOf is the processor time of a process; none where it is nil.
+func cpuOf(p *proc.Process) (time.Duration, error) {
+	if p == nil {
 		return 0, nil
 	}
-	u, err := c.process.Usage()
+	u, err := p.Usage()
 	return u.CPU, err
 }
 
@@ -130,9 +130,5 @@ func (c *contest) play(ctx context.Context, rounds, conns int, during time.Durat
 
 // values gives one property of a contender's rounds.
 func (t turns) values(c *contender, property func(turn) float64) []float64 {
-	out := make([]float64, len(t[c]))
-	for i, one := range t[c] {
-		out[i] = property(one)
-	}
-	return out
+	return each(t[c], property)
 }

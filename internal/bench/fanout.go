@@ -14,9 +14,10 @@ import (
 )
 
 const (
-	leastEvents = 2000.0 // a second
-	eventPace   = 2100   // at how many a second they are written; delivered are less for the time that the last one takes
-	floorWords  = 2      // of a caller of the floor, which takes so much less time
+	leastEvents  = 2000.0  // a second
+	eventPace    = 2100    // at how many a second they are written; delivered are less for the time that the last one takes
+	burstPace    = 100_000 // faster than the floor goes
+	fanoutRounds = 3       // at most: one takes most of a minute
 )
 
 // measureFanout lets streams follow a job each while all the jobs live.
@@ -25,48 +26,70 @@ func measureFanout(ctx context.Context, r *rig) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	floor, err := r.fanOutAtFloor(ctx, n)
-	if err != nil {
-		return nil, fmt.Errorf("the floor: %w", err)
-	}
 	sv, jobs, err := r.newCrowd(ctx, n)
 	if err != nil {
 		return nil, err
 	}
 	defer sv.close()
 	defer jobs.close()
-	if err := sv.prepare(ctx, jobs, n, nil); err != nil {
-		return nil, err
-	}
 	if _, err := sv.startAPI(ctx); err != nil {
 		return nil, err
 	}
-	streams, err := sv.fanOut(ctx, jobs, n)
-	if err != nil {
-		return nil, err
+	var ours, floor, burst []*told
+	play := []func() error{
+		func() error {
+			t, err := sv.fanOut(ctx, jobs, n)
+			ours = append(ours, t)
+			return err
+		},
+		func() error { // never first: it tells what ours was told
+			t, atOnce, err := r.fanOutAtFloor(ctx, n, ours[0])
+			floor, burst = append(floor, t), append(burst, atOnce)
+			return err
+		},
 	}
-	told, err := jobs.compare(ctx, streams)
-	if err != nil {
-		return nil, err
+	for round := range min(r.effort.rounds, fanoutRounds) {
+		for _, f := range inTurn(play, round) {
+			if err := f(); err != nil {
+				return nil, err
+			}
+		}
 	}
-	return fanoutFigures(told, floor, note), nil
+	return fanoutFigures(ours, floor, burst, note), nil
 }
 
-func fanoutFigures(told *told, floor []float64, note string) []figure {
-	rate := figure{Name: "events delivered", Unit: perSecond, Ours: told.rate()}.aim(atLeast(leastEvents))
-	rate.Note = fmt.Sprintf("%d events to streams, %s; %d a second were written, at most", len(told.delays), note, eventPace)
-	lost := figure{Name: "events lost, doubled or out of order", Ours: float64(told.wrong)}.aim(atMost(0))
-	if lost.Note = fmt.Sprintf("%d of %d streams broke", told.broken, told.streams); told.why != nil {
-		lost.Note += ", one so: " + told.why.Error()
+func fanoutFigures(ours, floor, burst []*told, note string) []figure {
+	const what = roomIs + ", told as often, as much and as fast"
+	first := ours[0]
+	rate := compare("events delivered", perSecond, each(ours, (*told).rate), each(floor, (*told).rate), what).aim(atLeast(leastEvents))
+	rate.Note = fmt.Sprintf("%d events of %d bytes to streams in a round, %s; %d a second were written, at most; as fast as it goes the floor delivers %s/s",
+		len(first.delays), first.size(), note, eventPace, number(median(each(burst, (*told).rate))))
+	var lost figure
+	lost.Name = "events lost, doubled or out of order"
+	streams, broken := 0, 0
+	for _, t := range ours {
+		lost.Ours += float64(t.wrong)
+		streams, broken = streams+t.streams, broken+t.broken
+		if t.why != nil {
+			lost.Note = ", one so: " + t.why.Error()
+		}
 	}
+	lost.Note = fmt.Sprintf("%d of %d streams broke", broken, streams) + lost.Note
 	at := func(name string, q float64) figure {
-		return figure{Name: name, Unit: millis, Ours: quantile(told.delays, q)}.against(quantile(floor, q), roomIs+", told as often")
+		delay := func(t *told) float64 { return quantile(t.delays, q) }
+		return compare(name, millis, each(ours, delay), each(floor, delay), what)
 	}
-	return []figure{rate, lost, at("from commit to reader, p50", 0.5), at("the same, p99", 0.99)}
+	return []figure{rate, lost.aim(atMost(0)), at("from commit to reader, p50", 0.5), at("the same, p99", 0.99)}
 }
 
-// fanOut seats the streams and lets the jobs live.
-func (s *service) fanOut(ctx context.Context, jobs *lives, n int) (map[job.ID]heard, error) {
+// fanOut makes jobs, seats their streams and lets the jobs live.
+func (s *service) fanOut(ctx context.Context, jobs *lives, n int) (*told, error) {
+	if err := s.submitImages(ctx, n); err != nil {
+		return nil, err
+	}
+	if err := jobs.begin(ctx, n, nil); err != nil {
+		return nil, err
+	}
 	streams, err := seat(ctx, s.apiAddr, n, func(c *wire.Conn, i int) heard { return follow(c, s.apiAddr, jobs.list[i].id) })
 	if err != nil {
 		return nil, err
@@ -86,7 +109,7 @@ func (s *service) fanOut(ctx context.Context, jobs *lives, n int) (map[job.ID]he
 		}
 		out[h.id] = h
 	}
-	return out, nil
+	return jobs.compare(ctx, out)
 }
 
 // follow reads a job's log as events, to its end.
@@ -94,6 +117,7 @@ func follow(c *wire.Conn, addr string, id job.ID) heard {
 	h := heard{id: id}
 	var e reading
 	status, err := c.Lines(wire.NewRequest(http.MethodGet, "/v1/jobs/"+string(id)+"/events", addr, "", "Authorization: Bearer pooled"), func(line []byte) {
+		e.bytes += len(line) + 1
 		name, value, _ := bytes.Cut(line, []byte(": "))
 		switch string(name) {
 		case "id":
@@ -102,7 +126,9 @@ func follow(c *wire.Conn, addr string, id job.ID) heard {
 			e.kind = string(value)
 		case "data":
 			e.at = time.Now()
+			e.bytes++ // the empty line
 			h.read = append(h.read, e)
+			e.bytes = 0
 		}
 	})
 	if err == nil && status != http.StatusOK {
@@ -118,8 +144,13 @@ type told struct {
 	why                    error     // of one that broke
 	delays                 []float64 // ms, from an event's being on disk to its being read
 	first, last            time.Time // event written, event read
+	bytes                  int       // of all that was read
 }
 
+// size is how many bytes an event had, in the mean.
+func (t *told) size() int { return t.bytes / len(t.delays) }
+
+// rate is events delivered a second.
 func (t *told) rate() float64 { return float64(len(t.delays)) / t.last.Sub(t.first).Seconds() }
 
 // compare holds what each stream read against its job's log.
@@ -157,47 +188,66 @@ func (t *told) add(log []job.Event, writes []write, h heard) {
 		if i < before {
 			continue
 		}
-		w, at := writes[i-before], h.read[i].at
-		t.delays = append(t.delays, ms(max(0, at.Sub(w.done))))
-		if t.first.IsZero() || w.done.Before(t.first) {
-			t.first = w.done
-		}
-		if at.After(t.last) {
-			t.last = at
-		}
+		t.delivered(writes[i-before].done, h.read[i])
 	}
 }
 
-// fanOutAtFloor tells as many callers as much in a second, for a shorter time.
-func (r *rig) fanOutAtFloor(ctx context.Context, n int) ([]float64, error) {
+// delivered counts an event that was there to be told from a time on.
+func (t *told) delivered(from time.Time, r reading) {
+	t.delays = append(t.delays, ms(max(0, r.at.Sub(from))))
+	t.bytes += r.bytes
+	if t.first.IsZero() || from.Before(t.first) {
+		t.first = from
+	}
+	if r.at.After(t.last) {
+		t.last = r.at
+	}
+}
+
+// fanOutAtFloor tells as many callers as often, as much and as fast as ours were
+// told, and in the end once more, as fast as it goes.
+func (r *rig) fanOutAtFloor(ctx context.Context, n int, ours *told) (paced, burst *told, err error) {
 	room, err := r.newRoom(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer room.process.Kill()
-	callers, err := seat(ctx, room.addr, n, room.listen(floorWords))
+	words := len(lifeSteps())
+	callers, err := seat(ctx, room.addr, n, room.listen(words+1, ours.size()))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer callers.leave()
 	if err := callers.await(ctx, n, room.waiting); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	for range floorWords {
+	for range words {
 		if _, err := room.tell(ctx, 0, n, eventPace); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if err := pause(ctx, time.Duration(n)*time.Second/eventPace); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	var out []float64
+	if err := pause(ctx, calm); err != nil { // until all have read
+		return nil, nil, err
+	}
+	if _, err := room.tell(ctx, 0, n, burstPace); err != nil {
+		return nil, nil, err
+	}
+	paced, burst = new(told), new(told)
 	for range n {
 		h, err := callers.next(ctx)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		out = append(out, h.delays()...)
+		for i, word := range h.read {
+			if i < words {
+				paced.delivered(h.sent[i], word)
+			} else {
+				burst.delivered(h.sent[i], word)
+			}
+		}
 	}
-	return out, nil
+	return paced, burst, nil
 }

@@ -55,9 +55,7 @@ func (s *service) putRates(ctx context.Context, files int) (figure, error) {
 	size := int64(together / files)
 	rates := map[stand.Uploader][]float64{}
 	for round := range s.rig.effort.rounds {
-		order := []stand.Uploader{stand.OurStore, stand.BareSDK}
-		for i := range order {
-			by := order[(round+i)%2]
+		for _, by := range inTurn([]stand.Uploader{stand.OurStore, stand.BareSDK}, round) {
 			p, err := s.put(ctx, by, size, files)
 			if err != nil {
 				return figure{}, err

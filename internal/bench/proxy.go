@@ -182,8 +182,7 @@ func (s *service) bareContent(ctx context.Context, ours *contender) (*contender,
 func (r *rig) playContent(ctx context.Context, all []*contender) (map[*contender][]float64, error) {
 	out := map[*contender][]float64{}
 	for round := range r.effort.rounds + 1 {
-		for i := range all {
-			one := all[(round+i)%len(all)]
+		for _, one := range inTurn(all, round) {
 			t, err := one.run(ctx, proxyConns, r.effort.window, "")
 			if err != nil {
 				return nil, err

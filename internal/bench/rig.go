@@ -35,7 +35,7 @@ type effort struct {
 	answers  int           // videos that are waited for
 	files    []int64       // sizes in MiB whose memory is compared
 	pictures int           // made in one round, from request to answer
-	open     time.Duration // of an open loop
+	open     time.Duration // of one round of an open loop
 	videos   int           // running at once
 	settle   time.Duration // watched while they run
 	waiters  int           // callers and streams at once
@@ -46,13 +46,13 @@ func (o options) effort() effort {
 	e := effort{
 		rounds: 5, window: 1500 * time.Millisecond, starts: 7, submits: 1500,
 		starters: 50, answers: 40, files: []int64{64, 512}, videos: 10_000, settle: 20 * time.Second,
-		waiters: 10_000, film: 64, pictures: 60, open: 10 * time.Second,
+		waiters: 10_000, film: 64, pictures: 60, open: 3 * time.Second,
 	}
 	if o.short {
 		e = effort{
 			rounds: 3, window: 500 * time.Millisecond, starts: 3, submits: 600,
 			starters: 15, answers: 12, files: []int64{64, 256}, videos: 3000, settle: 5 * time.Second,
-			waiters: 2000, film: 64, pictures: 24, open: 3 * time.Second,
+			waiters: 2000, film: 64, pictures: 24, open: time.Second,
 		}
 	}
 	if o.rounds > 0 {

@@ -32,14 +32,24 @@ func quotients(a, b []float64) []float64 {
 	return out
 }
 
-// inMillis gives times in milliseconds.
-func inMillis(list []time.Duration) []float64 {
+// each gives one property of all.
+func each[T any](list []T, property func(T) float64) []float64 {
 	out := make([]float64, len(list))
-	for i, d := range list {
-		out[i] = ms(d)
+	for i, one := range list {
+		out[i] = property(one)
 	}
 	return out
 }
+
+// inTurn gives all in an order that differs from round to round, since each finds the
+// machine as the one before has left it.
+func inTurn[T any](list []T, round int) []T {
+	n := round % len(list)
+	return slices.Concat(list[n:], list[:n])
+}
+
+// inMillis gives times in milliseconds.
+func inMillis(list []time.Duration) []float64 { return each(list, ms) }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 

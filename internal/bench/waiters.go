@@ -275,7 +275,7 @@ func (r *rig) waitAtFloor(ctx context.Context, n int) (*waited, error) {
 	if err != nil {
 		return nil, err
 	}
-	callers, err := seat(ctx, room.addr, n, room.listen(1))
+	callers, err := seat(ctx, room.addr, n, room.listen(1, 0))
 	if err != nil {
 		return nil, err
 	}

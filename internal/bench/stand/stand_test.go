@@ -136,6 +136,7 @@ func TestWaiting(t *testing.T) {
 	get := func(path string) string {
 		return exchange(t, addr, wire.NewRequest(http.MethodGet, path, addr, ""), http.StatusOK)
 	}
+	const size = 100 // of a word
 	answers := make(chan int)
 	for range 3 {
 		go func() {
@@ -147,8 +148,8 @@ func TestWaiting(t *testing.T) {
 				return
 			}
 			defer conn.Close()
-			_, err = conn.Lines(wire.NewRequest(http.MethodGet, "/wait?events=2", addr, ""), func(line []byte) {
-				if at, ok := stand.SentAt(line); ok && time.Since(at) < time.Minute {
+			_, err = conn.Lines(wire.NewRequest(http.MethodGet, "/wait?events=2&bytes="+strconv.Itoa(size), addr, ""), func(line []byte) {
+				if at, ok := stand.SentAt(line); ok && time.Since(at) < time.Minute && len(line) == size-len("\n\n") {
 					words++
 				}
 			})
@@ -172,7 +173,7 @@ func TestWaiting(t *testing.T) {
 			t.Errorf("a caller was told %d words, want 2", n)
 		}
 	}
-	exchange(t, addr, wire.NewRequest(http.MethodGet, "/wait?events=many", addr, ""), http.StatusBadRequest)
+	exchange(t, addr, wire.NewRequest(http.MethodGet, "/wait?events=many&bytes=0", addr, ""), http.StatusBadRequest)
 	exchange(t, addr, wire.NewRequest(http.MethodGet, "/tell?from=0", addr, ""), http.StatusBadRequest)
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,8 +22,14 @@ type waitingRoom struct {
 	calls   sync.WaitGroup   // that send
 }
 
-// runWaiting serves two routes. GET /wait?events=N answers when N words have come,
-// a line for each, which [SentAt] reads. GET /tell?from=A&count=B&pace=C sends one
+// A word is a line of a stream with its time between these, and the empty line behind it.
+const (
+	wordHead = `data: {"content":"`
+	wordTail = `"}` + "\n\n"
+)
+
+// runWaiting serves two routes. GET /wait?events=N&bytes=S answers when N words have
+// come, a line of S bytes for each (or of as few as it needs), which [SentAt] reads. GET /tell?from=A&count=B&pace=C sends one
 // word to each of B callers that wait, from the A-th on, C a second, and answers 200
 // with their number in all; it answers when it has begun.
 func runWaiting(ctx context.Context, flags *flag.FlagSet, args []string, stdout io.Writer) error {
@@ -42,10 +49,11 @@ func runWaiting(ctx context.Context, flags *flag.FlagSet, args []string, stdout 
 }
 
 func (w *waitingRoom) wait(c echo.Context) error {
-	events, err := strconv.Atoi(c.QueryParam("events"))
+	n, err := numbers(c, "events", "bytes")
 	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, err)
+		return err
 	}
+	events, padding := n[0], strings.Repeat(" ", max(0, n[1]-len(wordHead)-stampDigits-len(wordTail)))
 	word := make(chan time.Time, events) // so that nobody who tells is held up
 	w.mu.Lock()
 	w.waiting = append(w.waiting, word)
@@ -53,7 +61,7 @@ func (w *waitingRoom) wait(c echo.Context) error {
 	for range events {
 		select {
 		case at := <-word:
-			if _, err := fmt.Fprintf(c.Response(), "data: {\"content\":\"%0*d\"}\n\n", stampDigits, at.UnixNano()); err != nil {
+			if _, err := fmt.Fprintf(c.Response(), wordHead+"%0*d%s"+wordTail, stampDigits, at.UnixNano(), padding); err != nil {
 				return err
 			}
 			c.Response().Flush()
@@ -65,12 +73,9 @@ func (w *waitingRoom) wait(c echo.Context) error {
 }
 
 func (w *waitingRoom) tell(ctx context.Context, c echo.Context) error {
-	var n [3]int
-	for i, name := range []string{"from", "count", "pace"} {
-		var err error
-		if n[i], err = strconv.Atoi(c.QueryParam(name)); err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, err)
-		}
+	n, err := numbers(c, "from", "count", "pace")
+	if err != nil {
+		return err
 	}
 	w.mu.Lock()
 	all := w.waiting
@@ -89,4 +94,16 @@ func (w *waitingRoom) tell(ctx context.Context, c echo.Context) error {
 		}
 	})
 	return c.String(http.StatusOK, strconv.Itoa(len(all)))
+}
+
+// numbers reads parameters that must be there.
+func numbers(c echo.Context, names ...string) ([]int, error) {
+	out := make([]int, len(names))
+	for i, name := range names {
+		var err error
+		if out[i], err = strconv.Atoi(c.QueryParam(name)); err != nil {
+			return nil, echo.NewHTTPError(http.StatusBadRequest, err)
+		}
+	}
+	return out, nil
 }
