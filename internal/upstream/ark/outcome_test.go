@@ -144,7 +144,7 @@ func TestNotSent(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			change := func(c *ark.Config) { c.ImageTimeout, c.VideoTimeout = 2*time.Second, 2*time.Second }
+			change := func(c *ark.Config) { c.ImageTimeout, c.VideoTimeout = 20*time.Second, 20*time.Second }
 			if tt.class == upstream.Timeout {
 				change = hasty
 			}
