@@ -164,17 +164,32 @@ func TestInterrupt(t *testing.T) {
 	if data, err := os.ReadFile(file); err != nil || len(data) < 1000 {
 		t.Errorf("%d bytes, %v", len(data), err)
 	}
-	code, out, errs := call(t, environ, "video", "a boat sim:ready=95s", "-o", file, "--force", "--timeout", "1s")
-	if code != 3 || !strings.Contains(errs, "not finished within 1s (--timeout); the job ") {
-		t.Errorf("timeout: %d\n%s%s", code, out, errs)
+	s.end()
+}
+
+// TestPatienceEnds: a command that was not given the time ends without its job, and
+// somebody who cancels that is told what becomes of it.
+func TestPatienceEnds(t *testing.T) {
+	t.Parallel()
+	s, _, environ := service(t)
+	file := filepath.Join(t.TempDir(), "a boat.mp4")
+	if err := os.WriteFile(file, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	id = regexp.MustCompile(`job (\S+)`).FindStringSubmatch(out)[1]
+	code, out, errs := call(t, environ, "video", "a boat sim:ready=95s", "-o", file, "--force", "--timeout", "5s")
+	if code != 3 || !strings.Contains(errs, "not finished within 5s (--timeout); the job ") {
+		t.Fatalf("timeout: %d\n%s%s", code, out, errs)
+	}
+	id := regexp.MustCompile(`job (\S+)`).FindStringSubmatch(out)[1]
 	if code, out, errs := call(t, environ, "jobs", "cancel", id, "--json"); code != 0 || !strings.Contains(out, `"requested_at"`) {
 		t.Errorf("cancel: %d\n%s%s", code, out, errs)
 	}
 	tick := time.NewTicker(50 * time.Millisecond) // until a worker has asked
 	defer tick.Stop()
-	for !strings.HasPrefix(out, "The job is canceled. ") {
+	for deadline := time.Now().Add(time.Minute); !strings.HasPrefix(out, "The job is canceled. "); {
+		if time.Now().After(deadline) {
+			t.Fatalf("no worker has asked: %d\n%s%s", code, out, errs)
+		}
 		<-tick.C
 		if !strings.HasPrefix(out, "The upstream is asked to stop.") && !strings.Contains(out, id) {
 			t.Fatalf("cancel again: %d\n%s%s", code, out, errs)

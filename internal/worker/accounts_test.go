@@ -118,7 +118,8 @@ func TestRetryAfterIsKept(t *testing.T) {
 }
 
 // TestOverloadIsShort: an upstream that says nothing of when to come back is tried
-// again by one job soon, and by all when that is taken.
+// again by one job soon, and by all when that is taken. The longest cooldown alone
+// takes longer than it may.
 func TestOverloadIsShort(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -137,6 +138,9 @@ func TestOverloadIsShort(t *testing.T) {
 	}
 	history, err := r.store.History(t.Context(), "a")
 	if err != nil || len(history) != 2 || history[0].What != "recovered" || history[1].What != "cooled" {
-		t.Errorf("%+v, %v", history, err)
+		t.Fatalf("%+v, %v", history, err)
+	}
+	if alone := history[1].Ends.Sub(history[1].At); alone != account.ShortestCooldown {
+		t.Errorf("left alone for %v", alone)
 	}
 }
