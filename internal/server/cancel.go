@@ -99,11 +99,17 @@ func (s *Server) cancel(ctx context.Context, j *job.Job) (*job.Job, error) {
 		return nil, errNoJob()
 	}
 	s.metrics.cancels.WithLabelValues(string(answer)).Inc()
-	j, err = s.cfg.Store.Get(ctx, j.ID)
-	if err == nil && answer == redisstore.CancelDone { // no worker hears of it
-		s.metrics.ends.Tell(telemetry.Resume(ctx, j.Spec.Trace), j, nil)
+	now, err := s.cfg.Store.Get(ctx, j.ID)
+	if answer == redisstore.CancelDone { // no worker hears of it
+		end := now
+		if err != nil {
+			was := *j
+			was.State, was.FinishedAt = job.Canceled, s.cfg.Store.Now()
+			end = &was
+		}
+		s.metrics.ends.Tell(telemetry.Resume(ctx, j.Spec.Trace), end, nil)
 	}
-	return j, err
+	return now, err
 }
 
 // hasLeft tells whether an answer has ended because its caller went away, or no
