@@ -48,8 +48,8 @@ type Listener struct {
 
 // newsRooms is among how many rooms the jobs are divided. News looks into one after the
 // other: ten thousand jobs at once would keep this process and Redis busy for longer than
-// an answer takes that has to be given just then.
-const newsRooms = 64
+// an answer takes that has to be given just then, and so would, for some, 150.
+const newsRooms = 256
 
 // NewNews makes the waiters' rooms. It hears nothing until Run is called, and looks
 // at each job every so often then.
