@@ -42,13 +42,14 @@ func (s *Server) write(c echo.Context, b []byte) error {
 	return nil
 }
 
-// sendJSON answers with a body that is known whole.
+// sendJSON answers with a body that is known whole. It is sent at once: what net/http
+// sends by itself goes out when the request's line of log has been written.
 func (s *Server) sendJSON(c echo.Context, status int, body []byte) error {
 	h := c.Response().Header()
 	h.Set(echo.HeaderContentType, contentJSON)
 	h.Set(echo.HeaderContentLength, strconv.Itoa(len(body)))
 	c.Response().WriteHeader(status)
-	return s.write(c, body)
+	return s.send(c, body)
 }
 
 // goneBecause marks an error of writing to a caller: it is nobody's fault here.
