@@ -63,7 +63,7 @@ func (s *Server) leave(c echo.Context, call *callJob, err error, cancels bool) (
 		return true
 	}
 	if how == redisstore.Told {
-		_ = http.NewResponseController(c.Response()).Flush() // the caller need not wait for the note
+		_ = flush(c) // the caller need not wait for the note
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storePatience)
 	defer cancel()

@@ -121,7 +121,10 @@ func (s *Server) sendJob(c echo.Context, end outcome) error {
 	if matchesETag(c.Request().Header.Get("If-None-Match"), tag) {
 		return c.NoContent(http.StatusNotModified)
 	}
-	return s.sendJSON(c, http.StatusOK, body)
+	if err := s.sendJSON(c, http.StatusOK, body); err != nil {
+		return err
+	}
+	return flush(c) // who has waited for it need not wait for the line of log
 }
 
 // longPoll waits as ?wait=seconds&after=seq say: until the log has something

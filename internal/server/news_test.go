@@ -115,9 +115,9 @@ func TestEndIsNotRead(t *testing.T) {
 	}
 }
 
-// TestHeartbeatsReadNothing: ten thousand streams would ask Redis a thousand times a
-// second for what News tells them.
-func TestHeartbeatsReadNothing(t *testing.T) {
+// TestHeartbeatsReadNoJob: ten thousand streams would read a thousand logs a second for
+// what News tells them.
+func TestHeartbeatsReadNoJob(t *testing.T) {
 	t.Parallel()
 	h := open(t, waiting(server.Wait{Beat: 5 * ms}))
 	id := h.create(images, `{"prompt":"x"}`)

@@ -26,6 +26,11 @@ func (s *Server) send(c echo.Context, b []byte) error {
 	if err := s.write(c, b); err != nil {
 		return err
 	}
+	return flush(c)
+}
+
+// flush sends what was written until now.
+func flush(c echo.Context) error {
 	return goneBecause(http.NewResponseController(c.Response().Writer).Flush())
 }
 
@@ -42,14 +47,14 @@ func (s *Server) write(c echo.Context, b []byte) error {
 	return nil
 }
 
-// sendJSON answers with a body that is known whole. It is sent at once: what net/http
-// sends by itself goes out when the request's line of log has been written.
+// sendJSON answers with a body that is known whole. It goes out when the handler has
+// returned: until then a caller that is gone has not had its answer (see [Server.see]).
 func (s *Server) sendJSON(c echo.Context, status int, body []byte) error {
 	h := c.Response().Header()
 	h.Set(echo.HeaderContentType, contentJSON)
 	h.Set(echo.HeaderContentLength, strconv.Itoa(len(body)))
 	c.Response().WriteHeader(status)
-	return s.send(c, body)
+	return s.write(c, body)
 }
 
 // goneBecause marks an error of writing to a caller: it is nobody's fault here.
