@@ -4,15 +4,18 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/tintypehq/tintype/internal/account"
 	"github.com/tintypehq/tintype/internal/fault"
 	"github.com/tintypehq/tintype/internal/job"
 	"github.com/tintypehq/tintype/internal/redisstore"
+	"github.com/tintypehq/tintype/internal/server"
 	"github.com/tintypehq/tintype/pkg/tintype"
 )
 
@@ -165,6 +168,39 @@ func TestOnDisconnect(t *testing.T) {
 	a := h.call(http.MethodPost, images, `{"prompt":"x","on_disconnect":"stay"}`)
 	if code, param, _ := errorOf(t, a.body); a.status != http.StatusBadRequest || code != "invalid_request" || param != "on_disconnect" {
 		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
+// leaver goes away as soon as something is sent to it.
+type leaver struct {
+	*httptest.ResponseRecorder
+	leave func()
+}
+
+func (l leaver) Flush() { l.ResponseRecorder.Flush(); l.leave() }
+
+// TestWhoHasItsAnswerHasNotLeft: a caller that closes once it knows of its job keeps it.
+func TestWhoHasItsAnswerHasNotLeft(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	c := h.cfg
+	c.Metrics = nil
+	srv, err := server.New(c)
+	h.must(err)
+	srv.SetAccounts("ark", []account.Account{pooled("a1")})
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, images, strings.NewReader(`{"prompt":"x","on_disconnect":"cancel"}`))
+	for name, value := range map[string]string{"Authorization": "Bearer " + gatewayKey, "Content-Type": "application/json", "Prefer": "respond-async"} {
+		r.Header.Set(name, value)
+	}
+	w := leaver{httptest.NewRecorder(), leave}
+	srv.ServeHTTP(w, r)
+	if w.Code != http.StatusAccepted {
+		t.Fatalf("answered %d %s", w.Code, w.Body)
+	}
+	if j, _ := h.job(job.ID(w.Header().Get("X-Job-Id")), ""); j.Status != tintype.StatusQueued {
+		t.Errorf("its job is %s", j.Status)
 	}
 }
 

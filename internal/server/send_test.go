@@ -8,16 +8,47 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/tintypehq/tintype/internal/blob"
 	"github.com/tintypehq/tintype/internal/server"
 )
+
+// patientLog takes its time over the line of a GET of a job: until that was answered.
+type patientLog struct {
+	answered chan struct{}
+	tired    atomic.Bool
+}
+
+func (l *patientLog) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte(`"route":"/v1/jobs/:id"`)) {
+		select {
+		case <-l.answered:
+		case <-time.After(20 * time.Second):
+			l.tired.Store(true)
+		}
+	}
+	return len(p), nil
+}
+
+// TestJobIsSentBeforeItsLine: who waits for a job does not wait for the log.
+func TestJobIsSentBeforeItsLine(t *testing.T) {
+	t.Parallel()
+	log := &patientLog{answered: make(chan struct{})}
+	h := open(t, configure(func(c *server.Config) { c.Log = slog.New(slog.NewJSONHandler(log, nil)) }))
+	a := h.call(http.MethodGet, "/v1/jobs/"+string(h.create(images, `{"prompt":"x"}`)), "")
+	close(log.answered)
+	if a.status != http.StatusOK || log.tired.Load() {
+		t.Errorf("answered %d when its line was written", a.status)
+	}
+}
 
 // TestThinLine: a caller that reads slowly but goes on gets a large answer whole,
 // whether it began with a space or not.
