@@ -19,8 +19,9 @@ const (
 )
 
 // Cancel notes the wish to cancel a job and does what can be done at once. It
-// may be repeated. Of a job that it ends, nobody else hears. Whoever polls a running job takes it anew and asks the
-// upstream.
+// may be repeated. Whoever polls a running job takes it anew and asks the
+// upstream. Where the client repeats the call, since its reply was lost, a job that
+// the first one has canceled is CancelDone again, and without bells.
 func (s *Store) Cancel(ctx context.Context, id job.ID) (CancelAnswer, []job.Bell, error) {
 	r, err := readReply(s.run(ctx, s.lua.cancel, string(id), s.grace(), rand.Text()))
 	return CancelAnswer(r.word), r.bells, err

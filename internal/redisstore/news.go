@@ -25,11 +25,11 @@ import (
 // much. Messages may be lost. So listen first, then read; and now and then News itself
 // looks at the jobs that are waited for, many of them in one call.
 type News struct {
-	store *Store
-	every time.Duration
-	seed  maphash.Seed
-	mu    sync.Mutex
-	rooms [newsRooms]map[job.ID]*Listener // the first of each job
+	store  *Store
+	every  time.Duration
+	seed   maphash.Seed
+	mu     sync.Mutex
+	shards [newsShards]map[job.ID]*Listener // the first of each job
 
 	self  string        // in the place of a job's id in our own beats
 	heard atomic.Int64  // the newest of them that came back
@@ -46,24 +46,24 @@ type Listener struct {
 	next *Listener              // of the same job
 }
 
-// newsRooms is among how many rooms the jobs are divided. News looks into one after the
+// newsShards is among how many shards the jobs are divided. News looks at one after the
 // other: ten thousand jobs at once would keep this process and Redis busy for longer than
 // an answer takes that has to be given just then, and so would, for some, 150.
-const newsRooms = 256
+const newsShards = 256
 
-// NewNews makes the waiters' rooms. It hears nothing until Run is called, and looks
+// NewNews makes room for waiters. It hears nothing until Run is called, and looks
 // at each job every so often then.
 func (s *Store) NewNews(every time.Duration) *News {
 	n := &News{store: s, every: every, seed: maphash.MakeSeed(), self: "beat:" + rand.Text(), deaf: make(chan struct{}, 1)}
-	for i := range n.rooms {
-		n.rooms[i] = map[job.ID]*Listener{}
+	for i := range n.shards {
+		n.shards[i] = map[job.ID]*Listener{}
 	}
 	return n
 }
 
-// room is where those are who wait for a job.
-func (n *News) room(id job.ID) map[job.ID]*Listener {
-	return n.rooms[maphash.String(n.seed, string(id))%newsRooms]
+// shard has those who wait for a job, and for others.
+func (n *News) shard(id job.ID) map[job.ID]*Listener {
+	return n.shards[maphash.String(n.seed, string(id))%newsShards]
 }
 
 // newsCheck is how long a subscription may be silent before it is tried.
@@ -161,14 +161,14 @@ func (n *News) beat(ctx context.Context) {
 }
 
 func (n *News) lookAgain(ctx context.Context) {
-	tick := time.NewTicker(n.every / newsRooms)
+	tick := time.NewTicker(n.every / newsShards)
 	defer tick.Stop()
 	for i := 0; ; i++ {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			n.lookInto(ctx, n.rooms[i%newsRooms])
+			n.lookAt(ctx, n.shards[i%newsShards])
 		}
 	}
 }
@@ -179,13 +179,13 @@ const lookBatch = 256
 
 // Look wakes those whose job has changed without news of it. Run does it by itself.
 func (n *News) Look(ctx context.Context) {
-	for _, room := range n.rooms {
-		n.lookInto(ctx, room)
+	for _, shard := range n.shards {
+		n.lookAt(ctx, shard)
 	}
 }
 
-func (n *News) lookInto(ctx context.Context, room map[job.ID]*Listener) {
-	for ids := range slices.Chunk(n.waitedFor(room), lookBatch) {
+func (n *News) lookAt(ctx context.Context, shard map[job.ID]*Listener) {
+	for ids := range slices.Chunk(n.waitedFor(shard), lookBatch) {
 		versions := make([]*redis.StringCmd, len(ids))
 		_, _ = n.store.rdb.Pipelined(ctx, func(p redis.Pipeliner) error { // each answer has its own error
 			for i, id := range ids {
@@ -205,10 +205,10 @@ func (n *News) lookInto(ctx context.Context, room map[job.ID]*Listener) {
 	}
 }
 
-func (n *News) waitedFor(room map[job.ID]*Listener) []job.ID {
+func (n *News) waitedFor(shard map[job.ID]*Listener) []job.ID {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return slices.Collect(maps.Keys(room))
+	return slices.Collect(maps.Keys(shard))
 }
 
 // Listen waits for changes of a job. Stop must be called.
@@ -216,9 +216,9 @@ func (n *News) Listen(id job.ID) *Listener {
 	l := &Listener{news: n, id: id, ch: make(chan struct{}, 1)}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	room := n.room(id)
-	l.next = room[id]
-	room[id] = l
+	shard := n.shard(id)
+	l.next = shard[id]
+	shard[id] = l
 	return l
 }
 
@@ -245,17 +245,17 @@ func (l *Listener) Stop() {
 	n := l.news
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	room := n.room(l.id)
-	if room[l.id] == l {
-		room[l.id] = l.next
+	shard := n.shard(l.id)
+	if shard[l.id] == l {
+		shard[l.id] = l.next
 	}
-	for at := room[l.id]; at != nil; at = at.next {
+	for at := shard[l.id]; at != nil; at = at.next {
 		if at.next == l {
 			at.next = l.next
 		}
 	}
-	if room[l.id] == nil {
-		delete(room, l.id)
+	if shard[l.id] == nil {
+		delete(shard, l.id)
 	}
 }
 
@@ -267,7 +267,7 @@ const always = -1
 func (n *News) hand(id job.ID, end string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for l := n.room(id)[id]; l != nil; l = l.next {
+	for l := n.shard(id)[id]; l != nil; l = l.next {
 		l.end.Store(&end)
 	}
 }
@@ -276,7 +276,7 @@ func (n *News) hand(id job.ID, end string) {
 func (n *News) wake(id job.ID, version int64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for l := n.room(id)[id]; l != nil; l = l.next {
+	for l := n.shard(id)[id]; l != nil; l = l.next {
 		l.nudge(version)
 	}
 }
@@ -284,8 +284,8 @@ func (n *News) wake(id job.ID, version int64) {
 func (n *News) wakeAll() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for _, room := range n.rooms {
-		for _, l := range room {
+	for _, shard := range n.shards {
+		for _, l := range shard {
 			for ; l != nil; l = l.next {
 				l.nudge(always)
 			}

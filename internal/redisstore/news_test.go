@@ -186,7 +186,7 @@ func testNewsAfterAnEnd(t *testing.T, b bench) {
 	}
 }
 
-// testNewsLookAtAll: each of many jobs is looked at, whatever its id, and again and again.
+// testNewsLookAtAll: each of many jobs is looked at, whatever its shard, and again and again.
 func testNewsLookAtAll(t *testing.T, b bench) {
 	news, _ := b.subscribing(t, 128*time.Millisecond)
 	var all []*redisstore.Listener

@@ -99,17 +99,17 @@ func (s *Server) cancel(ctx context.Context, j *job.Job) (*job.Job, error) {
 		return nil, errNoJob()
 	}
 	s.metrics.cancels.WithLabelValues(string(answer)).Inc()
-	now, err := s.cfg.Store.Get(ctx, j.ID)
+	fresh, err := s.cfg.Store.Get(ctx, j.ID)
 	if answer == redisstore.CancelDone { // no worker hears of it
-		end := now
-		if err != nil {
-			was := *j
-			was.State, was.FinishedAt = job.Canceled, s.cfg.Store.Now()
-			end = &was
+		ended := fresh
+		if err != nil { // what is known of it
+			known := *j
+			known.State, known.FinishedAt = job.Canceled, s.cfg.Store.Now()
+			ended = &known
 		}
-		s.metrics.ends.Tell(telemetry.Resume(ctx, j.Spec.Trace), end, nil)
+		s.metrics.ends.Tell(telemetry.Resume(ctx, j.Spec.Trace), ended, nil)
 	}
-	return now, err
+	return fresh, err
 }
 
 // hasLeft tells whether an answer has ended because its caller went away, or no
